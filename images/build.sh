@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Builds the images that are stale, without an image hub or a container engine: buildah in a chroot, on a local base.
+# Each image is an archive in the cache, named by everything that goes into it; an archive that exists is not built again.
+# `build.sh` builds all, `build.sh postgres` one kind, `build.sh --list` prints "archive image key" for load.sh and test.sh.
+# FRESH=1 builds anew, to take up security updates of the same Debian packages.
+set -euo pipefail
+
+cd "$(dirname "$0")"
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stylobate/images
+REPOSITORY=localhost/stylobate
+BASE=$REPOSITORY/base:trixie
+CA_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+# kind, tag, build argument: two real minor versions of Postgres, so that upgrades are tested between them.
+IMAGES=(
+  "postgres 17.12 PG_VERSION=17.12"
+  "postgres 17.11 PG_VERSION=17.11"
+  "pgpool 4.6 PGPOOL_VERSION=4.6"
+)
+
+# The tools that Debian carries, installed only when absent.
+need_tools() {
+  command -v buildah >/dev/null && command -v mmdebstrap >/dev/null && return
+  apt-get install -y --no-install-recommends buildah mmdebstrap >/dev/null ||
+    { echo "failed to install buildah and mmdebstrap: run apt-get update, or install them yourself" >&2; exit 1; }
+}
+
+# Twelve hex digits over the contents of all arguments' files (a folder counts with every file in it) and standard input.
+digest() {
+  { cat; find "$@" -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-12
+}
+
+# The key of an image: its folder, its argument and how the base is made.
+key_of() { echo "$2 $3" | digest "$1" base.sh; }
+
+archive_of() { echo "$CACHE/$1-$2-$3.tar"; }
+
+# One line of progress: what, how it came about, how long, how big.
+report() {
+  printf '%-32s %-7s %4ss %6s\n' "$1" "$2" "$3" "$(du -h --apparent-size "$4" | cut -f1)"
+}
+
+# Puts the base into buildah's storage, making its archive first when it is not cached.
+need_base() {
+  local archive started=$SECONDS
+  archive=$(archive_of base trixie "$(echo | digest base.sh)")
+  if [ ! -e "$archive" ] || [ -n "${FRESH:-}" ]; then
+    ./base.sh make "$archive.part" "$BASE"
+    mv "$archive.part" "$archive"
+    report "$BASE" built $((SECONDS - started)) "$archive"
+  elif ! buildah inspect --type image "$BASE" >/dev/null 2>&1; then
+    buildah pull --quiet "docker-archive:$archive" >/dev/null
+  fi
+}
+
+# Builds one image into its archive: $1 kind, $2 tag, $3 build argument, $4 archive.
+build() {
+  local image=$REPOSITORY/$1:$2 work
+  work=$(mktemp -d "$CACHE/.work.XXXXXX")
+  ./base.sh sources >"$work/sources.list"
+  if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
+    --build-arg "BASE=$BASE" --build-arg "$3" --secret "id=ca,src=$CA_BUNDLE" \
+    --volume "$work/sources.list:/etc/apt/sources.list:ro" --tag "$image" "$1" >"$work/log" 2>&1; then
+    tail -n 40 "$work/log" >&2
+    echo "failed to build $image: the last lines of the log are above; the whole log is $work/log" >&2
+    exit 1
+  fi
+  buildah push --quiet "$image" "docker-archive:$work/image.tar:$image"
+  mv "$work/image.tar" "$4"
+  rm -rf "$work"
+}
+
+# Goes through the images of the kinds asked for.
+main() {
+  local line kind tag arg archive started
+  mkdir -p "$CACHE"
+  for line in "${IMAGES[@]}"; do
+    read -r kind tag arg <<<"$line"
+    archive=$(archive_of "$kind" "$tag" "$(key_of "$kind" "$tag" "$arg")")
+    if [ "${1:-}" = --list ]; then
+      echo "$archive $REPOSITORY/$kind:$tag $(key_of "$kind" "$tag" "$arg")"
+      continue
+    fi
+    [ $# -eq 0 ] || [[ " $* " == *" $kind "* ]] || continue
+    started=$SECONDS
+    if [ -e "$archive" ] && [ -z "${FRESH:-}" ]; then
+      report "$REPOSITORY/$kind:$tag" cached 0 "$archive"
+      continue
+    fi
+    need_tools
+    need_base
+    build "$kind" "$tag" "$arg" "$archive"
+    report "$REPOSITORY/$kind:$tag" built $((SECONDS - started)) "$archive"
+  done
+}
+
+main "$@"
