@@ -1,0 +1,10 @@
+//! Stylobate: a policy-driven Postgres and Citus platform controller.
+//!
+//! One flow, one direction; only the ends touch the network:
+//!
+//! ```text
+//!  watch ──> observe ──> validate ──> plan ──> judge ──> apply ──> record
+//!            (reads)     └────── pure: decide() ─────┘   (writes)  (event, log, status, metric)
+//! ```
+
+pub mod workload;

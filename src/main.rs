@@ -1,0 +1,3 @@
+//! The binary: arguments to one subcommand, nothing else.
+
+fn main() {}
