@@ -7,4 +7,11 @@
 //!            (reads)     └────── pure: decide() ─────┘   (writes)  (event, log, status, metric)
 //! ```
 
+pub mod api;
+pub mod child;
+pub mod name;
+pub mod observe;
+pub mod secret;
+pub mod target;
+pub mod tuning;
 pub mod workload;
