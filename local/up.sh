@@ -14,7 +14,7 @@ instance_lock
 instance_make
 stage machine check_machine
 stage packages packages_install
-for PART in probe portal coredns csi tools provisioner sidecars kube; do stage "$PART" "part_$PART"; done
+for PART in kube probe portal coredns csi provisioner sidecars tools; do stage "$PART" "part_$PART"; done
 stage 'earlier runs' sweep
 instance_make
 boot_id >"$STATE/boot-id"
