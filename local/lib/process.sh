@@ -54,8 +54,9 @@ daemon_run() {
   fi
   rm -f "$RUN/pids/$name"
   [[ ! -s $LOG/$name.log ]] || mv "$LOG/$name.log" "$LOG/$name.log.1"
+  # A clean environment: a KUBECONFIG or a proxy of the caller's would lead daemons astray.
   # shellcheck disable=SC2086 # the prefix is several words
-  STYLOBATE_DAEMON=$ID setsid "$LOCAL/lib/launch.sh" "$RUN/pids/$name" "$digest" $prefix "$@" \
+  env -i PATH="$PATH" HOME="$STATE" STYLOBATE_DAEMON="$ID" setsid "$LOCAL/lib/launch.sh" "$RUN/pids/$name" "$digest" $prefix "$@" \
     >"$LOG/$name.log" 2>&1 </dev/null 9>&- &
   wait_until 5 test -s "$RUN/pids/$name" || fail "failed to start $name: see $LOG/$name.log"
   STARTED=$((${STARTED:-0} + 1))
