@@ -8,9 +8,12 @@
 //! ```
 
 pub mod api;
+pub mod build;
 pub mod child;
+pub mod engine;
 pub mod name;
 pub mod observe;
+pub mod pooler;
 pub mod secret;
 pub mod target;
 pub mod tuning;
