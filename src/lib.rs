@@ -7,4 +7,6 @@
 //!            (reads)     └────── pure: decide() ─────┘   (writes)  (event, log, status, metric)
 //! ```
 
+pub mod pki;
+pub mod secret;
 pub mod workload;
