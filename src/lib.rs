@@ -13,6 +13,8 @@ pub mod child;
 pub mod engine;
 pub mod name;
 pub mod observe;
+pub mod pki;
+pub mod plan;
 pub mod pooler;
 pub mod secret;
 pub mod target;

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use crate::build::certificate_names;
 use crate::engine::hba;
 use crate::observe::{Observed, SecretData};
-use crate::pki::{self, LeafRequest, Usage, Verdict};
+use crate::pki::{self, CaState, CaVerdict, Certificate, Evidence, LEAF_LIFETIME, LeafRequest, Source, Usage, Validity, Verdict};
+use crate::secret::SecretText;
 use crate::target::Target;
 
 use super::step::Step;
@@ -95,14 +96,14 @@ pub fn mints(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
     leaf(
         name.member_tls(),
         LeafPurpose::Member,
-        LeafRequest::new(target.groups[0].name.primary(), certificate_names::member(target), Usage::Both),
+        request(&target.groups[0].name.primary(), certificate_names::member(target), Usage::Both),
     );
-    leaf(name.operator_tls(), LeafPurpose::Operator, LeafRequest::new("stylobate".into(), Vec::new(), Usage::Client));
+    leaf(name.operator_tls(), LeafPurpose::Operator, request("stylobate", Vec::new(), Usage::Client));
     if target.given_tls.is_none() {
         leaf(
             name.pooler_tls(),
             LeafPurpose::Pooler,
-            LeafRequest::new(name.pooler(), certificate_names::pooler(target), Usage::Server),
+            request(&name.pooler(), certificate_names::pooler(target), Usage::Server),
         );
     }
     mints.extend(passwords(target, seen));
@@ -112,12 +113,28 @@ pub fn mints(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
 fn authority_reason(live: Option<&SecretData>, now: Timestamp) -> Option<String> {
     let Some(data) = live else { return Some("there was none".into()) };
     match (data.get("ca.crt"), data.get("tls.key")) {
-        (Some(certificate), Some(key)) => match pki::ca_verdict(certificate.expose(), key, now) {
-            Verdict::Keep => None,
-            Verdict::Renew(reason) | Verdict::Reject(reason) => Some(reason.to_string()),
-        },
+        (Some(certificate), Some(_)) => {
+            let signing = Certificate::first("ca.crt", certificate.expose()).ok().map(|found| Validity::from(&found));
+            let state = CaState {
+                signing,
+                next: None,
+                previous_trusted: false,
+                bundle_loaded: true,
+                leaves_moved: true,
+            };
+            match pki::ca_verdict(&state, now) {
+                CaVerdict::Create(reason) => Some(reason.to_string()),
+                _ => None,
+            }
+        }
         _ => Some("its Secret lost a key".into()),
     }
+}
+
+fn request(common_name: &str, names: Vec<String>, usage: Usage) -> LeafRequest {
+    // X.509 allows 64 characters; clients look at the DNS names alone.
+    let common_name: String = common_name.chars().take(64).collect();
+    LeafRequest::new(&common_name, names, usage, LEAF_LIFETIME)
 }
 
 fn leaf_reason(
@@ -128,16 +145,18 @@ fn leaf_reason(
 ) -> Option<String> {
     let Some(data) = live else { return Some("there was none".into()) };
     let bundle = authority.and_then(|data| data.get("ca.crt"))?;
-    let text = |key: &str| data.get(key);
-    match (text("tls.crt"), text("tls.key"), text("ca.crt")) {
-        (Some(certificate), Some(key), Some(trusted)) if trusted == bundle => {
-            match pki::verdict(certificate.expose(), key, bundle.expose(), request, now) {
-                Verdict::Keep => None,
-                Verdict::Renew(reason) | Verdict::Reject(reason) => Some(reason.to_string()),
-            }
-        }
-        (Some(_), Some(_), Some(_)) => Some("the authority changed".into()),
-        _ => Some("its Secret lost a key".into()),
+    if data.get("ca.crt") != Some(bundle) {
+        return Some("the authority changed".into());
+    }
+    let evidence = Evidence {
+        cert_pem: data.get("tls.crt").map(SecretText::expose),
+        key_pem: data.get("tls.key"),
+        ca_pem: bundle.expose(),
+        source: Source::Issued,
+    };
+    match pki::verdict(evidence, request, now) {
+        Verdict::Keep => None,
+        Verdict::Remind(reason) | Verdict::Renew(reason) | Verdict::Reject(reason) => Some(reason.to_string()),
     }
 }
 
