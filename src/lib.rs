@@ -10,13 +10,16 @@
 pub mod api;
 pub mod build;
 pub mod child;
+pub mod decide;
 pub mod engine;
 pub mod name;
 pub mod observe;
 pub mod pki;
 pub mod plan;
+pub mod policy;
 pub mod pooler;
 pub mod secret;
+pub mod status;
 pub mod target;
 pub mod tuning;
 pub mod workload;

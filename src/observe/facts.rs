@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::api::PostgresCluster;
 use crate::child::{ChildRef, Kind};
+use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
 
 /// Settings of the operator itself, the same for all clusters.
@@ -46,6 +47,24 @@ pub struct Observed {
     pub leaders: BTreeMap<i32, LeaderSeen>,
     /// What the primary's catalogs hold; none while no primary answers.
     pub database: Option<DatabaseSeen>,
+}
+
+impl Observed {
+    /// Name of the cluster, for messages.
+    pub fn cluster_name(&self) -> &str {
+        self.cluster.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Namespace and name of the cluster.
+    pub fn name(&self) -> ClusterName {
+        ClusterName::new(self.cluster.metadata.namespace.clone().unwrap_or_default(), self.cluster_name())
+    }
+
+    /// Name of the pod that takes writes, by Patroni's label.
+    pub fn primary(&self) -> Option<&str> {
+        let primary = |pod: &PodSeen| pod.role.as_deref() == Some(ROLE_PRIMARY);
+        self.pods.iter().find(|(_, pod)| primary(pod) && pod.ready).or_else(|| self.pods.iter().find(|(_, pod)| primary(pod))).map(|(name, _)| name.as_str())
+    }
 }
 
 /// Children by kind and name.
