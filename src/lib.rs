@@ -7,4 +7,5 @@
 //!            (reads)     └────── pure: decide() ─────┘   (writes)  (event, log, status, metric)
 //! ```
 
+pub mod sql;
 pub mod workload;

@@ -1,0 +1,3 @@
+//! What everything that speaks SQL to a Postgres server shares.
+
+pub mod tls;
