@@ -52,12 +52,17 @@ access_files() {
   ln -sfn "$(part_dir kube)/kube" "$dir/bin/kubectl"
   for tool in helm kubeconform; do ln -sfn "$(part_dir tools)/$tool" "$dir/bin/$tool"; done
   cat >"$dir/env.new" <<EOF
-# To be sourced. Written by make up; what is here names the running cluster of this checkout.
-export KUBECONFIG="\${STYLOBATE_KUBECONFIG:-$dir/kubeconfig}"
-export STYLOBATE_INSTANCE=$ID
-export STYLOBATE_NETNS=$NETNS
-export STYLOBATE_CTR="ctr --address $CONTAINERD -n k8s.io"
+# To be sourced. Written by make up; it names this checkout's cluster, or the one of STYLOBATE_KUBECONFIG.
 export STYLOBATE_BIN="$dir/bin"
+if [ -n "\${STYLOBATE_KUBECONFIG:-}" ]; then
+  export KUBECONFIG="\$STYLOBATE_KUBECONFIG"
+  unset STYLOBATE_INSTANCE STYLOBATE_NETNS STYLOBATE_CTR
+else
+  export KUBECONFIG="$dir/kubeconfig"
+  export STYLOBATE_INSTANCE=$ID
+  export STYLOBATE_NETNS=$NETNS
+  export STYLOBATE_CTR="ctr --address $CONTAINERD -n k8s.io"
+fi
 EOF
   mv "$dir/env.new" "$dir/env"
 }

@@ -13,6 +13,8 @@ for file in say instance process check packages build network pool cgroup pki im
 done
 
 instance_use "$(instance_id "$CHECKOUT")"
+# The caller's mask would hide files from the daemons that read them.
+umask 022
 trap 'unforeseen "$LINENO" "$BASH_COMMAND"' ERR
 # Some tools are in directories that a plain user's PATH lacks.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

@@ -57,7 +57,7 @@ part() {
   (
     # One builder at a time for each part, among all checkouts; the lock ends with this subshell.
     exec 8>"$CACHE/parts/$1.lock"
-    flock 8
+    flock -n 8 || { note 'another make up is building it; waiting'; flock 8; }
     [[ ! -d $dir ]] || exit 0
     # Whoever held the lock before is gone, so what is half built belongs to nobody.
     rm -rf "$CACHE/parts/.building-$1"-*

@@ -17,6 +17,12 @@ external_up() {
     fail "failed to reach the cluster of STYLOBATE_KUBECONFIG: $(tail -n 1 <<<"$answer")"
   mkdir -p "$dir"
   # With a cluster of its own the checkout has this file already, and it gives way to the variable.
-  [[ -f $dir/env ]] || printf '# To be sourced. Written by make up.\nexport KUBECONFIG="%s"\n' '${STYLOBATE_KUBECONFIG:?}' >"$dir/env"
+  if [[ ! -f $dir/env ]]; then
+    cat >"$dir/env" <<EOF
+# To be sourced. Written by make up, while STYLOBATE_KUBECONFIG named the cluster.
+export STYLOBATE_BIN="$(dirname "$kubectl")"
+export KUBECONFIG="\${STYLOBATE_KUBECONFIG:?name the cluster in STYLOBATE_KUBECONFIG, or run make up without it}"
+EOF
+  fi
   outcome "$(sed -n 's/.*"gitVersion": *"\([^"]*\)".*/\1/p' <<<"$answer") answers"
 }

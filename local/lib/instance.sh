@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the other files use what is set here
 # Identity: which checkout this is, and where its cluster keeps things. Two checkouts share nothing but the
 # build cache, so that their clusters run side by side.
 

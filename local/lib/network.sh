@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# The cluster's own network namespace: a loopback device, a device that carries the node's address, and routes. No link leads out of it, so nothing in the cluster can reach another machine, and two clusters
-# may use the same addresses.
+# The cluster's own network namespace: a loopback device, a device that carries the node's address, and
+# routes. No link leads out of it, so nothing in the cluster can reach another machine, and two clusters may
+# use the same addresses.
 
 # True while the name stands for a namespace, and not for the file that a reboot leaves of it.
 network_there() { [[ $(stat -f -c %T "/run/netns/$NETNS" 2>/dev/null) == nsfs ]]; }

@@ -52,8 +52,12 @@ EOF
   mv "$CONF/kube-proxy.yaml.new" "$CONF/kube-proxy.yaml"
 }
 
-# True when the node says that it is ready.
+# True when the node says that it is ready, and has said so since the kubelet was started: the store may hold
+# what an earlier kubelet said.
 node_ready() {
+  local renewed
+  renewed=$(kubectl_admin -n kube-node-lease get lease "$NODE_NAME" -o 'jsonpath={.spec.renewTime}') || return 1
+  (($(date -d "$renewed" +%s) >= $(stat -c %Y "$RUN/pids/kubelet"))) || return 1
   [[ $(kubectl_admin get node "$NODE_NAME" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]
 }
 

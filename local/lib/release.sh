@@ -14,7 +14,7 @@ processes_gone() {
 
 # Ends the processes: the kubelet first, or it would start containers again, then containers, then the rest.
 release_processes() {
-  local pids=() record pid start
+  local pids=() record pid
   if daemon_alive kubelet; then
     read -r pid _ <"$RUN/pids/kubelet"
     kill -9 "$pid" 2>/dev/null || true
@@ -22,7 +22,7 @@ release_processes() {
   release_containers
   for record in "$RUN"/pids/*; do
     [[ -f $record ]] && daemon_alive "${record##*/}" || continue
-    read -r pid start _ <"$record"
+    read -r pid _ <"$record"
     pids+=("$pid")
     kill "$pid" 2>/dev/null || true
   done

@@ -23,7 +23,7 @@ outcome() { OUTCOME=$1; }
 # stage NAME FUNCTION: runs one stage and prints its line.
 stage() {
   local began=$EPOCHREALTIME
-  STAGE=$1 OUTCOME=done
+  STAGE=$1 OUTCOME='done'
   "$2"
   printf '  %-18s %-28s %6s s\n' "$STAGE" "$OUTCOME" "$(since "$began")"
   STAGE=

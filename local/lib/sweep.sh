@@ -42,7 +42,13 @@ sweep_others() {
     checkout=$(cat "$dir/checkout")
     [[ ! -d $checkout ]] || continue
     note "$checkout is gone; removing its cluster"
-    # In a subshell, so that this run goes on pointing at its own instance.
-    (instance_use "${dir##*/}" && erase && rm -f "$RUN_ROOT/${dir##*/}.lock") 9>&-
+    # In a subshell, so that this run goes on pointing at its own instance; whoever else sweeps it has its lock.
+    (
+      instance_use "${dir##*/}"
+      exec 9>"$RUN_ROOT/$ID.lock"
+      flock -n 9 || exit 0
+      erase
+      rm -f "$RUN_ROOT/$ID.lock"
+    ) || exit 1
   done
 }
