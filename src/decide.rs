@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
+use crate::api::ClusterStatus;
 use crate::observe::Observed;
 use crate::plan::{self, Step};
 use crate::policy::{Policy, Verdict, judge};
 use crate::status;
 use crate::target::{Problem, Target, validate};
-use crate::api::ClusterStatus;
 
 /// All that a decision depends on.
 pub struct Input<'a> {

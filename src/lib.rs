@@ -8,10 +8,14 @@
 //! ```
 
 pub mod api;
+pub mod apply;
 pub mod build;
 pub mod child;
+pub mod cli;
+pub mod control;
 pub mod decide;
 pub mod engine;
+pub mod lease;
 pub mod name;
 pub mod observe;
 pub mod patroni;
@@ -19,7 +23,9 @@ pub mod pki;
 pub mod plan;
 pub mod policy;
 pub mod pooler;
+pub mod record;
 pub mod secret;
+pub mod serve;
 pub mod sql;
 pub mod status;
 pub mod target;

@@ -87,12 +87,21 @@ impl Patroni {
         Ok((status, answer.text().await.map_err(reach)?))
     }
 
-    async fn must(&self, member: &str, request: reqwest::RequestBuilder, wait: Duration) -> Result<String, Error> {
+    async fn must(
+        &self,
+        member: &str,
+        request: reqwest::RequestBuilder,
+        wait: Duration,
+    ) -> Result<String, Error> {
         let (status, answer) = self.send(member, request, wait).await?;
         if status.is_success() {
             return Ok(answer);
         }
-        Err(Error::Refused { member: member.to_owned(), status: status.as_u16(), answer: answer.trim().to_owned() })
+        Err(Error::Refused {
+            member: member.to_owned(),
+            status: status.as_u16(),
+            answer: answer.trim().to_owned(),
+        })
     }
 
     /// What a member says of itself. An unhealthy one answers 503 with the same body.
@@ -100,7 +109,8 @@ impl Patroni {
     /// # Errors
     /// [`Error::Reach`].
     pub async fn member(&self, member: &str) -> Result<MemberSeen, Error> {
-        let (_, answer) = self.send(member, self.client.get(self.url(member, "patroni")), ASK_TIMEOUT).await?;
+        let (_, answer) =
+            self.send(member, self.client.get(self.url(member, "patroni")), ASK_TIMEOUT).await?;
         Ok(parse_member(&serde_json::from_str(&answer).unwrap_or(Value::Null)))
     }
 

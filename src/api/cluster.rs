@@ -4,7 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::parts::{
-    Access, Database, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage, TuningRef, User,
+    Access, Database, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage,
+    TuningRef, User,
 };
 use super::status::ClusterStatus;
 

@@ -9,8 +9,8 @@ mod status;
 
 pub use cluster::{PostgresCluster, PostgresClusterSpec};
 pub use parts::{
-    Access, Database, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Pooler, Resources, RoleOption,
-    Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
+    Access, Database, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Pooler, Resources,
+    RoleOption, Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
 };
 pub use status::{ClusterState, ClusterStatus, MemberRole, MemberStatus, PoolerStatus};
 

@@ -33,9 +33,14 @@ pub fn config_maps(target: &Target, seen: &Observed) -> Vec<Child> {
         ],
     ));
     // Clients verify the pooler by this; a Secret would hide what is meant to be public.
-    let authority = seen.children.secret(&target.name.authority()).and_then(|data| data.get("ca.crt").cloned());
+    let authority =
+        seen.children.secret(&target.name.authority()).and_then(|data| data.get("ca.crt").cloned());
     if let Some(certificate) = authority {
-        children.push(config_map(target, target.name.authority(), [("ca.crt", certificate.expose().to_owned())]));
+        children.push(config_map(
+            target,
+            target.name.authority(),
+            [("ca.crt", certificate.expose().to_owned())],
+        ));
     }
     children
 }

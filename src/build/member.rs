@@ -59,7 +59,10 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
             replicas: Some(group.instances),
             service_name: Some(group.name.members()),
             pod_management_policy: Some("Parallel".into()),
-            update_strategy: Some(StatefulSetUpdateStrategy { type_: Some("OnDelete".into()), rolling_update: None }),
+            update_strategy: Some(StatefulSetUpdateStrategy {
+                type_: Some("OnDelete".into()),
+                rolling_update: None,
+            }),
             persistent_volume_claim_retention_policy: Some(keep),
             selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
             template: PodTemplateSpec {
@@ -76,10 +79,15 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
 /// The claim template is immutable: a set that exists keeps the size it was made with, and its claims are grown
 /// themselves.
 fn claim(target: &Target, live: Option<&Value>) -> PersistentVolumeClaim {
-    let made_with = live.and_then(|set| set.pointer("/spec/volumeClaimTemplates/0/spec/resources/requests/storage"));
+    let made_with =
+        live.and_then(|set| set.pointer("/spec/volumeClaimTemplates/0/spec/resources/requests/storage"));
     let size = made_with.and_then(Value::as_str).unwrap_or(&target.storage);
     PersistentVolumeClaim {
-        metadata: ObjectMeta { name: Some("data".into()), labels: Some(target.name.labels()), ..Default::default() },
+        metadata: ObjectMeta {
+            name: Some("data".into()),
+            labels: Some(target.name.labels()),
+            ..Default::default()
+        },
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".into()]),
             storage_class_name: target.storage_class.clone(),
@@ -219,7 +227,8 @@ fn environment(target: &Target, group: &GroupTarget) -> Vec<EnvVar> {
         }),
         ..Default::default()
     };
-    let value = |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), ..Default::default() };
+    let value =
+        |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), ..Default::default() };
     let host = group.name.member_host("$(PATRONI_NAME)", &target.domain);
     vec![
         field("PATRONI_NAME", "metadata.name"),
@@ -234,7 +243,8 @@ fn environment(target: &Target, group: &GroupTarget) -> Vec<EnvVar> {
 }
 
 fn exporter(target: &Target) -> Container {
-    let source = format!("user={} dbname=postgres host={} sslmode=disable", hba::MONITOR_ROLE, paths::SOCKETS);
+    let source =
+        format!("user={} dbname=postgres host={} sslmode=disable", hba::MONITOR_ROLE, paths::SOCKETS);
     Container {
         name: "metrics".into(),
         image: Some(target.image.clone()),
@@ -245,7 +255,11 @@ fn exporter(target: &Target) -> Container {
             format!("--web.config.file={}/exporter-web.yml", paths::PATRONI),
             "--log.level=warn".into(),
         ]),
-        env: Some(vec![EnvVar { name: "DATA_SOURCE_NAME".into(), value: Some(source), ..Default::default() }]),
+        env: Some(vec![EnvVar {
+            name: "DATA_SOURCE_NAME".into(),
+            value: Some(source),
+            ..Default::default()
+        }]),
         ports: Some(vec![ContainerPort {
             name: Some("metrics".into()),
             container_port: ports::METRICS,

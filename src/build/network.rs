@@ -26,25 +26,18 @@ pub fn policies(target: &Target) -> Vec<Child> {
     for group in &target.groups {
         children.push(budget(target, group.name.members(), group.name.selector()));
     }
-    children.push(budget(
-        target,
-        target.name.pooler(),
-        target.name.selector(COMPONENT_POOLER),
-    ));
+    children.push(budget(target, target.name.pooler(), target.name.selector(COMPONENT_POOLER)));
 
     let members = vec![
-        ingress(
-            vec![pods(target.name.selector(COMPONENT_MEMBER))],
-            &[ports::POSTGRES, ports::PATRONI],
-        ),
+        ingress(vec![pods(target.name.selector(COMPONENT_MEMBER))], &[ports::POSTGRES, ports::PATRONI]),
         ingress(vec![pods(target.name.selector(COMPONENT_POOLER))], &[ports::POSTGRES]),
         ingress(vec![namespace(&target.operator_namespace)], &[ports::POSTGRES, ports::PATRONI]),
         ingress(vec![any_pod()], &[ports::METRICS]),
     ];
-    let mut clients = vec![NetworkPolicyPeer { pod_selector: Some(LabelSelector::default()), ..Default::default() }];
+    let mut clients =
+        vec![NetworkPolicyPeer { pod_selector: Some(LabelSelector::default()), ..Default::default() }];
     clients.extend(target.client_namespaces.iter().map(|name| namespace(name)));
-    let pooler =
-        vec![ingress(clients, &[pooler::PORT]), ingress(vec![any_pod()], &[pooler::METRICS_PORT])];
+    let pooler = vec![ingress(clients, &[pooler::PORT]), ingress(vec![any_pod()], &[pooler::METRICS_PORT])];
     for group in &target.groups {
         children.push(policy(target, group.name.members(), group.name.selector(), members.clone()));
     }

@@ -51,9 +51,7 @@ pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value
     let cert = format!("{}/tls.crt", paths::TLS);
     let key = format!("{}/tls.key", paths::TLS);
     let authority = format!("{}/ca.crt", paths::TLS);
-    let login = |user: &str| {
-        json!({"username": user, "sslmode": "verify-full", "sslcert": cert, "sslkey": key, "sslrootcert": authority})
-    };
+    let login = |user: &str| json!({"username": user, "sslmode": "verify-full", "sslcert": cert, "sslkey": key, "sslrootcert": authority});
     json!({
         "scope": group.name.scope(),
         "kubernetes": {

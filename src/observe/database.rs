@@ -13,7 +13,8 @@ const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, r.rolcreatedb, r.rol
     ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) \
     FROM pg_authid r WHERE r.rolname !~ '^pg_' ORDER BY 1";
 /// Databases and their owners.
-const DATABASES: &str = "SELECT datname::text, pg_get_userbyid(datdba)::text FROM pg_database WHERE NOT datistemplate";
+const DATABASES: &str =
+    "SELECT datname::text, pg_get_userbyid(datdba)::text FROM pg_database WHERE NOT datistemplate";
 /// Extensions of one database.
 const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension ORDER BY 1";
 

@@ -63,7 +63,11 @@ impl Observed {
     /// Name of the pod that takes writes, by Patroni's label.
     pub fn primary(&self) -> Option<&str> {
         let primary = |pod: &PodSeen| pod.role.as_deref() == Some(ROLE_PRIMARY);
-        self.pods.iter().find(|(_, pod)| primary(pod) && pod.ready).or_else(|| self.pods.iter().find(|(_, pod)| primary(pod))).map(|(name, _)| name.as_str())
+        self.pods
+            .iter()
+            .find(|(_, pod)| primary(pod) && pod.ready)
+            .or_else(|| self.pods.iter().find(|(_, pod)| primary(pod)))
+            .map(|(name, _)| name.as_str())
     }
 }
 

@@ -14,11 +14,16 @@ pub fn pod(pod: &Pod) -> PodSeen {
     let main = if component == COMPONENT_POOLER { "pgpool" } else { "postgres" };
     let status = pod.status.as_ref();
     let condition = |kind: &str| {
-        status.and_then(|s| s.conditions.as_ref()).and_then(|all| all.iter().find(|c| c.type_ == kind).cloned())
+        status
+            .and_then(|s| s.conditions.as_ref())
+            .and_then(|all| all.iter().find(|c| c.type_ == kind).cloned())
     };
     let spec = pod.spec.as_ref();
-    let image = spec.and_then(|spec| spec.containers.iter().find(|c| c.name == main)).and_then(|c| c.image.clone());
-    let live = status.and_then(|s| s.container_statuses.as_ref()).and_then(|all| all.iter().find(|c| c.name == main));
+    let image =
+        spec.and_then(|spec| spec.containers.iter().find(|c| c.name == main)).and_then(|c| c.image.clone());
+    let live = status
+        .and_then(|s| s.container_statuses.as_ref())
+        .and_then(|all| all.iter().find(|c| c.name == main));
     PodSeen {
         uid: pod.uid().unwrap_or_default(),
         role: pod.labels().get(LABEL_ROLE).cloned(),

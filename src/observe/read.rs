@@ -34,7 +34,10 @@ impl Links {
     /// When the member has no address or does not let us in.
     pub async fn session(&self, member: &str, database: &str) -> Result<Session, SqlError> {
         let Some((host, address)) = self.addresses.get(member) else {
-            return Err(SqlError::Connect { host: member.to_owned(), cause: "the pod has no address".into() });
+            return Err(SqlError::Connect {
+                host: member.to_owned(),
+                cause: "the pod has no address".into(),
+            });
         };
         Session::open(host, *address, database, &self.credentials).await
     }
@@ -135,6 +138,8 @@ async fn leaders(client: &Client, name: &ClusterName) -> Result<BTreeMap<i32, Le
     let [_, leader, ..] = name.group(0).patroni_state();
     let Some(map) = maps.get_opt(&leader).await? else { return Ok(BTreeMap::new()) };
     let holder = map.annotations().get("leader").cloned();
-    let seen = holder.zip(map.resource_version()).map(|(holder, resource_version)| LeaderSeen { holder, resource_version });
+    let seen = holder
+        .zip(map.resource_version())
+        .map(|(holder, resource_version)| LeaderSeen { holder, resource_version });
     Ok(seen.map(|seen| (0, seen)).into_iter().collect())
 }

@@ -45,14 +45,16 @@ impl Stores {
             triggers.push(wake(events, fingerprint_all));
         }
         let (pods, writer) = reflector::store();
-        let events = reflector::reflector(writer, watcher(Api::<Pod>::all(client.clone()), selected()).modify(prune))
-            .default_backoff()
-            .touched_objects();
+        let events =
+            reflector::reflector(writer, watcher(Api::<Pod>::all(client.clone()), selected()).modify(prune))
+                .default_backoff()
+                .touched_objects();
         triggers.push(wake(events, |pod| fingerprint(&pods::pod(pod))));
         let (claims, writer) = reflector::store();
         let api = Api::<PersistentVolumeClaim>::all(client.clone());
-        let events =
-            reflector::reflector(writer, watcher(api, selected()).modify(prune)).default_backoff().touched_objects();
+        let events = reflector::reflector(writer, watcher(api, selected()).modify(prune))
+            .default_backoff()
+            .touched_objects();
         triggers.push(wake(events, fingerprint_all));
         (Self { kinds, pods, claims }, triggers.boxed())
     }

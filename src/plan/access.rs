@@ -113,7 +113,8 @@ fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen) -> Vec<SqlTask> {
         Some(_) => {}
     }
     let present = live.map(|live| live.extensions.as_slice()).unwrap_or_default();
-    let missing: Vec<&String> = wanted.extensions.iter().filter(|extension| !present.contains(extension)).collect();
+    let missing: Vec<&String> =
+        wanted.extensions.iter().filter(|extension| !present.contains(extension)).collect();
     for extension in missing {
         tasks.push(task(
             &wanted.name,

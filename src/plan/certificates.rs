@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use crate::build::certificate_names;
 use crate::engine::hba;
 use crate::observe::{Observed, SecretData};
-use crate::pki::{self, CaState, CaVerdict, Certificate, Evidence, LEAF_LIFETIME, LeafRequest, Source, Usage, Validity, Verdict};
+use crate::pki::{
+    self, CaState, CaVerdict, Certificate, Evidence, LEAF_LIFETIME, LeafRequest, Source, Usage, Validity,
+    Verdict,
+};
 use crate::secret::SecretText;
 use crate::target::Target;
 
@@ -114,7 +117,8 @@ fn authority_reason(live: Option<&SecretData>, now: Timestamp) -> Option<String>
     let Some(data) = live else { return Some("there was none".into()) };
     match (data.get("ca.crt"), data.get("tls.key")) {
         (Some(certificate), Some(_)) => {
-            let signing = Certificate::first("ca.crt", certificate.expose()).ok().map(|found| Validity::from(&found));
+            let signing =
+                Certificate::first("ca.crt", certificate.expose()).ok().map(|found| Validity::from(&found));
             let state = CaState {
                 signing,
                 next: None,
@@ -156,7 +160,9 @@ fn leaf_reason(
     };
     match pki::verdict(evidence, request, now) {
         Verdict::Keep => None,
-        Verdict::Remind(reason) | Verdict::Renew(reason) | Verdict::Reject(reason) => Some(reason.to_string()),
+        Verdict::Remind(reason) | Verdict::Renew(reason) | Verdict::Reject(reason) => {
+            Some(reason.to_string())
+        }
     }
 }
 

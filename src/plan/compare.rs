@@ -36,11 +36,9 @@ fn first_difference(path: &str, wanted: &Value, live: &Value) -> Option<String> 
             if wanted.len() != live.len() {
                 return Some(path.to_owned());
             }
-            wanted
-                .iter()
-                .zip(live)
-                .enumerate()
-                .find_map(|(index, (value, found))| first_difference(&format!("{path}[{index}]"), value, found))
+            wanted.iter().zip(live).enumerate().find_map(|(index, (value, found))| {
+                first_difference(&format!("{path}[{index}]"), value, found)
+            })
         }
         _ => (wanted != live).then(|| path.to_owned()),
     }

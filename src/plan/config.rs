@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_sent_and_what_is_gone_is_removed() {
-        let wanted = json!({"ttl": 20, "postgresql": {"use_slots": true, "parameters": {"a": "1", "b": "2"}}});
+        let wanted =
+            json!({"ttl": 20, "postgresql": {"use_slots": true, "parameters": {"a": "1", "b": "2"}}});
         let live = json!({"ttl": 30, "postgresql": {"use_slots": true, "parameters": {"a": 1, "c": "3"}}});
         assert_eq!(
             difference(&wanted, &live).unwrap(),

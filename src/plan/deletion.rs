@@ -50,10 +50,5 @@ pub fn deletion(seen: &Observed, groups: i32) -> Vec<Step> {
 
 /// The command that removes the volumes which a deleted cluster leaves behind.
 pub fn volumes_command(cluster: &ClusterName) -> String {
-    format!(
-        "kubectl -n {} delete pvc -l {}={}",
-        cluster.namespace,
-        crate::name::LABEL_CLUSTER,
-        cluster.name
-    )
+    format!("kubectl -n {} delete pvc -l {}={}", cluster.namespace, crate::name::LABEL_CLUSTER, cluster.name)
 }

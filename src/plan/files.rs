@@ -10,7 +10,8 @@ use super::step::Step;
 
 /// Pods whose files are older than the objects that they come from.
 pub fn refreshes(target: &Target, seen: &Observed) -> Vec<Step> {
-    let mut members: Vec<String> = target.groups.iter().map(|g| version(seen, Kind::ConfigMap, &g.name.patroni())).collect();
+    let mut members: Vec<String> =
+        target.groups.iter().map(|g| version(seen, Kind::ConfigMap, &g.name.patroni())).collect();
     members.push(version(seen, Kind::Secret, &target.name.member_tls()));
     let pooler = [
         version(seen, Kind::ConfigMap, &target.name.pooler()),

@@ -28,7 +28,9 @@ pub fn scale(target: &Target, seen: &Observed) -> Scaling {
         let name = group.name.scope();
         let live = seen.children.get(Kind::StatefulSet, &name);
         let replicas = live.and_then(|set| set.pointer("/spec/replicas")).and_then(Value::as_i64);
-        let Some(replicas) = replicas.filter(|replicas| *replicas > i64::from(group.instances)) else { continue };
+        let Some(replicas) = replicas.filter(|replicas| *replicas > i64::from(group.instances)) else {
+            continue;
+        };
         let Some(primary) = primary(group, seen) else {
             // Without a known primary any removed member might be the one with the newest data.
             scaling.hold.insert(name, replicas);
@@ -43,7 +45,10 @@ pub fn scale(target: &Target, seen: &Observed) -> Scaling {
                 group: group.name.clone(),
                 from: primary,
                 to,
-                reason: format!("spec.instances is {}, so the member that takes writes goes", group.instances),
+                reason: format!(
+                    "spec.instances is {}, so the member that takes writes goes",
+                    group.instances
+                ),
             });
         }
     }
@@ -65,6 +70,8 @@ fn successor(group: &GroupTarget, seen: &Observed) -> Option<String> {
             group.name.ordinal(name).is_some_and(|ordinal| ordinal < group.instances)
                 && member.replication.as_deref() == Some("streaming")
         })
-        .max_by_key(|(name, member)| (member.synchronous, member.position, std::cmp::Reverse((*name).clone())))
+        .max_by_key(|(name, member)| {
+            (member.synchronous, member.position, std::cmp::Reverse((*name).clone()))
+        })
         .map(|(name, _)| name.clone())
 }

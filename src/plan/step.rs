@@ -161,7 +161,9 @@ impl fmt::Display for Step {
                 write!(f, "change the settings of {}: {}", group.scope(), changed_keys(patch))
             }
             Step::Sql { task, .. } => write!(f, "{}", task.summary),
-            Step::Switchover { from, to, reason, .. } => write!(f, "switch over from {from} to {to}: {reason}"),
+            Step::Switchover { from, to, reason, .. } => {
+                write!(f, "switch over from {from} to {to}: {reason}")
+            }
             Step::ReleaseClaim { holder, proof, .. } => {
                 write!(f, "release the leader claim of {holder}: {proof}")
             }

@@ -16,7 +16,8 @@ impl Policy for Healthy {
     fn judge(&self, step: &Step, seen: &Observed) -> Option<Objection> {
         let Step::Switchover { to, from, .. } = step else { return None };
         let objection = |reason: String| {
-            let remedy = format!("wait until {to} streams from {from}: stylobate status {}", seen.cluster_name());
+            let remedy =
+                format!("wait until {to} streams from {from}: stylobate status {}", seen.cluster_name());
             Some(Objection { reason, remedy })
         };
         match seen.members.get(to) {

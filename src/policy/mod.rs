@@ -59,8 +59,7 @@ pub fn judge(steps: Vec<Step>, seen: &Observed, catalog: &[&dyn Policy]) -> (Vec
     let mut allowed = Vec::new();
     let mut verdicts = Vec::new();
     for step in steps {
-        let objection =
-            catalog.iter().find_map(|policy| Some((policy.id(), policy.judge(&step, seen)?)));
+        let objection = catalog.iter().find_map(|policy| Some((policy.id(), policy.judge(&step, seen)?)));
         match objection {
             Some((policy, objection)) => verdicts.push(Verdict { policy, step: step.to_string(), objection }),
             None => allowed.push(step),

@@ -29,7 +29,8 @@ const RELOADABLE: [&str; 12] = [
 
 /// The whole of `pgpool.conf`.
 pub fn pgpool_conf(target: &Target) -> String {
-    let mut text = String::from("# Rendered by Stylobate from the PostgresCluster; edits here are put right again.\n");
+    let mut text =
+        String::from("# Rendered by Stylobate from the PostgresCluster; edits here are put right again.\n");
     for (key, value) in parameters(target) {
         let _ = writeln!(text, "{key} = {value}");
     }

@@ -103,7 +103,8 @@ fn converged(target: Option<&Target>, steps: &[Step], verdicts: &[Verdict]) -> F
         return (false, reason::HELD_BACK, verdict.to_string());
     }
     // Bringing files up to date after a change is no work that a person waits for.
-    let pending: Vec<&Step> = steps.iter().filter(|step| !matches!(step, Step::RefreshFiles { .. })).collect();
+    let pending: Vec<&Step> =
+        steps.iter().filter(|step| !matches!(step, Step::RefreshFiles { .. })).collect();
     match pending.first() {
         None => good("everything is as the spec says"),
         Some(step) => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
@@ -117,8 +118,11 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
             return trouble;
         }
         let message = match &status.primary {
-            Some(name) => format!("{name} holds the primary's role but is not ready: kubectl logs {name} -c postgres"),
-            None => "no member takes writes yet: Patroni elects one as soon as a member with all data is up".into(),
+            Some(name) => {
+                format!("{name} holds the primary's role but is not ready: kubectl logs {name} -c postgres")
+            }
+            None => "no member takes writes yet: Patroni elects one as soon as a member with all data is up"
+                .into(),
         };
         return (false, reason::NO_PRIMARY, message);
     }

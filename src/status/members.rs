@@ -25,7 +25,9 @@ fn row(name: &str, pod: &PodSeen, member: Option<&MemberSeen>) -> MemberStatus {
         _ => MemberRole::Unknown,
     };
     let state = match member {
-        Some(MemberSeen { replication: Some(replication), .. }) if role != MemberRole::Primary => replication.clone(),
+        Some(MemberSeen { replication: Some(replication), .. }) if role != MemberRole::Primary => {
+            replication.clone()
+        }
         Some(member) => member.state.clone(),
         None => pod.main.waiting.as_ref().map_or("unknown".into(), |(reason, _)| reason.clone()),
     };

@@ -58,7 +58,9 @@ pub fn status(
             .and_then(|member| member.server_version)
             .map(|number| Version::from_number(number).to_string())
             .or(before.version),
-        system_identifier: leading.and_then(|member| member.system_identifier.clone()).or(before.system_identifier),
+        system_identifier: leading
+            .and_then(|member| member.system_identifier.clone())
+            .or(before.system_identifier),
         primary,
         members,
         pooler,
@@ -71,6 +73,8 @@ pub fn status(
 
 fn pooler(seen: &Observed) -> PoolerStatus {
     let live = seen.children.get(Kind::Deployment, &seen.name().pooler());
-    let count = |path: &str| live.and_then(|d| d.pointer(path)).and_then(serde_json::Value::as_i64).unwrap_or(0) as i32;
+    let count = |path: &str| {
+        live.and_then(|d| d.pointer(path)).and_then(serde_json::Value::as_i64).unwrap_or(0) as i32
+    };
     PoolerStatus { wanted: seen.cluster.spec.pooler.instances, ready: count("/status/readyReplicas") }
 }

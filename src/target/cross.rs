@@ -77,9 +77,11 @@ fn pooler_fits(target: &Target, connections: u64, problems: &mut Vec<Problem>) {
 fn storage_class(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) {
     let (value, available, what) = match &seen.given.storage_class {
         StorageClassSeen::Found => return,
-        StorageClassSeen::Missing { available } => {
-            (target.storage_class.clone().unwrap_or_default(), available, "no StorageClass of this name exists")
-        }
+        StorageClassSeen::Missing { available } => (
+            target.storage_class.clone().unwrap_or_default(),
+            available,
+            "no StorageClass of this name exists",
+        ),
         StorageClassSeen::NoDefault { available } => {
             (String::new(), available, "no class is named and none is marked as the default")
         }

@@ -114,7 +114,11 @@ pub fn check(
 
 fn identifier(field: &str, name: &str, problems: &mut Vec<Problem>) {
     if name.len() > MAX_IDENTIFIER || name.contains('\0') {
-        problems.push(Problem::new(field, name, format!("at most {MAX_IDENTIFIER} bytes of text, without NUL")));
+        problems.push(Problem::new(
+            field,
+            name,
+            format!("at most {MAX_IDENTIFIER} bytes of text, without NUL"),
+        ));
     }
 }
 

@@ -23,7 +23,8 @@ pub struct Machine {
 pub fn computed(machine: Machine) -> Settings {
     let Machine { memory, storage } = machine;
     let shared_buffers = memory / 4;
-    let connections = ((memory - shared_buffers).saturating_sub(BASE_BYTES) / BACKEND_BYTES / 10 * 10).clamp(40, 400);
+    let connections =
+        ((memory - shared_buffers).saturating_sub(BASE_BYTES) / BACKEND_BYTES / 10 * 10).clamp(40, 400);
     let pairs = [
         ("max_connections", connections.to_string()),
         ("shared_buffers", setting_mb(shared_buffers)),

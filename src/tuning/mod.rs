@@ -28,7 +28,10 @@ pub struct Refused {
 ///
 /// # Errors
 /// Every refused key of every source, so that a person mends all at once.
-pub fn layered(base: Settings, sources: &[(String, BTreeMap<String, String>)]) -> Result<Settings, Vec<Refused>> {
+pub fn layered(
+    base: Settings,
+    sources: &[(String, BTreeMap<String, String>)],
+) -> Result<Settings, Vec<Refused>> {
     let mut settings = base;
     let mut refused = Vec::new();
     for (source, data) in sources {

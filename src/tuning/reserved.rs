@@ -3,7 +3,15 @@
 /// Names, and why they are not to be set.
 const RESERVED: [(&[&str], &str); 7] = [
     (
-        &["ssl", "ssl_cert_file", "ssl_key_file", "ssl_ca_file", "ssl_crl_file", "ssl_crl_dir", "ssl_passphrase_command"],
+        &[
+            "ssl",
+            "ssl_cert_file",
+            "ssl_key_file",
+            "ssl_ca_file",
+            "ssl_crl_file",
+            "ssl_crl_dir",
+            "ssl_passphrase_command",
+        ],
         "TLS is kept by the operator; give a certificate by spec.access.tls",
     ),
     (
@@ -11,18 +19,47 @@ const RESERVED: [(&[&str], &str); 7] = [
         "only SCRAM-SHA-256 over TLS is allowed in; keep users in spec.users",
     ),
     (
-        &["listen_addresses", "port", "unix_socket_directories", "unix_socket_group", "unix_socket_permissions"],
+        &[
+            "listen_addresses",
+            "port",
+            "unix_socket_directories",
+            "unix_socket_group",
+            "unix_socket_permissions",
+        ],
         "Services, probes and Patroni rely on fixed addresses",
     ),
     (
-        &["data_directory", "config_file", "external_pid_file", "log_directory", "logging_collector", "log_destination"],
+        &[
+            "data_directory",
+            "config_file",
+            "external_pid_file",
+            "log_directory",
+            "logging_collector",
+            "log_destination",
+        ],
         "paths are the image's; logs go to the pod's own log",
     ),
     (
-        &["wal_level", "hot_standby", "primary_conninfo", "primary_slot_name", "synchronous_standby_names",
-            "wal_log_hints", "track_commit_timestamp", "cluster_name", "recovery_target", "recovery_target_action",
-            "recovery_target_name", "recovery_target_time", "recovery_target_lsn", "recovery_target_timeline",
-            "restore_command", "promote_trigger_file", "fsync", "full_page_writes"],
+        &[
+            "wal_level",
+            "hot_standby",
+            "primary_conninfo",
+            "primary_slot_name",
+            "synchronous_standby_names",
+            "wal_log_hints",
+            "track_commit_timestamp",
+            "cluster_name",
+            "recovery_target",
+            "recovery_target_action",
+            "recovery_target_name",
+            "recovery_target_time",
+            "recovery_target_lsn",
+            "recovery_target_timeline",
+            "restore_command",
+            "promote_trigger_file",
+            "fsync",
+            "full_page_writes",
+        ],
         "replication and durability are Patroni's; choose spec.highAvailability.synchronous",
     ),
     (

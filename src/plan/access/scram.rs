@@ -9,7 +9,8 @@ use ring::{digest, hmac, pbkdf2};
 
 /// True when `verifier` was made from `password`. Anything that is no verifier matches nothing.
 pub fn matches(verifier: &str, password: &str) -> bool {
-    parse(verifier).is_some_and(|(iterations, salt, stored)| stored_key(password, iterations, &salt) == stored)
+    parse(verifier)
+        .is_some_and(|(iterations, salt, stored)| stored_key(password, iterations, &salt) == stored)
 }
 
 fn parse(verifier: &str) -> Option<(NonZeroU32, Vec<u8>, Vec<u8>)> {
