@@ -17,6 +17,8 @@ pub const MAX_CLUSTER: usize = 40;
 pub const MANAGER: &str = "stylobate";
 /// Field manager of status writes.
 pub const STATUS_MANAGER: &str = "stylobate-status";
+/// Field manager of the finalizer, apart from others so that taking it off touches nothing else.
+pub const FINALIZER_MANAGER: &str = "stylobate-finalizer";
 /// Finalizer that lets the operator stop the members in order and remove what Patroni made.
 pub const FINALIZER: &str = "stylobate.dev/cleanup";
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api::{ClusterStatus, PostgresCluster};
 use crate::child::Kind;
 use crate::lease::Claim;
-use crate::name::{ANNOTATION_FILES, ClusterName, FINALIZER, MANAGER, STATUS_MANAGER};
+use crate::name::{ANNOTATION_FILES, ClusterName, FINALIZER, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER};
 use crate::observe::{Links, Observed};
 use crate::plan::{SqlTask, Step};
 
@@ -149,16 +149,15 @@ impl Writer<'_> {
     }
 
     async fn finalizers(&self, seen: &Observed, present: bool) -> Result<(), kube::Error> {
-        let mut names = seen.cluster.metadata.finalizers.clone().unwrap_or_default();
-        names.retain(|name| name != FINALIZER);
-        if present {
-            names.push(FINALIZER.to_owned());
-        }
-        let patch = json!({"metadata": {
-            "finalizers": names,
-            "resourceVersion": seen.cluster.metadata.resource_version,
-        }});
-        self.clusters().patch(&self.name.name, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
+        // Finalizers are a set: server-side apply adds and removes ours and leaves those of others alone.
+        let names: &[&str] = if present { &[FINALIZER] } else { &[] };
+        let body = json!({
+            "apiVersion": "stylobate.dev/v1alpha1",
+            "kind": "PostgresCluster",
+            "metadata": {"name": self.name.name, "uid": seen.cluster.metadata.uid, "finalizers": names},
+        });
+        let params = PatchParams::apply(FINALIZER_MANAGER).force();
+        self.clusters().patch(&self.name.name, &params, &Patch::Apply(&body)).await.map(drop)
     }
 
     /// Writes the status.
