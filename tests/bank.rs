@@ -1,6 +1,8 @@
 //! The bank workload against a real server: a crash loses nothing, and a loss does not go unseen.
 
 mod postgres;
+#[path = "bank/tls.rs"]
+mod tls;
 
 use std::time::Duration;
 
@@ -87,6 +89,31 @@ async fn terminated_sessions_are_named_and_survived() {
     assert_eq!(exit_code(&result), 0, "{result:?}");
     let summary = result.expect("a summary");
     assert!(codes(&summary).contains(&"57P01"), "{summary}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_gave_up_its_replica_is_no_promise() {
+    let Some(postgres) = Postgres::start("replica", "") else { return };
+    let running = tokio::spawn(run(args(&postgres.url("sslmode=disable"), &["--init", "--duration", "4s"])));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let wait_for = |standbys: &str| {
+        postgres.sql(&format!("ALTER SYSTEM SET synchronous_standby_names = '{standbys}'"));
+        postgres.sql("SELECT pg_reload_conf()");
+    };
+    wait_for("nowhere");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // A cancelled wait is answered like any commit, but for a warning.
+    postgres.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // A terminated one is not answered at all.
+    postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    wait_for("");
+    let result = running.await.expect("the run to end");
+    assert_eq!(exit_code(&result), 0, "{result:?}");
+    let summary = result.expect("a summary");
+    let found = summary.verified.as_ref().expect("a verified run").unknown_found;
+    assert!(summary.unknown >= 4 && found == summary.unknown, "all of them were written here: {summary}");
+    assert!(codes(&summary).contains(&"01000") && codes(&summary).contains(&"57P01"), "{summary}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

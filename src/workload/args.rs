@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn refused(flag: &str, value: &str) -> String {
-        Cli::try_parse_from(["bank", flag, value]).unwrap_err().to_string()
+        Cli::try_parse_from(["bank", &format!("{flag}={value}")]).unwrap_err().to_string()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use super::args::DEFAULT_ACCOUNTS;
 use super::backoff::Backoff;
 use super::journal::{Fate, Fates, count};
-use super::meter::Meter;
+use super::meter::{Meter, Second};
 use super::outcome::Cause;
 use super::report::Report;
 use super::schema::{self, Opening};
@@ -155,7 +155,7 @@ async fn move_money(
         tokio::select! {
             () = &mut end, if lasted.is_none() => lasted = Some(shared.began.elapsed()),
             () = signals.next(), if lasted.is_none() => lasted = Some(shared.began.elapsed()),
-            _ = ticks.tick() => tell(shared, report)?,
+            _ = ticks.tick() => tell(report, &shared.note(Meter::take_second))?,
             done = workers.join_next() => match done {
                 Some(Ok((worker, fates))) => journal[worker] = fates,
                 Some(Err(panic)) => return Err(Error::Worker(panic)),
@@ -167,14 +167,14 @@ async fn move_money(
             let _ = stop.send(true);
         }
     }
-    tell(shared, report)?;
+    if let Some(rest) = shared.note(Meter::take_rest) {
+        tell(report, &rest)?;
+    }
     Ok((journal, lasted.unwrap_or_else(|| shared.began.elapsed())))
 }
 
-/// Writes the second that just ended.
-fn tell(shared: &Shared, report: &Report) -> Result<(), Error> {
-    let second = shared.note(Meter::take_second);
-    report.second(&second).map_err(|cause| Error::System("write to standard output", cause))
+fn tell(report: &Report, second: &Second) -> Result<(), Error> {
+    report.second(second).map_err(|cause| Error::System("write to standard output", cause))
 }
 
 /// The signals that end a run.

@@ -14,6 +14,9 @@ use super::outcome::Cause;
 const LONGEST_LATENCY_US: u64 = 600_000_000;
 const DIGITS: u8 = 3;
 
+/// The last second is cut short by the end of the run; with less than this, its line would be noise.
+const SHORTEST_SECOND: Duration = Duration::from_millis(200);
+
 /// One second of the run.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Second {
@@ -99,6 +102,12 @@ impl Meter {
         tally.or_insert_with(|| Tally { count: 0, message: cause.message.clone() }).count += 1;
     }
 
+    /// What is left when the run ends, unless it is so short that its rate says nothing.
+    pub fn take_rest(&mut self, now: Duration) -> Option<Second> {
+        let is_short = now.saturating_sub(self.second_started) < SHORTEST_SECOND;
+        (!is_short || !self.second_errors.is_empty()).then(|| self.take_second(now))
+    }
+
     /// Ends the current second and starts the next.
     pub fn take_second(&mut self, now: Duration) -> Second {
         // A second that is cut short by the end of the run is still divided by its true length.
@@ -165,8 +174,12 @@ mod tests {
         assert_eq!((second.transfers_per_s, second.latency, second.gap_s), (0.0, None, Some(0.5)));
         assert!(second.errors.is_empty());
 
+        assert!(meter.take_rest(ms(1600)).is_none());
+        meter.error(&Cause::new("57P01", "again"));
+        assert!(meter.take_rest(ms(1600)).is_some(), "an error is told in any case");
+
         let totals = meter.finish(ms(1500));
-        assert_eq!(totals.errors["57P01"], Tally { count: 1, message: "terminating connection".into() });
+        assert_eq!(totals.errors["57P01"], Tally { count: 2, message: "terminating connection".into() });
         assert!((totals.longest_gap.unwrap().seconds - 0.5).abs() < 1e-9);
         assert!(totals.latency.is_some());
     }

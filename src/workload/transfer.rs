@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::{Error, Statement};
 
-use super::outcome::{Cause, NO_DATA, Outcome, of_commit};
+use super::outcome::{CONNECTION_LOST, Cause, NO_DATA, Outcome, of_commit};
 use super::session::{Session, bounded};
 
 /// The largest amount moved: small beside the initial balance, large enough that mix-ups show in the sums.
@@ -83,6 +83,10 @@ impl Transfer {
         // A warning about an earlier statement is not about the commit.
         session.take_warning();
         match bounded(session, deadline, async |session| session.execute("COMMIT").await).await {
+            // A server that is told to end while it waits for a replica only warns, then closes the connection.
+            Err(cause) if cause.code == CONNECTION_LOST => {
+                Outcome::Unknown(session.take_warning().unwrap_or(cause))
+            }
             Err(cause) => of_commit(cause),
             // Postgres answers COMMIT like this when its wait for a replica was cancelled: written here, maybe
             // nowhere else. That is no promise that a failover must keep.

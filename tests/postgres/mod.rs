@@ -106,7 +106,7 @@ impl Postgres {
         );
     }
 
-    /// Points the server at changed settings and files.
+    /// Runs SQL as the server's owner; what it printed.
     pub fn sql(&self, sql: &str) -> String {
         let said = self
             .command("psql")

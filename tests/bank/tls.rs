@@ -1,23 +1,14 @@
 //! TLS against a real server: what each sslmode of a URL accepts and refuses.
 
-mod postgres;
-
-use clap::Parser;
-use postgres::Postgres;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use stylobate::workload::bank::{BankArgs, run};
+use stylobate::workload::bank::run;
 
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    bank: BankArgs,
-}
+use super::args;
+use super::postgres::Postgres;
 
 /// Whether a short run works with these parameters of the URL.
 async fn works(url: String) -> Result<(), String> {
-    let all =
-        ["bank", "--url", &url, "--init", "--accounts", "5", "--concurrency", "1", "--duration", "200ms"];
-    let args = Cli::try_parse_from(all).expect("arguments that parse").bank;
+    let args = args(&url, &["--init", "--accounts", "5", "--duration", "200ms"]);
     run(args).await.map(|_| ()).map_err(|error| error.to_string())
 }
 
