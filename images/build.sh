@@ -15,6 +15,7 @@ IMAGES=(
   "postgres 17.12 PG_VERSION=17.12"
   "postgres 17.11 PG_VERSION=17.11"
   "pgpool 4.6 PGPOOL_VERSION=4.6"
+  "operator dev VERSION=0.1.0"
 )
 
 # The tools that Debian carries, installed only when absent.
