@@ -1,8 +1,11 @@
 /* Makes Pgpool-II notice a server that vanished without closing its connections (a lost node, a cut network).
  * Pgpool-II sets no keepalive on its connections to Postgres and has no setting for it: a session whose server is gone
- * would block for 15 minutes when writing and for ever when reading. Loaded by LD_PRELOAD before libc's connect(). */
+ * would block for 15 minutes when writing and for ever when reading. Its connect_timeout only logs and waits on, and in
+ * Kubernetes a repeated packet keeps going to the lost pod: only a new connection can reach the new primary.
+ * Loaded by LD_PRELOAD before libc's connect(). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -18,6 +21,7 @@ static void set(int fd, int level, int name, int value) {
 int connect(int fd, const struct sockaddr *address, socklen_t length) {
     int (*next)(int, const struct sockaddr *, socklen_t) =
         (int (*)(int, const struct sockaddr *, socklen_t))dlsym(RTLD_NEXT, "connect");
+    int result;
 
     if (address->sa_family == AF_INET || address->sa_family == AF_INET6) {
         set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -26,5 +30,9 @@ int connect(int fd, const struct sockaddr *address, socklen_t length) {
         set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
         set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS);
     }
-    return next(fd, address, length);
+    result = next(fd, address, length);
+    /* A second call on a connection still under way is Pgpool-II's retry after connect_timeout: make it the end. */
+    if (result < 0 && errno == EALREADY)
+        errno = ETIMEDOUT;
+    return result;
 }
