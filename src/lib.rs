@@ -7,6 +7,7 @@
 //!            (reads)     └────── pure: decide() ─────┘   (writes)  (event, log, status, metric)
 //! ```
 
+pub mod lease;
 pub mod pki;
 pub mod secret;
 pub mod workload;
