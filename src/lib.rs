@@ -3,6 +3,7 @@
 //! One flow, one direction; only the ends touch the network:
 //!
 //! ```text
+//!  watch ──> observe ──> validate ──> plan ──> judge ──> apply ──> record
 //!            (reads)     └────── pure: decide() ─────┘   (writes)  (event, log, status, metric)
 //! ```
 
@@ -10,4 +11,5 @@ pub mod lease;
 pub mod metrics;
 pub mod pki;
 pub mod secret;
+pub mod serve;
 pub mod workload;
