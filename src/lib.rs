@@ -12,4 +12,5 @@ pub mod metrics;
 pub mod pki;
 pub mod secret;
 pub mod serve;
+pub mod telemetry;
 pub mod workload;
