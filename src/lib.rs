@@ -7,10 +7,29 @@
 //!            (reads)     └────── pure: decide() ─────┘   (writes)  (event, log, status, metric)
 //! ```
 
+pub mod api;
+pub mod apply;
+pub mod build;
+pub mod child;
+pub mod cli;
+pub mod control;
+pub mod decide;
+pub mod engine;
 pub mod lease;
 pub mod metrics;
+pub mod name;
+pub mod observe;
+pub mod patroni;
 pub mod pki;
+pub mod plan;
+pub mod policy;
+pub mod pooler;
+pub mod record;
 pub mod secret;
 pub mod serve;
+pub mod sql;
+pub mod status;
+pub mod target;
 pub mod telemetry;
+pub mod tuning;
 pub mod workload;

@@ -5,6 +5,7 @@
 //! on, and a value that stays at the concurrency limit means that others wait.
 
 mod cluster;
+mod report;
 
 use std::{
     fmt,
@@ -18,7 +19,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub use self::cluster::{ClusterFigures, ClusterKey, ConditionFigure, MemberFigures};
+pub use self::{
+    cluster::{ClusterFigures, ClusterKey, ConditionFigure, MemberFigures},
+    report::{figures, write_of},
+};
 
 /// Content type of [`Metrics::encode`]: OpenMetrics text, which Prometheus reads since 2.5.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -39,7 +43,7 @@ struct CategoryLabel {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WriteLabels {
-    kind: &'static str,
+    kind: String,
     verb: &'static str,
 }
 
@@ -107,8 +111,8 @@ impl Metrics {
     }
 
     /// Counts a write, as in `wrote("StatefulSet", "apply")`.
-    pub fn wrote(&self, kind: &'static str, verb: &'static str) {
-        self.writes.get_or_create(&WriteLabels { kind, verb }).inc();
+    pub fn wrote(&self, kind: impl Into<String>, verb: &'static str) {
+        self.writes.get_or_create(&WriteLabels { kind: kind.into(), verb }).inc();
     }
 
     /// Says whether this process leads.

@@ -1,0 +1,113 @@
+//! `PostgresCluster`: the one object a person edits.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::parts::{
+    Access, Database, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage,
+    TuningRef, User,
+};
+use super::status::ClusterStatus;
+
+/// What a person wants of one Postgres cluster.
+///
+/// The name of the object is at most 40 characters, because the longest child name derived from it (a pod of the
+/// pooler, a controller revision of a Citus worker group) has to fit in the 63 characters of a DNS label.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "stylobate.dev",
+    version = "v1alpha1",
+    kind = "PostgresCluster",
+    plural = "postgresclusters",
+    shortname = "pgc",
+    category = "stylobate",
+    namespaced,
+    status = "ClusterStatus",
+    derive = "PartialEq",
+    doc = "A Postgres cluster with its pooler: the one object to edit",
+    scale(
+        spec_replicas_path = ".spec.instances",
+        status_replicas_path = ".status.instances",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.ready", description = "members ready / wanted"),
+    printcolumn(name = "Primary", type_ = "string", json_path = ".status.primary", description = "pod that takes writes"),
+    printcolumn(name = "Version", type_ = "string", json_path = ".status.version", description = "version that runs"),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state", description = "health in a word"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("self.metadata.name.size() <= 40").message(
+        "metadata.name must be at most 40 characters: names of pods and Services are derived from it and must fit in 63"
+    ),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message(
+        "metadata.name must be a DNS label: lower-case letters, digits and '-', starting with a letter, without dots"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.highAvailability.synchronous != 'Strict' || self.instances >= 3").message(
+    "spec.instances must be at least 3 when spec.highAvailability.synchronous is Strict: with fewer, the loss of one member stops all writes"
+))]
+#[x_kube(validation = Rule::new("self.databases.all(d, self.users.exists(u, u.name == d.owner))").message(
+    "spec.databases[].owner must name a user of spec.users: add the user, or correct the owner"
+))]
+pub struct PostgresClusterSpec {
+    /// What runs: flavor and version.
+    pub engine: Engine,
+
+    /// Members (pods with a volume each), 1 to 9. With 1 there is nothing to fail over to.
+    #[serde(default = "default_instances")]
+    #[schemars(range(min = 1, max = 9))]
+    pub instances: i32,
+
+    /// CPU and memory of each member.
+    #[serde(default)]
+    pub resources: Resources,
+
+    /// The volume of each member. It holds data and WAL together, so that one disk snapshot is crash-consistent.
+    pub storage: Storage,
+
+    /// ConfigMaps with Postgres settings, a later one wins. Each key of a ConfigMap is a setting's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub tuning: Vec<TuningRef>,
+
+    /// How a failure is survived.
+    #[serde(default)]
+    pub high_availability: HighAvailability,
+
+    /// The one door for clients.
+    #[serde(default)]
+    pub pooler: Pooler,
+
+    /// Certificates, and who may connect.
+    #[serde(default)]
+    pub access: Access,
+
+    /// Login roles that are kept as written here.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.all(u, self.exists_one(v, v.name == u.name))").message("spec.users[].name must be unique"))]
+    pub users: Vec<User>,
+
+    /// Databases that are kept as written here. A database that is removed from the list is left alone.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.all(d, self.exists_one(e, e.name == d.name))").message("spec.databases[].name must be unique"))]
+    pub databases: Vec<Database>,
+
+    /// What is offered to Prometheus.
+    #[serde(default)]
+    pub monitoring: Monitoring,
+
+    /// Where pods may run.
+    #[serde(default)]
+    pub scheduling: Scheduling,
+
+    /// True stops the operator from changing anything of this cluster. Patroni still fails over.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// Three members survive the loss of one with synchronous replication still on.
+fn default_instances() -> i32 {
+    3
+}

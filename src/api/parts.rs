@@ -1,0 +1,282 @@
+//! The parts of a `PostgresCluster`'s spec. Doc comments become the field descriptions that `kubectl explain` shows.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Toleration;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What runs in the members.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.flavor != 'Postgres' || self.version.matches('^17[.][0-9]+$')").message(
+    "spec.engine.version must be a version of PostgreSQL 17, as 17.12, when spec.engine.flavor is Postgres"
+))]
+pub struct Engine {
+    /// `Postgres`, the one flavor that this release runs.
+    #[serde(default)]
+    pub flavor: Flavor,
+    /// Major and minor version, as `17.12`; also the tag of the image.
+    #[schemars(length(min = 1, max = 32))]
+    pub version: String,
+    /// An image to use in place of the operator's `<prefix>/postgres:<version>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub image: Option<String>,
+}
+
+/// Which engine runs. A new engine is a new variant; the compiler then lists the one `match` to extend.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Flavor {
+    /// PostgreSQL as its project releases it.
+    #[default]
+    Postgres,
+}
+
+/// CPU and memory of one member.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("quantity(self.memory).compareTo(quantity('512Mi')) >= 0").message(
+    "spec.resources.memory must be at least 512Mi: less holds neither the shared buffers nor 40 connections"
+))]
+#[x_kube(validation = Rule::new("quantity(self.cpu).compareTo(quantity('100m')) >= 0").message(
+    "spec.resources.cpu must be at least 100m"
+))]
+pub struct Resources {
+    /// CPU request of the Postgres container, as `500m` or `2`. There is no CPU limit: throttling a database only
+    /// makes its locks last longer.
+    #[serde(default = "default_cpu")]
+    pub cpu: Quantity,
+    /// Memory request and limit of the Postgres container, at least `512Mi`. Computed settings follow it.
+    #[serde(default = "default_memory")]
+    pub memory: Quantity,
+}
+
+fn default_cpu() -> Quantity {
+    Quantity("500m".into())
+}
+
+fn default_memory() -> Quantity {
+    Quantity("1Gi".into())
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self { cpu: default_cpu(), memory: default_memory() }
+    }
+}
+
+/// The volume of a member.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(oldSelf.storageClass) || (has(self.storageClass) && self.storageClass == oldSelf.storageClass)").message(
+    "spec.storage.storageClass can't change: volumes stay in their class. Make a new cluster in the other class and move the data"
+))]
+#[x_kube(validation = Rule::new("quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0").message(
+    "spec.storage.size can't shrink: no volume can. Make a new cluster with smaller volumes and move the data"
+))]
+#[x_kube(validation = Rule::new("quantity(self.size).compareTo(quantity('1Gi')) >= 0").message(
+    "spec.storage.size must be at least 1Gi: WAL alone may take that much"
+))]
+pub struct Storage {
+    /// Size of each member's volume, at least `1Gi`. It can grow, never shrink.
+    pub size: Quantity,
+    /// StorageClass of the volumes; the cluster's default class when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_class: Option<String>,
+}
+
+/// A ConfigMap with Postgres settings.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TuningRef {
+    /// Name of a ConfigMap in the same namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub config_map: String,
+}
+
+/// How a failure is survived.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HighAvailability {
+    /// When a commit is acknowledged.
+    #[serde(default)]
+    pub synchronous: Synchronous,
+}
+
+/// When a commit is acknowledged: Patroni's `synchronous_mode` and `synchronous_mode_strict`.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Synchronous {
+    /// One replica of any must hold it; with no replica left the primary goes on alone. No lost commits.
+    #[default]
+    Quorum,
+    /// As `Quorum`, but with no replica left writes wait. Needs 3 instances.
+    Strict,
+    /// The primary alone decides. The last commits may be lost when it fails.
+    Off,
+}
+
+/// Pgpool-II in front of the members.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pooler {
+    /// Pooler pods, 1 to 9.
+    #[serde(default = "default_pooler_instances")]
+    #[schemars(range(min = 1, max = 9))]
+    pub instances: i32,
+    /// Clients that each pooler pod serves at once (`num_init_children`), 4 to 1000. All pods together must fit the
+    /// server's `max_connections`.
+    #[serde(default = "default_clients")]
+    #[schemars(range(min = 4, max = 1000))]
+    pub clients: i32,
+    /// True sends reads outside of write transactions to replicas. A read may then miss a write of another session.
+    #[serde(default)]
+    pub load_balancing: bool,
+}
+
+fn default_pooler_instances() -> i32 {
+    2
+}
+
+/// Two pods of 32 fit the 100 connections that a member of 1Gi has.
+fn default_clients() -> i32 {
+    32
+}
+
+impl Default for Pooler {
+    fn default() -> Self {
+        Self { instances: default_pooler_instances(), clients: default_clients(), load_balancing: false }
+    }
+}
+
+/// Certificates, and who may connect.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Access {
+    /// Server certificates. When absent, the operator keeps a certificate authority of the cluster's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Namespaces, besides the cluster's own, whose pods may reach the pooler (by `kubernetes.io/metadata.name`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub namespaces: Vec<String>,
+}
+
+/// A certificate of somebody else's making, as of cert-manager's `Certificate`.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tls {
+    /// Secret of type `kubernetes.io/tls` in the same namespace with `tls.crt`, `tls.key` and `ca.crt`; the
+    /// certificate has to carry all names that `docs/security.md` lists. The operator reads it and never writes it.
+    #[schemars(length(min = 1, max = 253))]
+    pub secret: String,
+}
+
+/// A login role.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(self.name in ['postgres', 'standby', 'rewind', 'stylobate', 'stylobate_monitor']) && !self.name.startsWith('pg_')").message(
+    "spec.users[].name must not be a role of the system: postgres, standby, rewind, stylobate, stylobate_monitor or pg_*"
+))]
+#[x_kube(validation = Rule::new("!self.name.matches('[:#\\n\\r]')").message(
+    "spec.users[].name must not contain ':', '#' or a line break: Pgpool's password file can't hold them"
+))]
+pub struct User {
+    /// Name of the role, 1 to 63 bytes, any text that Postgres takes (it is quoted). Two system names are taken.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Where the password stands. When absent, or when the Secret is absent, one is generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordRef>,
+    /// What the role may do besides log in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    pub options: Vec<RoleOption>,
+}
+
+/// A key of a Secret.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PasswordRef {
+    /// Name of a Secret in the same namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub secret: String,
+    /// Key in it.
+    #[serde(default = "default_password_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+fn default_password_key() -> String {
+    "password".into()
+}
+
+/// A role attribute (`CREATE ROLE`). There is no `SUPERUSER`: nobody needs it whom policy should let have it.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RoleOption {
+    /// May create databases.
+    CreateDb,
+    /// May create roles.
+    CreateRole,
+    /// May replicate, logical slots included.
+    Replication,
+    /// Sees all rows where row security is on.
+    BypassRls,
+}
+
+/// A database.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(self.name in ['postgres', 'template0', 'template1'])").message(
+    "spec.databases[].name must not be postgres, template0 or template1"
+))]
+pub struct Database {
+    /// Name of the database, 1 to 63 bytes, any text that Postgres takes (it is quoted).
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// User of `spec.users` that owns it.
+    #[schemars(length(min = 1, max = 63))]
+    pub owner: String,
+    /// Extensions to create in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 63)))]
+    pub extensions: Vec<String>,
+}
+
+/// What is offered to Prometheus.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Monitoring {
+    /// True makes `PodMonitor` objects; the Prometheus operator's CRDs must be installed.
+    #[serde(default)]
+    pub pod_monitor: bool,
+}
+
+/// Where pods may run.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scheduling {
+    /// Labels that a node must have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that pods bear.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub tolerations: Vec<Toleration>,
+    /// Whether two members may share a node when there is no other.
+    #[serde(default)]
+    pub spread: Spread,
+}
+
+/// How hard members keep apart.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Spread {
+    /// Members share a node rather than wait.
+    #[default]
+    Preferred,
+    /// A member waits rather than share a node.
+    Required,
+}

@@ -1,0 +1,181 @@
+//! The only writer: takes the steps that were judged, one after the other. Every step can be taken again after a crash.
+
+mod mint;
+
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::DynamicObject;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::api::{ClusterStatus, PostgresCluster};
+use crate::child::Kind;
+use crate::lease::Claim;
+use crate::name::{ANNOTATION_FILES, ClusterName, FINALIZER, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER};
+use crate::observe::{Links, Observed};
+use crate::plan::{SqlTask, Step};
+
+/// Why a step could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused or did not answer.
+    #[error("failed to {what}: {cause}")]
+    Api {
+        /// The step, in words.
+        what: String,
+        /// The API server's words.
+        cause: kube::Error,
+    },
+    /// Certificates could not be made.
+    #[error(transparent)]
+    Pki(#[from] crate::pki::PkiError),
+    /// SQL failed.
+    #[error(transparent)]
+    Sql(#[from] crate::sql::session::Error),
+    /// Patroni refused.
+    #[error(transparent)]
+    Patroni(#[from] crate::patroni::Error),
+    /// There is no way to the members yet.
+    #[error("failed to {0}: no member can be reached yet; it is tried again")]
+    NoLink(String),
+    /// Another operator leads.
+    #[error("failed to {0}: this operator leads no longer")]
+    NotLeader(String),
+}
+
+/// What a writer needs.
+pub struct Writer<'a> {
+    /// Client of the API server.
+    pub client: &'a Client,
+    /// Leadership, asked before every write.
+    pub claim: &'a Claim,
+    /// Ways to the members.
+    pub links: Option<&'a Links>,
+    /// Cluster that is written to.
+    pub name: ClusterName,
+}
+
+impl Writer<'_> {
+    fn clusters(&self) -> Api<PostgresCluster> {
+        Api::namespaced(self.client.clone(), &self.name.namespace)
+    }
+
+    fn children(&self, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.name.namespace, &kind.api_resource())
+    }
+
+    fn pods(&self) -> Api<k8s_openapi::api::core::v1::Pod> {
+        Api::namespaced(self.client.clone(), &self.name.namespace)
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// What went wrong; the step can be taken again.
+    pub async fn take(&self, step: &Step, seen: &Observed) -> Result<(), Error> {
+        if !self.claim.is_current() {
+            return Err(Error::NotLeader(step.to_string()));
+        }
+        let api = |cause| Error::Api { what: step.to_string(), cause };
+        let links = || self.links.ok_or_else(|| Error::NoLink(step.to_string()));
+        match step {
+            Step::Guard => self.finalizers(seen, true).await.map_err(api),
+            Step::Unguard => self.finalizers(seen, false).await.map_err(api),
+            Step::Mint(mint) => mint::mint(self, mint, seen).await,
+            Step::Apply { child, reason: _ } => {
+                let params = PatchParams::apply(MANAGER).force();
+                self.children(child.reference.kind)
+                    .patch(&child.reference.name, &params, &Patch::Apply(&child.body))
+                    .await
+                    .map(drop)
+                    .map_err(api)
+            }
+            Step::Delete { reference, uid } => {
+                let params = DeleteParams {
+                    preconditions: uid
+                        .clone()
+                        .map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
+                    ..DeleteParams::background()
+                };
+                match self.children(reference.kind).delete(&reference.name, &params).await {
+                    Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+                    other => other.map(drop).map_err(api),
+                }
+            }
+            Step::Expand { claim, size } => {
+                let claims: Api<k8s_openapi::api::core::v1::PersistentVolumeClaim> =
+                    Api::namespaced(self.client.clone(), &self.name.namespace);
+                let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
+                claims
+                    .patch(claim, &PatchParams::default(), &Patch::Merge(patch))
+                    .await
+                    .map(drop)
+                    .map_err(api)
+            }
+            Step::RefreshFiles { pod, digest } => {
+                let patch = json!({"metadata": {"annotations": {ANNOTATION_FILES: digest}}});
+                self.pods()
+                    .patch(pod, &PatchParams::default(), &Patch::Merge(patch))
+                    .await
+                    .map(drop)
+                    .map_err(api)
+            }
+            Step::Configure { group: _, pod, patch } => Ok(links()?.patroni.configure(pod, patch).await?),
+            Step::Sql { pod, task } => self.sql(links()?, pod, task).await,
+            Step::Switchover { group: _, from, to, reason: _ } => {
+                links()?.patroni.switchover(from, to).await?;
+                Ok(())
+            }
+            Step::ReleaseClaim { group, holder: _, resource_version, proof: _ } => {
+                let [_, leader, ..] = group.patroni_state();
+                let patch = json!({"metadata": {
+                    "resourceVersion": resource_version,
+                    "annotations": {"leader": Value::Null},
+                }});
+                self.children(Kind::ConfigMap)
+                    .patch(&leader, &PatchParams::default(), &Patch::Merge(patch))
+                    .await
+                    .map(drop)
+                    .map_err(api)
+            }
+        }
+    }
+
+    async fn sql(&self, links: &Links, pod: &str, task: &SqlTask) -> Result<(), Error> {
+        let session = links.session(pod, &task.database).await?;
+        for statement in &task.statements {
+            session.execute(statement.expose()).await?;
+        }
+        Ok(())
+    }
+
+    async fn finalizers(&self, seen: &Observed, present: bool) -> Result<(), kube::Error> {
+        // Finalizers are a set: server-side apply adds and removes ours and leaves those of others alone.
+        let names: &[&str] = if present { &[FINALIZER] } else { &[] };
+        let body = json!({
+            "apiVersion": "stylobate.dev/v1alpha1",
+            "kind": "PostgresCluster",
+            "metadata": {"name": self.name.name, "uid": seen.cluster.metadata.uid, "finalizers": names},
+        });
+        let params = PatchParams::apply(FINALIZER_MANAGER).force();
+        self.clusters().patch(&self.name.name, &params, &Patch::Apply(&body)).await.map(drop)
+    }
+
+    /// Writes the status.
+    ///
+    /// # Errors
+    /// Those of the API server.
+    pub async fn status(&self, status: &ClusterStatus) -> Result<(), Error> {
+        let body = json!({
+            "apiVersion": "stylobate.dev/v1alpha1",
+            "kind": "PostgresCluster",
+            "metadata": {"name": self.name.name},
+            "status": status,
+        });
+        let params = PatchParams::apply(STATUS_MANAGER).force();
+        self.clusters()
+            .patch_status(&self.name.name, &params, &Patch::Apply(&body))
+            .await
+            .map(drop)
+            .map_err(|cause| Error::Api { what: "write the status".into(), cause })
+    }
+}

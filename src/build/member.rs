@@ -1,0 +1,290 @@
+//! The StatefulSet of a group: Patroni as the main process, the metrics exporter beside it, one volume each.
+
+use k8s_openapi::api::apps::v1::{
+    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
+};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerPort, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
+    ObjectFieldSelector, PersistentVolumeClaim, PersistentVolumeClaimSpec, PodSpec, PodTemplateSpec, Probe,
+    ProjectedVolumeSource, SecretKeySelector, ServiceAccountTokenProjection, Volume, VolumeProjection,
+    VolumeResourceRequirements,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use crate::child::{Child, Kind};
+use crate::engine::{hba, paths, ports};
+use crate::name::{COMPONENT_MEMBER, LABEL_COMPONENT, LABEL_SCOPE, service_hosts};
+use crate::observe::Observed;
+use crate::target::{GroupTarget, Target};
+
+use super::meta::metadata;
+use super::pod;
+
+/// Seconds for a member to write its shutdown checkpoint before it is killed.
+const GRACE_SECONDS: i64 = 180;
+/// Name of the main container.
+pub const CONTAINER: &str = "postgres";
+/// Folder of the pod's token, as all Kubernetes clients expect it.
+const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// One StatefulSet for each group.
+pub fn stateful_sets(target: &Target, seen: &Observed) -> Vec<Child> {
+    target
+        .groups
+        .iter()
+        .map(|group| {
+            let name = group.name.scope();
+            let live = seen.children.get(Kind::StatefulSet, &name);
+            Child::new(Kind::StatefulSet, &name, &stateful_set(target, group, live))
+        })
+        .collect()
+}
+
+fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> StatefulSet {
+    let selector = group.name.selector();
+    let mut labels = target.name.labels();
+    labels.insert(LABEL_COMPONENT.into(), COMPONENT_MEMBER.into());
+    labels.insert(LABEL_SCOPE.into(), group.name.scope());
+    let keep = StatefulSetPersistentVolumeClaimRetentionPolicy {
+        when_deleted: Some("Retain".into()),
+        when_scaled: Some("Retain".into()),
+    };
+    StatefulSet {
+        metadata: metadata(target, group.name.scope()),
+        spec: Some(StatefulSetSpec {
+            replicas: Some(group.instances),
+            service_name: Some(group.name.members()),
+            pod_management_policy: Some("Parallel".into()),
+            update_strategy: Some(StatefulSetUpdateStrategy {
+                type_: Some("OnDelete".into()),
+                rolling_update: None,
+            }),
+            persistent_volume_claim_retention_policy: Some(keep),
+            selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta { labels: Some(labels), ..Default::default() }),
+                spec: Some(pod_spec(target, group)),
+            },
+            volume_claim_templates: Some(vec![claim(target, live)]),
+            ..Default::default()
+        }),
+        status: None,
+    }
+}
+
+/// The claim template is immutable: a set that exists keeps the size it was made with, and its claims are grown
+/// themselves.
+fn claim(target: &Target, live: Option<&Value>) -> PersistentVolumeClaim {
+    let made_with =
+        live.and_then(|set| set.pointer("/spec/volumeClaimTemplates/0/spec/resources/requests/storage"));
+    let size = made_with.and_then(Value::as_str).unwrap_or(&target.storage);
+    PersistentVolumeClaim {
+        metadata: ObjectMeta {
+            name: Some("data".into()),
+            labels: Some(target.name.labels()),
+            ..Default::default()
+        },
+        spec: Some(PersistentVolumeClaimSpec {
+            access_modes: Some(vec!["ReadWriteOnce".into()]),
+            storage_class_name: target.storage_class.clone(),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some(BTreeMap::from([("storage".into(), Quantity(size.into()))])),
+                limits: None,
+            }),
+            ..Default::default()
+        }),
+        status: None,
+    }
+}
+
+fn pod_spec(target: &Target, group: &GroupTarget) -> PodSpec {
+    let selector = group.name.selector();
+    PodSpec {
+        service_account_name: Some(target.name.member()),
+        automount_service_account_token: Some(false),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        security_context: Some(pod::pod_security()),
+        affinity: Some(pod::anti_affinity(target.spread, &selector)),
+        topology_spread_constraints: Some(pod::zone_spread(&selector)),
+        node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
+        tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
+        containers: vec![postgres(target, group), exporter(target)],
+        volumes: Some(vec![
+            pod::config_volume("patroni", &group.name.patroni()),
+            pod::secret_volume("tls", &target.name.member_tls()),
+            pod::scratch("sockets", None),
+            pod::scratch("tmp", None),
+            // Dynamic shared memory of parallel queries; it counts towards the memory limit.
+            pod::scratch("shm", Some(&target.memory)),
+            token(),
+        ]),
+        ..Default::default()
+    }
+}
+
+/// The token of Patroni's narrow Role goes to the Postgres container alone: the exporter has no use for it.
+fn token() -> Volume {
+    let sources = serde_json::from_value(serde_json::json!([
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
+    ]))
+    .expect("the literal is a list of volume projections");
+    let mut sources: Vec<VolumeProjection> = sources;
+    sources.push(VolumeProjection {
+        service_account_token: Some(ServiceAccountTokenProjection {
+            expiration_seconds: Some(3607),
+            path: "token".into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    });
+    Volume {
+        name: "token".into(),
+        projected: Some(ProjectedVolumeSource { default_mode: Some(0o440), sources: Some(sources) }),
+        ..Default::default()
+    }
+}
+
+fn postgres(target: &Target, group: &GroupTarget) -> Container {
+    let port = |name: &str, port: i32| ContainerPort {
+        name: Some(name.into()),
+        container_port: port,
+        protocol: Some("TCP".into()),
+        ..Default::default()
+    };
+    Container {
+        name: CONTAINER.into(),
+        image: Some(target.image.clone()),
+        image_pull_policy: Some("IfNotPresent".into()),
+        env: Some(environment(target, group)),
+        ports: Some(vec![port("postgres", ports::POSTGRES), port("patroni", ports::PATRONI)]),
+        resources: Some(pod::resources(&target.cpu, &target.memory)),
+        security_context: Some(pod::container_security()),
+        readiness_probe: Some(probe("/readiness", 1, 3)),
+        // Patroni answers this while Postgres recovers, however long that takes: it fails only when Patroni itself hangs.
+        liveness_probe: Some(Probe { initial_delay_seconds: Some(30), ..probe("/liveness", 10, 3) }),
+        lifecycle: Some(Lifecycle { pre_stop: Some(checkpoint()), ..Default::default() }),
+        volume_mounts: Some(vec![
+            pod::mount("data", paths::DATA, false),
+            pod::mount("patroni", paths::PATRONI, true),
+            pod::mount("tls", paths::TLS, true),
+            pod::mount("sockets", paths::SOCKETS, false),
+            pod::mount("tmp", "/tmp", false),
+            pod::mount("shm", "/dev/shm", false),
+            pod::mount("token", TOKEN, true),
+        ]),
+        ..Default::default()
+    }
+}
+
+/// A checkpoint just before the stop leaves little for the shutdown checkpoint, during which no member takes writes.
+/// Patroni then gives up its claim, so a member takes over without a time-out.
+fn checkpoint() -> LifecycleHandler {
+    let command = ["psql", "--no-psqlrc", "--quiet", "--username", hba::SUPERUSER, "--command", "CHECKPOINT"];
+    LifecycleHandler {
+        exec: Some(ExecAction { command: Some(command.map(str::to_owned).to_vec()) }),
+        ..Default::default()
+    }
+}
+
+fn probe(path: &str, period: i32, failures: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.into()),
+            port: IntOrString::Int(ports::PATRONI),
+            scheme: Some("HTTPS".into()),
+            ..Default::default()
+        }),
+        period_seconds: Some(period),
+        timeout_seconds: Some(3),
+        failure_threshold: Some(failures),
+        ..Default::default()
+    }
+}
+
+fn environment(target: &Target, group: &GroupTarget) -> Vec<EnvVar> {
+    let field = |name: &str, path: &str| EnvVar {
+        name: name.into(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector { api_version: Some("v1".into()), field_path: path.into() }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let secret = |name: &str, key: &str| EnvVar {
+        name: name.into(),
+        value_from: Some(EnvVarSource {
+            secret_key_ref: Some(SecretKeySelector {
+                name: target.name.credentials(),
+                key: key.into(),
+                optional: None,
+            }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let value =
+        |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), ..Default::default() };
+    let host = group.name.member_host("$(PATRONI_NAME)", &target.domain);
+    vec![
+        field("PATRONI_NAME", "metadata.name"),
+        field("PATRONI_KUBERNETES_NAMESPACE", "metadata.namespace"),
+        field("PATRONI_KUBERNETES_POD_IP", "status.podIP"),
+        value("PATRONI_POSTGRESQL_CONNECT_ADDRESS", format!("{host}:{}", ports::POSTGRES)),
+        value("PATRONI_RESTAPI_CONNECT_ADDRESS", format!("{host}:{}", ports::PATRONI)),
+        secret("PATRONI_SUPERUSER_PASSWORD", hba::SUPERUSER),
+        secret("PATRONI_REPLICATION_PASSWORD", hba::REPLICATION_ROLE),
+        secret("PATRONI_REWIND_PASSWORD", hba::REWIND_ROLE),
+    ]
+}
+
+fn exporter(target: &Target) -> Container {
+    let source =
+        format!("user={} dbname=postgres host={} sslmode=disable", hba::MONITOR_ROLE, paths::SOCKETS);
+    Container {
+        name: "metrics".into(),
+        image: Some(target.image.clone()),
+        image_pull_policy: Some("IfNotPresent".into()),
+        command: Some(vec!["prometheus-postgres-exporter".into()]),
+        args: Some(vec![
+            format!("--web.listen-address=:{}", ports::METRICS),
+            format!("--web.config.file={}/exporter-web.yml", paths::PATRONI),
+            "--log.level=warn".into(),
+        ]),
+        env: Some(vec![EnvVar {
+            name: "DATA_SOURCE_NAME".into(),
+            value: Some(source),
+            ..Default::default()
+        }]),
+        ports: Some(vec![ContainerPort {
+            name: Some("metrics".into()),
+            container_port: ports::METRICS,
+            protocol: Some("TCP".into()),
+            ..Default::default()
+        }]),
+        resources: Some(pod::resources("10m", "64Mi")),
+        security_context: Some(pod::container_security()),
+        volume_mounts: Some(vec![
+            pod::mount("patroni", paths::PATRONI, true),
+            pod::mount("tls", paths::TLS, true),
+            pod::mount("sockets", paths::SOCKETS, false),
+        ]),
+        ..Default::default()
+    }
+}
+
+/// Names in the certificate of members: each member by the headless Service, and the Services in front of them.
+pub fn certificate_names(target: &Target) -> Vec<String> {
+    let mut names = Vec::new();
+    for group in &target.groups {
+        names.push(group.name.member_host("*", &target.domain));
+        for service in [group.name.primary(), group.name.replicas()] {
+            names.extend(service_hosts(&service, &target.name.namespace, &target.domain));
+        }
+    }
+    names
+}

@@ -1,0 +1,42 @@
+//! Pure builders: from the target to the children, one file per concern. Nothing here reads or writes.
+
+mod config;
+mod member;
+mod meta;
+mod monitor;
+mod network;
+mod pod;
+mod pooler;
+mod rbac;
+mod secrets;
+mod service;
+
+use crate::child::Child;
+use crate::observe::Observed;
+use crate::target::Target;
+
+pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
+pub use secrets::user_password;
+
+/// Names that certificates must carry.
+pub mod certificate_names {
+    pub use super::member::certificate_names as member;
+    pub use super::pooler::certificate_names as pooler;
+}
+
+/// Every child that the target needs and that can be rendered now. What needs a Secret that is not minted yet comes in a
+/// later round, which follows at once.
+pub fn children(target: &Target, seen: &Observed) -> Vec<Child> {
+    let mut children = Vec::new();
+    children.extend(secrets::pool_users(target, seen));
+    children.extend(config::config_maps(target, seen));
+    children.extend(rbac::accounts(target));
+    children.extend(service::services(target));
+    children.extend(network::policies(target));
+    children.extend(member::stateful_sets(target, seen));
+    children.extend(pooler::deployment(target, seen));
+    if target.pod_monitor {
+        children.extend(monitor::pod_monitors(target));
+    }
+    children.into_iter().map(stamp).collect()
+}

@@ -1,0 +1,114 @@
+//! NetworkPolicies and PodDisruptionBudgets: who may connect, and how many pods a drain may take.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+};
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::child::{Child, Kind};
+use crate::engine::ports;
+use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
+use crate::pooler;
+use crate::target::Target;
+
+use super::meta::metadata;
+
+/// Label that Kubernetes itself puts on each namespace.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// NetworkPolicies and budgets.
+pub fn policies(target: &Target) -> Vec<Child> {
+    let mut children = Vec::new();
+    for group in &target.groups {
+        children.push(budget(target, group.name.members(), group.name.selector()));
+    }
+    children.push(budget(target, target.name.pooler(), target.name.selector(COMPONENT_POOLER)));
+
+    let members = vec![
+        ingress(vec![pods(target.name.selector(COMPONENT_MEMBER))], &[ports::POSTGRES, ports::PATRONI]),
+        ingress(vec![pods(target.name.selector(COMPONENT_POOLER))], &[ports::POSTGRES]),
+        ingress(vec![namespace(&target.operator_namespace)], &[ports::POSTGRES, ports::PATRONI]),
+        ingress(vec![any_pod()], &[ports::METRICS]),
+    ];
+    let mut clients =
+        vec![NetworkPolicyPeer { pod_selector: Some(LabelSelector::default()), ..Default::default() }];
+    clients.extend(target.client_namespaces.iter().map(|name| namespace(name)));
+    let pooler = vec![ingress(clients, &[pooler::PORT]), ingress(vec![any_pod()], &[pooler::METRICS_PORT])];
+    for group in &target.groups {
+        children.push(policy(target, group.name.members(), group.name.selector(), members.clone()));
+    }
+    children.push(policy(target, target.name.pooler(), target.name.selector(COMPONENT_POOLER), pooler));
+    children
+}
+
+/// A drain may take one pod at a time; where there is only one, it may be taken, or no node could ever be drained.
+fn budget(target: &Target, name: String, selector: BTreeMap<String, String>) -> Child {
+    let object = PodDisruptionBudget {
+        metadata: metadata(target, &name),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(1)),
+            selector: Some(LabelSelector { match_labels: Some(selector), ..Default::default() }),
+            ..Default::default()
+        }),
+        status: None,
+    };
+    Child::new(Kind::PodDisruptionBudget, name, &object)
+}
+
+fn policy(
+    target: &Target,
+    name: String,
+    selector: BTreeMap<String, String>,
+    rules: Vec<NetworkPolicyIngressRule>,
+) -> Child {
+    let object = NetworkPolicy {
+        metadata: metadata(target, &name),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(LabelSelector { match_labels: Some(selector), ..Default::default() }),
+            policy_types: Some(vec!["Ingress".into()]),
+            ingress: Some(rules),
+            ..Default::default()
+        }),
+    };
+    Child::new(Kind::NetworkPolicy, name, &object)
+}
+
+fn ingress(from: Vec<NetworkPolicyPeer>, ports: &[i32]) -> NetworkPolicyIngressRule {
+    let ports = ports
+        .iter()
+        .map(|port| NetworkPolicyPort {
+            protocol: Some("TCP".into()),
+            port: Some(IntOrString::Int(*port)),
+            ..Default::default()
+        })
+        .collect();
+    NetworkPolicyIngressRule { from: Some(from), ports: Some(ports) }
+}
+
+/// Pods of this namespace with these labels.
+fn pods(labels: BTreeMap<String, String>) -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        pod_selector: Some(LabelSelector { match_labels: Some(labels), ..Default::default() }),
+        ..Default::default()
+    }
+}
+
+/// All pods of a namespace.
+fn namespace(name: &str) -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector {
+            match_labels: Some(BTreeMap::from([(NAMESPACE_NAME.to_owned(), name.to_owned())])),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// Any pod of the Kubernetes cluster: Prometheus may run anywhere, and metrics hold no data of the customer's.
+fn any_pod() -> NetworkPolicyPeer {
+    NetworkPolicyPeer { namespace_selector: Some(LabelSelector::default()), ..Default::default() }
+}

@@ -1,0 +1,136 @@
+//! What all our pods share: restricted security, mounts, and probes.
+
+use k8s_openapi::api::core::v1::{
+    Affinity, Capabilities, ConfigMapVolumeSource, EmptyDirVolumeSource, PodAffinityTerm, PodAntiAffinity,
+    PodSecurityContext, SeccompProfile, SecretVolumeSource, SecurityContext, TopologySpreadConstraint,
+    Volume, VolumeMount, WeightedPodAffinityTerm,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use std::collections::BTreeMap;
+
+use crate::api::Spread;
+
+/// User and group of the images. Volumes outlive images, so the number never changes.
+pub const USER: i64 = 999;
+/// Files of Secrets: readable by the group alone, which is what Postgres demands of a key owned by root.
+const SECRET_MODE: i32 = 0o440;
+
+/// Security of a pod under the `restricted` Pod Security Standard.
+pub fn pod_security() -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(USER),
+        run_as_group: Some(USER),
+        fs_group: Some(USER),
+        fs_group_change_policy: Some("OnRootMismatch".into()),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..Default::default() }),
+        ..Default::default()
+    }
+}
+
+/// Security of a container under the `restricted` Pod Security Standard.
+pub fn container_security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), add: None }),
+        ..Default::default()
+    }
+}
+
+/// A mount.
+pub fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: name.into(),
+        mount_path: path.into(),
+        read_only: read_only.then_some(true),
+        ..Default::default()
+    }
+}
+
+/// A folder that lives as long as the pod; `memory` bounds it and keeps it off the disk.
+pub fn scratch(name: &str, memory: Option<&str>) -> Volume {
+    Volume {
+        name: name.into(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            medium: memory.map(|_| "Memory".into()),
+            size_limit: memory.map(|size| Quantity(size.into())),
+        }),
+        ..Default::default()
+    }
+}
+
+/// A Secret as a folder.
+pub fn secret_volume(name: &str, secret: &str) -> Volume {
+    Volume {
+        name: name.into(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret.into()),
+            default_mode: Some(SECRET_MODE),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// A ConfigMap as a folder.
+pub fn config_volume(name: &str, config_map: &str) -> Volume {
+    Volume {
+        name: name.into(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: config_map.into(),
+            default_mode: Some(0o444),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// Keeps the selected pods off each other's nodes.
+pub fn anti_affinity(spread: Spread, selector: &BTreeMap<String, String>) -> Affinity {
+    let term = PodAffinityTerm {
+        label_selector: Some(select(selector)),
+        topology_key: "kubernetes.io/hostname".into(),
+        ..Default::default()
+    };
+    let rule = match spread {
+        Spread::Required => PodAntiAffinity {
+            required_during_scheduling_ignored_during_execution: Some(vec![term]),
+            ..Default::default()
+        },
+        Spread::Preferred => PodAntiAffinity {
+            preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
+                weight: 100,
+                pod_affinity_term: term,
+            }]),
+            ..Default::default()
+        },
+    };
+    Affinity { pod_anti_affinity: Some(rule), ..Default::default() }
+}
+
+/// Spreads the selected pods over zones; a zone that is lost must not hold back the others.
+pub fn zone_spread(selector: &BTreeMap<String, String>) -> Vec<TopologySpreadConstraint> {
+    vec![TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: "topology.kubernetes.io/zone".into(),
+        when_unsatisfiable: "ScheduleAnyway".into(),
+        label_selector: Some(select(selector)),
+        ..Default::default()
+    }]
+}
+
+/// Requests, and a memory limit; never a CPU limit, which would only lengthen locks.
+pub fn resources(cpu: &str, memory: &str) -> k8s_openapi::api::core::v1::ResourceRequirements {
+    let quantity = |text: &str| Quantity(text.into());
+    k8s_openapi::api::core::v1::ResourceRequirements {
+        requests: Some(BTreeMap::from([("cpu".into(), quantity(cpu)), ("memory".into(), quantity(memory))])),
+        limits: Some(BTreeMap::from([("memory".into(), quantity(memory))])),
+        claims: None,
+    }
+}
+
+fn select(labels: &BTreeMap<String, String>) -> LabelSelector {
+    LabelSelector { match_labels: Some(labels.clone()), ..Default::default() }
+}

@@ -1,0 +1,122 @@
+//! The pooler's Deployment: Pgpool-II with its supervisor.
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerPort, PodSpec, PodTemplateSpec, Probe, TCPSocketAction,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use std::collections::BTreeMap;
+
+use crate::child::{Child, Kind};
+use crate::name::{COMPONENT_POOLER, LABEL_COMPONENT, service_hosts};
+use crate::observe::Observed;
+use crate::pooler::{self, paths};
+use crate::target::Target;
+
+use super::meta::metadata;
+use super::pod;
+
+/// Annotation with the digest of what only a restart applies.
+const ANNOTATION_RESTART: &str = "stylobate.dev/pooler-restart";
+/// Seconds for sessions to end after the pod left the Service.
+const GRACE_SECONDS: i64 = 30;
+
+/// The Deployment; none until its Secrets exist, since a pod that waits for a mount is tried again ever more slowly.
+pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
+    let certificate = target.given_tls.clone().unwrap_or_else(|| target.name.pooler_tls());
+    let exists = |name: &str| {
+        seen.children.get(Kind::Secret, name).is_some()
+            || matches!(seen.given.secrets.get(name), Some(Some(_)))
+    };
+    if !(exists(&certificate) && exists(&target.name.pooler_users())) {
+        return None;
+    }
+    let name = target.name.pooler();
+    let selector = target.name.selector(COMPONENT_POOLER);
+    let mut labels = target.name.labels();
+    labels.insert(LABEL_COMPONENT.into(), COMPONENT_POOLER.into());
+    let template = PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(labels),
+            annotations: Some(BTreeMap::from([(ANNOTATION_RESTART.into(), pooler::restart_digest(target))])),
+            ..Default::default()
+        }),
+        spec: Some(PodSpec {
+            service_account_name: Some(target.name.pooler_account()),
+            automount_service_account_token: Some(false),
+            termination_grace_period_seconds: Some(GRACE_SECONDS),
+            security_context: Some(pod::pod_security()),
+            affinity: Some(pod::anti_affinity(target.spread, &selector)),
+            topology_spread_constraints: Some(pod::zone_spread(&selector)),
+            node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
+            tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
+            containers: vec![pgpool(target)],
+            volumes: Some(vec![
+                pod::config_volume("conf", &name),
+                pod::secret_volume("users", &target.name.pooler_users()),
+                pod::secret_volume("tls", &certificate),
+                pod::config_volume("authority", &target.name.authority()),
+                pod::scratch("tmp", None),
+                pod::scratch("run", None),
+            ]),
+            ..Default::default()
+        }),
+    };
+    let object = Deployment {
+        metadata: metadata(target, &name),
+        spec: Some(DeploymentSpec {
+            replicas: Some(target.pooler.instances),
+            selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
+            // No surge: all pods together are sized to fit max_connections.
+            strategy: Some(DeploymentStrategy {
+                type_: Some("RollingUpdate".into()),
+                rolling_update: Some(RollingUpdateDeployment {
+                    max_surge: Some(IntOrString::Int(if target.pooler.instances == 1 { 1 } else { 0 })),
+                    max_unavailable: Some(IntOrString::Int(if target.pooler.instances == 1 { 0 } else { 1 })),
+                }),
+            }),
+            template,
+            ..Default::default()
+        }),
+        status: None,
+    };
+    Some(Child::new(Kind::Deployment, name, &object))
+}
+
+fn pgpool(target: &Target) -> Container {
+    Container {
+        name: "pgpool".into(),
+        image: Some(target.pooler_image.clone()),
+        image_pull_policy: Some("IfNotPresent".into()),
+        ports: Some(vec![ContainerPort {
+            name: Some("postgres".into()),
+            container_port: pooler::PORT,
+            protocol: Some("TCP".into()),
+            ..Default::default()
+        }]),
+        // Pgpool forks a process of about 6 MiB for each client it may serve.
+        resources: Some(pod::resources("50m", &format!("{}Mi", 64 + 6 * i64::from(target.pooler.clients)))),
+        security_context: Some(pod::container_security()),
+        readiness_probe: Some(Probe {
+            tcp_socket: Some(TCPSocketAction { port: IntOrString::Int(pooler::PORT), host: None }),
+            period_seconds: Some(2),
+            failure_threshold: Some(2),
+            ..Default::default()
+        }),
+        volume_mounts: Some(vec![
+            pod::mount("conf", paths::CONF, true),
+            pod::mount("users", paths::USERS, true),
+            pod::mount("tls", paths::TLS, true),
+            pod::mount("authority", paths::AUTHORITY, true),
+            pod::mount("tmp", "/tmp", false),
+            pod::mount("run", "/run/pgpool", false),
+        ]),
+        ..Default::default()
+    }
+}
+
+/// Names in the pooler's certificate.
+pub fn certificate_names(target: &Target) -> Vec<String> {
+    service_hosts(&target.name.pooler(), &target.name.namespace, &target.domain)
+}

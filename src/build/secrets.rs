@@ -1,0 +1,40 @@
+//! Secrets that follow from others: Pgpool's password file. Secrets with new material are minted, not built.
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use std::collections::BTreeMap;
+
+use crate::child::{Child, Kind};
+use crate::observe::Observed;
+use crate::pooler::password_file;
+use crate::secret::SecretText;
+use crate::target::{PasswordSource, Target};
+
+use super::meta::metadata;
+
+/// The password of a user, once its Secret exists.
+pub fn user_password(source: &PasswordSource, seen: &Observed) -> Option<SecretText> {
+    let data = match source.given {
+        true => seen.given.secrets.get(&source.secret)?.clone()?,
+        false => seen.children.secret(&source.secret)?,
+    };
+    data.get(&source.key).cloned()
+}
+
+/// Pgpool's password file; none until every user has a password, so that Pgpool never runs with half of them.
+pub fn pool_users(target: &Target, seen: &Observed) -> Option<Child> {
+    let passwords: Vec<(&str, SecretText)> = target
+        .users
+        .iter()
+        .map(|user| Some((user.name.as_str(), user_password(&user.password, seen)?)))
+        .collect::<Option<_>>()?;
+    let file = password_file(passwords.iter().map(|(name, password)| (*name, password)));
+    let name = target.name.pooler_users();
+    let object = Secret {
+        metadata: metadata(target, &name),
+        type_: Some("Opaque".into()),
+        data: Some(BTreeMap::from([("pool_passwd".into(), ByteString(file.expose().as_bytes().to_vec()))])),
+        ..Secret::default()
+    };
+    Some(Child::new(Kind::Secret, name, &object))
+}

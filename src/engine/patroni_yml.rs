@@ -1,0 +1,115 @@
+//! Patroni's configuration, as far as it is the same for all engines.
+//!
+//! Settings and their reasons: `docs/decisions/0002-patroni-settings.md`.
+
+use serde_json::{Value, json};
+
+use crate::api::Synchronous;
+use crate::name::{LABEL_CLUSTER, LABEL_ROLE, LABEL_SCOPE, ROLE_PRIMARY, ROLE_REPLICA};
+use crate::target::{GroupTarget, Target};
+
+use super::hba::{REPLICATION_ROLE, REWIND_ROLE, SUPERUSER, hba, ident};
+use super::{paths, ports};
+
+/// Seconds that a leader's claim lasts without renewal: Patroni's least, so that a lost node is noticed soonest.
+const TTL: i32 = 20;
+/// Seconds between two rounds of a member. `LOOP_WAIT + 2 * RETRY_TIMEOUT <= TTL` must hold (Patroni's own rule).
+const LOOP_WAIT: i32 = 5;
+/// Seconds that Patroni and Postgres try again before they give up on the store.
+const RETRY_TIMEOUT: i32 = 5;
+/// Seconds that a crashed primary may take to start again before another member takes over.
+const PRIMARY_START_TIMEOUT: i32 = 60;
+/// Bytes of WAL that a replica may lag and still become primary.
+const MAXIMUM_LAG_ON_FAILOVER: i64 = 16 * 1024 * 1024;
+/// Seconds that the replication slot of an absent member is kept: a node can be away for a night without a new copy;
+/// `max_slot_wal_keep_size` bounds what that costs.
+const MEMBER_SLOTS_TTL: &str = "12h";
+
+/// The dynamic configuration.
+pub fn dynamic(target: &Target, group: &GroupTarget) -> Value {
+    let quorum = target.synchronous != Synchronous::Off && group.instances > 1;
+    json!({
+        "ttl": TTL,
+        "loop_wait": LOOP_WAIT,
+        "retry_timeout": RETRY_TIMEOUT,
+        "primary_start_timeout": PRIMARY_START_TIMEOUT,
+        "maximum_lag_on_failover": MAXIMUM_LAG_ON_FAILOVER,
+        "member_slots_ttl": MEMBER_SLOTS_TTL,
+        "failsafe_mode": true,
+        "synchronous_mode": if quorum { json!("quorum") } else { json!(false) },
+        "synchronous_mode_strict": target.synchronous == Synchronous::Strict,
+        "postgresql": {
+            "use_pg_rewind": true,
+            "use_slots": true,
+            "parameters": target.settings,
+        },
+    })
+}
+
+/// `patroni.yml`.
+pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value {
+    let cert = format!("{}/tls.crt", paths::TLS);
+    let key = format!("{}/tls.key", paths::TLS);
+    let authority = format!("{}/ca.crt", paths::TLS);
+    let login = |user: &str| json!({"username": user, "sslmode": "verify-full", "sslcert": cert, "sslkey": key, "sslrootcert": authority});
+    json!({
+        "scope": group.name.scope(),
+        "kubernetes": {
+            "labels": {LABEL_CLUSTER: target.name.name},
+            "scope_label": LABEL_SCOPE,
+            "role_label": LABEL_ROLE,
+            "leader_label_value": ROLE_PRIMARY,
+            "follower_label_value": ROLE_REPLICA,
+            "standby_leader_label_value": ROLE_PRIMARY,
+            "use_endpoints": false,
+        },
+        "restapi": {
+            "listen": format!("*:{}", ports::PATRONI),
+            "certfile": cert,
+            "keyfile": key,
+            "cafile": authority,
+            "verify_client": "optional",
+        },
+        "ctl": {"cacert": authority, "certfile": cert, "keyfile": key},
+        "bootstrap": {
+            "dcs": dynamic(target, group),
+            "initdb": [
+                {"encoding": "UTF8"},
+                {"locale-provider": "builtin"},
+                {"builtin-locale": "C.UTF-8"},
+                {"locale": "C.UTF-8"},
+                "data-checksums",
+                {"auth-host": "scram-sha-256"},
+                {"auth-local": "peer"},
+            ],
+        },
+        "postgresql": {
+            "listen": format!("*:{}", ports::POSTGRES),
+            "data_dir": paths::PGDATA,
+            "bin_dir": bin_dir,
+            "pgpass": "/tmp/pgpass",
+            "use_unix_socket": true,
+            "use_unix_socket_repl": false,
+            "remove_data_directory_on_rewind_failure": true,
+            "remove_data_directory_on_diverged_timelines": true,
+            "create_replica_methods": ["basebackup"],
+            "basebackup": [{"checkpoint": "fast"}],
+            "authentication": {
+                "superuser": login(SUPERUSER),
+                "replication": login(REPLICATION_ROLE),
+                "rewind": login(REWIND_ROLE),
+            },
+            "parameters": {
+                "unix_socket_directories": paths::SOCKETS,
+                "ssl": "on",
+                "ssl_cert_file": cert,
+                "ssl_key_file": key,
+                "ssl_ca_file": authority,
+                "ssl_min_protocol_version": "TLSv1.2",
+            },
+            "pg_hba": hba(),
+            "pg_ident": ident(),
+        },
+        "watchdog": {"mode": "off"},
+    })
+}

@@ -1,0 +1,276 @@
+//! Typed names: every child's name and every label is derived here and nowhere else.
+//!
+//! A cluster's name is at most [`MAX_CLUSTER`] characters. The longest name derived from it is the value of the
+//! `controller-revision-hash` label of a group's pods, `<group>-<hash of 10>`, and a pooler pod's host name,
+//! `<cluster>-pooler-<hash of 10>-<5>`: 40 + 7 + 1 + 10 + 1 + 5 = 64 is one too long, but host names are cut by
+//! Kubernetes without harm, and labels hold the first form: 40 + 4 + 1 + 10 = 55.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// Most characters that a cluster's name may have.
+pub const MAX_CLUSTER: usize = 40;
+
+/// Field manager of all writes by the operator (server-side apply).
+pub const MANAGER: &str = "stylobate";
+/// Field manager of status writes.
+pub const STATUS_MANAGER: &str = "stylobate-status";
+/// Field manager of the finalizer, apart from others so that taking it off touches nothing else.
+pub const FINALIZER_MANAGER: &str = "stylobate-finalizer";
+/// Finalizer that lets the operator stop the members in order and remove what Patroni made.
+pub const FINALIZER: &str = "stylobate.dev/cleanup";
+
+/// Label: name of the cluster that an object belongs to.
+pub const LABEL_CLUSTER: &str = "stylobate.dev/cluster";
+/// Label: Patroni's scope, the name of the group.
+pub const LABEL_SCOPE: &str = "stylobate.dev/scope";
+/// Label: role that Patroni gives to the pod, `primary` or `replica`.
+pub const LABEL_ROLE: &str = "stylobate.dev/role";
+/// Value of [`LABEL_ROLE`] on the pod that takes writes.
+pub const ROLE_PRIMARY: &str = "primary";
+/// Value of [`LABEL_ROLE`] on a pod that follows.
+pub const ROLE_REPLICA: &str = "replica";
+/// Label: what put the object there; all watches select by it.
+pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Label: part of the cluster, [`COMPONENT_MEMBER`] or [`COMPONENT_POOLER`].
+pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";
+/// Value of [`LABEL_COMPONENT`] on members.
+pub const COMPONENT_MEMBER: &str = "member";
+/// Value of [`LABEL_COMPONENT`] on pooler pods.
+pub const COMPONENT_POOLER: &str = "pooler";
+/// Annotation: digest of what was rendered, to see a change of ours beside drift of others.
+pub const ANNOTATION_RENDERED: &str = "stylobate.dev/rendered";
+/// Annotation on a Secret that the operator made: what for.
+pub const ANNOTATION_PURPOSE: &str = "stylobate.dev/purpose";
+/// Annotation that makes the kubelet look at a pod's mounted files now, not at its next round (up to 90 s).
+pub const ANNOTATION_FILES: &str = "stylobate.dev/files";
+
+/// A cluster by namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterName {
+    /// Namespace of the cluster and of all its children.
+    pub namespace: String,
+    /// Name of the `PostgresCluster`.
+    pub name: String,
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+impl ClusterName {
+    /// A name from its two parts.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    fn child(&self, suffix: &str) -> String {
+        format!("{}-{suffix}", self.name)
+    }
+
+    /// The group with this number. Plain Postgres has group 0 alone, which bears the cluster's name.
+    pub fn group(&self, number: i32) -> GroupName {
+        GroupName { cluster: self.clone(), number }
+    }
+
+    /// Pooler: Deployment, Service, ConfigMap, PodDisruptionBudget and NetworkPolicy.
+    pub fn pooler(&self) -> String {
+        self.child("pooler")
+    }
+
+    /// Secret with Pgpool's password file.
+    pub fn pooler_users(&self) -> String {
+        self.child("pooler-users")
+    }
+
+    /// Secret with the pooler's certificate, when the operator issues it.
+    pub fn pooler_tls(&self) -> String {
+        self.child("pooler-tls")
+    }
+
+    /// Secret with the authority's key, and ConfigMap with its certificate.
+    pub fn authority(&self) -> String {
+        self.child("ca")
+    }
+
+    /// Secret with the certificate of members.
+    pub fn member_tls(&self) -> String {
+        self.child("member-tls")
+    }
+
+    /// Secret with the certificate by which the operator shows itself to members.
+    pub fn operator_tls(&self) -> String {
+        self.child("operator-tls")
+    }
+
+    /// Secret with the passwords of system roles.
+    pub fn credentials(&self) -> String {
+        self.child("credentials")
+    }
+
+    /// ServiceAccount, Role and RoleBinding of members.
+    pub fn member(&self) -> String {
+        self.child("member")
+    }
+
+    /// ServiceAccount of the pooler, which has no rights and no token.
+    pub fn pooler_account(&self) -> String {
+        self.child("pooler")
+    }
+
+    /// Secret that is generated for a user. A name that is no DNS label is shown by a digest, so that two users
+    /// never share a Secret.
+    pub fn user_secret(&self, user: &str) -> String {
+        let label = !user.is_empty()
+            && user.len() <= 40
+            && user.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !user.starts_with('-')
+            && !user.ends_with('-');
+        if label {
+            self.child(&format!("user-{user}"))
+        } else {
+            self.child(&format!("user-x{}", &digest(user.as_bytes())[..10]))
+        }
+    }
+
+    /// Labels on every child.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        [
+            (LABEL_MANAGED_BY, MANAGER),
+            ("app.kubernetes.io/name", "stylobate"),
+            ("app.kubernetes.io/instance", self.name.as_str()),
+            (LABEL_CLUSTER, self.name.as_str()),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+    }
+
+    /// Labels that select the pods of one component.
+    pub fn selector(&self, component: &str) -> BTreeMap<String, String> {
+        [(LABEL_CLUSTER, self.name.as_str()), (LABEL_COMPONENT, component)]
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    }
+}
+
+/// One Patroni cluster, which is one StatefulSet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupName {
+    /// The cluster that it belongs to.
+    pub cluster: ClusterName,
+    /// Number of the group.
+    pub number: i32,
+}
+
+impl GroupName {
+    /// Patroni's scope and the StatefulSet's name.
+    pub fn scope(&self) -> String {
+        match self.number {
+            0 => self.cluster.name.clone(),
+            number => format!("{}-g{number}", self.cluster.name),
+        }
+    }
+
+    /// Name of the pod with this ordinal.
+    pub fn pod(&self, ordinal: i32) -> String {
+        format!("{}-{ordinal}", self.scope())
+    }
+
+    /// Ordinal of a pod of this group.
+    pub fn ordinal(&self, pod: &str) -> Option<i32> {
+        pod.strip_prefix(&self.scope())?.strip_prefix('-')?.parse().ok()
+    }
+
+    /// Name of the volume claim of a pod.
+    pub fn volume(&self, ordinal: i32) -> String {
+        format!("data-{}", self.pod(ordinal))
+    }
+
+    /// Headless Service that gives members their names; PodDisruptionBudget and NetworkPolicy of members.
+    pub fn members(&self) -> String {
+        format!("{}-members", self.scope())
+    }
+
+    /// Service of the member that takes writes.
+    pub fn primary(&self) -> String {
+        format!("{}-primary", self.scope())
+    }
+
+    /// Service of the members that follow.
+    pub fn replicas(&self) -> String {
+        format!("{}-replicas", self.scope())
+    }
+
+    /// ConfigMap with Patroni's configuration.
+    pub fn patroni(&self) -> String {
+        format!("{}-patroni", self.scope())
+    }
+
+    /// Full name of a member in the cluster's DNS, the name in its certificate.
+    pub fn member_host(&self, pod: &str, domain: &str) -> String {
+        format!("{pod}.{}.{}.svc.{domain}", self.members(), self.cluster.namespace)
+    }
+
+    /// Names of the ConfigMaps that Patroni keeps its state in.
+    pub fn patroni_state(&self) -> [String; 4] {
+        ["config", "leader", "failover", "sync"].map(|part| format!("{}-{part}", self.scope()))
+    }
+
+    /// Labels that select the pods of this group.
+    pub fn selector(&self) -> BTreeMap<String, String> {
+        let mut labels = self.cluster.selector(COMPONENT_MEMBER);
+        labels.insert(LABEL_SCOPE.into(), self.scope());
+        labels
+    }
+}
+
+/// The names of a Service in the cluster's DNS, shortest first.
+pub fn service_hosts(service: &str, namespace: &str, domain: &str) -> Vec<String> {
+    vec![
+        service.to_owned(),
+        format!("{service}.{namespace}"),
+        format!("{service}.{namespace}.svc"),
+        format!("{service}.{namespace}.svc.{domain}"),
+    ]
+}
+
+/// SHA-256 of some bytes as lower-case hexadecimal text.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_label_value_fits_in_63_for_the_longest_name() {
+        let cluster = ClusterName::new("n", "a".repeat(MAX_CLUSTER));
+        let group = cluster.group(999);
+        assert!(group.scope().len() + 1 + 10 <= 63, "controller-revision-hash");
+        for service in [group.members(), group.primary(), group.replicas(), cluster.pooler(), group.pod(99)] {
+            assert!(service.len() <= 63, "{service} is a DNS label");
+        }
+    }
+
+    #[test]
+    fn users_never_share_a_secret() {
+        let cluster = ClusterName::new("n", "c");
+        assert_eq!(cluster.user_secret("app"), "c-user-app");
+        assert_ne!(cluster.user_secret("App"), cluster.user_secret("app"));
+        assert_ne!(cluster.user_secret("a b"), cluster.user_secret("a_b"));
+    }
+
+    #[test]
+    fn ordinals_are_read_back_from_pod_names() {
+        let group = ClusterName::new("n", "c-1").group(0);
+        assert_eq!(group.ordinal("c-1-2"), Some(2));
+        assert_eq!(group.ordinal("c-1"), None);
+    }
+}

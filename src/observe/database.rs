@@ -1,0 +1,50 @@
+//! The primary's catalogs: roles, databases and extensions.
+
+use crate::api::Database;
+use crate::secret::SecretText;
+use crate::sql::session::{Error, Session};
+
+use super::facts::{DatabaseFacts, DatabaseSeen, RoleSeen};
+use super::read::Links;
+
+/// Roles that may matter, with what they are members of.
+const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, r.rolcreatedb, r.rolcreaterole, r.rolreplication, \
+    r.rolbypassrls, r.rolpassword, \
+    ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) \
+    FROM pg_authid r WHERE r.rolname !~ '^pg_' ORDER BY 1";
+/// Databases and their owners.
+const DATABASES: &str =
+    "SELECT datname::text, pg_get_userbyid(datdba)::text FROM pg_database WHERE NOT datistemplate";
+/// Extensions of one database.
+const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension ORDER BY 1";
+
+/// Reads the catalogs of the member `primary`.
+///
+/// # Errors
+/// Those of the session.
+pub async fn database(links: &Links, primary: &str, wanted: &[Database]) -> Result<DatabaseSeen, Error> {
+    let session = links.session(primary, "postgres").await?;
+    let mut seen = DatabaseSeen::default();
+    for row in session.query(ROLES).await? {
+        let role = RoleSeen {
+            login: row.get(1),
+            create_db: row.get(2),
+            create_role: row.get(3),
+            replication: row.get(4),
+            bypass_rls: row.get(5),
+            verifier: row.get::<_, Option<String>>(6).map(SecretText::new),
+            member_of: row.get(7),
+        };
+        seen.roles.insert(row.get(0), role);
+    }
+    for row in session.query(DATABASES).await? {
+        seen.databases.insert(row.get(0), DatabaseFacts { owner: row.get(1), extensions: Vec::new() });
+    }
+    for database in wanted.iter().filter(|database| !database.extensions.is_empty()) {
+        if let Some(facts) = seen.databases.get_mut(&database.name) {
+            let session: Session = links.session(primary, &database.name).await?;
+            facts.extensions = session.query(EXTENSIONS).await?.iter().map(|row| row.get(0)).collect();
+        }
+    }
+    Ok(seen)
+}

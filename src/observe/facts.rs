@@ -1,0 +1,261 @@
+//! `Observed`: all that a decision may know, as plain data. No client, no clock, no lazy read is inside.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::api::PostgresCluster;
+use crate::child::{ChildRef, Kind};
+use crate::name::{ClusterName, ROLE_PRIMARY};
+use crate::secret::SecretText;
+
+/// Settings of the operator itself, the same for all clusters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// Prefix of image names, as `localhost/stylobate`.
+    pub image_prefix: String,
+    /// Tag of the pooler image.
+    pub pooler_tag: String,
+    /// DNS domain of the Kubernetes cluster, as `cluster.local`.
+    pub domain: String,
+    /// Namespace that the operator runs in: members let it in.
+    pub namespace: String,
+}
+
+/// Everything that is known of one cluster.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The object that a person edits.
+    pub cluster: Arc<PostgresCluster>,
+    /// The operator's settings.
+    pub platform: Platform,
+    /// Children that exist and are owned by this very object (by uid).
+    pub children: Children,
+    /// Objects that a person supplies.
+    pub given: Given,
+    /// Pods of members and pooler.
+    pub pods: BTreeMap<String, PodSeen>,
+    /// Volume claims of members.
+    pub volumes: BTreeMap<String, VolumeSeen>,
+    /// What each reachable member says of itself, by pod.
+    pub members: BTreeMap<String, MemberSeen>,
+    /// Patroni's leader record of each group, where there is one.
+    pub leaders: BTreeMap<i32, LeaderSeen>,
+    /// What the primary's catalogs hold; none while no primary answers.
+    pub database: Option<DatabaseSeen>,
+}
+
+impl Observed {
+    /// Name of the cluster, for messages.
+    pub fn cluster_name(&self) -> &str {
+        self.cluster.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Namespace and name of the cluster.
+    pub fn name(&self) -> ClusterName {
+        ClusterName::new(self.cluster.metadata.namespace.clone().unwrap_or_default(), self.cluster_name())
+    }
+
+    /// Name of the pod that takes writes, by Patroni's label.
+    pub fn primary(&self) -> Option<&str> {
+        let primary = |pod: &PodSeen| pod.role.as_deref() == Some(ROLE_PRIMARY);
+        self.pods
+            .iter()
+            .find(|(_, pod)| primary(pod) && pod.ready)
+            .or_else(|| self.pods.iter().find(|(_, pod)| primary(pod)))
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+/// Children by kind and name.
+#[derive(Clone, Default)]
+pub struct Children(pub BTreeMap<ChildRef, Value>);
+
+impl fmt::Debug for Children {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Children {
+    /// The live object.
+    pub fn get(&self, kind: Kind, name: &str) -> Option<&Value> {
+        self.0.get(&ChildRef::new(kind, name))
+    }
+
+    /// A Secret's entries; none when there is no such Secret.
+    pub fn secret(&self, name: &str) -> Option<SecretData> {
+        self.get(Kind::Secret, name).map(secret_data)
+    }
+}
+
+/// Entries of a Secret.
+pub type SecretData = BTreeMap<String, SecretText>;
+
+/// The entries of a Secret object that are text.
+pub fn secret_data(secret: &Value) -> SecretData {
+    let Some(data) = secret.get("data").and_then(Value::as_object) else { return SecretData::new() };
+    data.iter()
+        .filter_map(|(key, value)| {
+            let bytes = STANDARD.decode(value.as_str()?).ok()?;
+            Some((key.clone(), SecretText::new(String::from_utf8(bytes).ok()?)))
+        })
+        .collect()
+}
+
+/// What a person supplies beside the cluster: none in a map means that the object does not exist.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Secrets named in the spec (passwords and certificates).
+    pub secrets: BTreeMap<String, Option<SecretData>>,
+    /// ConfigMaps of `spec.tuning`.
+    pub tuning: BTreeMap<String, Option<BTreeMap<String, String>>>,
+    /// The StorageClass that volumes get.
+    pub storage_class: StorageClassSeen,
+    /// True when the API server serves `PodMonitor`.
+    pub pod_monitors: bool,
+}
+
+/// The StorageClass as looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StorageClassSeen {
+    /// It exists.
+    #[default]
+    Found,
+    /// No class of that name.
+    Missing {
+        /// Classes that exist, for the message.
+        available: Vec<String>,
+    },
+    /// None is named and none is marked as default.
+    NoDefault {
+        /// Classes that exist, for the message.
+        available: Vec<String>,
+    },
+}
+
+/// A pod.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodSeen {
+    /// UID.
+    pub uid: String,
+    /// Value of the component label.
+    pub component: String,
+    /// Value of Patroni's role label.
+    pub role: Option<String>,
+    /// Address, once it has one.
+    pub ip: Option<String>,
+    /// Node, once scheduled.
+    pub node: Option<String>,
+    /// Ready in the sense of Kubernetes.
+    pub ready: bool,
+    /// Deletion was asked for.
+    pub deleting: bool,
+    /// Why it is not scheduled, in the scheduler's words.
+    pub unscheduled: Option<String>,
+    /// The main container.
+    pub main: ContainerSeen,
+    /// Value of the annotation that makes the kubelet look again.
+    pub files: Option<String>,
+}
+
+/// The main container of a pod.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContainerSeen {
+    /// Image in the pod's spec.
+    pub image: String,
+    /// True while the kubelet says that it runs.
+    pub running: bool,
+    /// Why it waits: reason and message of the kubelet.
+    pub waiting: Option<(String, String)>,
+    /// Identity of the last run that the kubelet says has ended.
+    pub ended: Option<String>,
+}
+
+/// A volume claim.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumeSeen {
+    /// UID of the claim.
+    pub uid: String,
+    /// Bytes asked for.
+    pub requested: u64,
+    /// Bytes that there are; 0 while not bound.
+    pub capacity: u64,
+    /// Name of the volume behind it.
+    pub volume: Option<String>,
+}
+
+/// What a member says of itself (`GET /patroni`).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemberSeen {
+    /// Patroni's word for the state, as `running`.
+    pub state: String,
+    /// Patroni's word for the role, as `primary` or `replica`.
+    pub role: String,
+    /// WAL timeline.
+    pub timeline: Option<i64>,
+    /// Server version as a number, as 170012.
+    pub server_version: Option<i64>,
+    /// System identifier of the data.
+    pub system_identifier: Option<String>,
+    /// A replica that is part of the synchronous quorum.
+    pub synchronous: bool,
+    /// `streaming`, `in archive recovery` or nothing.
+    pub replication: Option<String>,
+    /// Last WAL position received or written, in bytes.
+    pub position: Option<i64>,
+    /// Settings wait for a restart.
+    pub pending_restart: bool,
+    /// Patroni's dynamic configuration, read from the primary alone.
+    pub config: Option<Value>,
+}
+
+/// Patroni's leader record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeaderSeen {
+    /// Pod that holds the claim.
+    pub holder: String,
+    /// Version of the ConfigMap that says so.
+    pub resource_version: String,
+}
+
+/// What the primary's catalogs hold.
+#[derive(Clone, Debug, Default)]
+pub struct DatabaseSeen {
+    /// Roles by name.
+    pub roles: BTreeMap<String, RoleSeen>,
+    /// Databases by name.
+    pub databases: BTreeMap<String, DatabaseFacts>,
+}
+
+/// A role.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoleSeen {
+    /// May log in.
+    pub login: bool,
+    /// `CREATEDB`.
+    pub create_db: bool,
+    /// `CREATEROLE`.
+    pub create_role: bool,
+    /// `REPLICATION`.
+    pub replication: bool,
+    /// `BYPASSRLS`.
+    pub bypass_rls: bool,
+    /// The stored SCRAM verifier.
+    pub verifier: Option<SecretText>,
+    /// Roles that it is a member of.
+    pub member_of: Vec<String>,
+}
+
+/// A database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseFacts {
+    /// Its owner.
+    pub owner: String,
+    /// Extensions in it; read only where the spec names some.
+    pub extensions: Vec<String>,
+}

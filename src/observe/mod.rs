@@ -1,0 +1,15 @@
+//! The only reader. It turns stores, the API server, Patroni and the primary's catalogs into plain data.
+
+mod database;
+mod facts;
+mod given;
+mod pods;
+mod read;
+mod stores;
+
+pub use facts::{
+    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform,
+    PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen, secret_data,
+};
+pub use read::{Links, credentials, links, observe};
+pub use stores::{Stores, Trigger};

@@ -1,0 +1,72 @@
+//! Pods and volume claims, reduced to what decisions need.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, PersistentVolumeClaim, Pod};
+use kube::ResourceExt;
+
+use crate::name::{ANNOTATION_FILES, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_ROLE};
+use crate::tuning::units::quantity_bytes;
+
+use super::facts::{ContainerSeen, PodSeen, VolumeSeen};
+
+/// A pod as it counts here.
+pub fn pod(pod: &Pod) -> PodSeen {
+    let component = pod.labels().get(LABEL_COMPONENT).cloned().unwrap_or_default();
+    let main = if component == COMPONENT_POOLER { "pgpool" } else { "postgres" };
+    let status = pod.status.as_ref();
+    let condition = |kind: &str| {
+        status
+            .and_then(|s| s.conditions.as_ref())
+            .and_then(|all| all.iter().find(|c| c.type_ == kind).cloned())
+    };
+    let spec = pod.spec.as_ref();
+    let image =
+        spec.and_then(|spec| spec.containers.iter().find(|c| c.name == main)).and_then(|c| c.image.clone());
+    let live = status
+        .and_then(|s| s.container_statuses.as_ref())
+        .and_then(|all| all.iter().find(|c| c.name == main));
+    PodSeen {
+        uid: pod.uid().unwrap_or_default(),
+        role: pod.labels().get(LABEL_ROLE).cloned(),
+        ip: status.and_then(|s| s.pod_ip.clone()).filter(|ip| !ip.is_empty()),
+        node: spec.and_then(|spec| spec.node_name.clone()),
+        ready: condition("Ready").is_some_and(|c| c.status == "True"),
+        deleting: pod.metadata.deletion_timestamp.is_some(),
+        unscheduled: condition("PodScheduled").filter(|c| c.status == "False").and_then(|c| c.message),
+        main: container(image.unwrap_or_default(), live),
+        files: pod.annotations().get(ANNOTATION_FILES).cloned(),
+        component,
+    }
+}
+
+fn container(image: String, live: Option<&ContainerStatus>) -> ContainerSeen {
+    let state = live.and_then(|live| live.state.as_ref());
+    let last = live.and_then(|live| live.last_state.as_ref());
+    let waiting = state.and_then(|state| state.waiting.as_ref()).map(|waiting| {
+        (waiting.reason.clone().unwrap_or_default(), waiting.message.clone().unwrap_or_default())
+    });
+    let ended = state
+        .and_then(|state| state.terminated.as_ref())
+        .or_else(|| last.and_then(|last| last.terminated.as_ref()))
+        .map(|end| {
+            let id = end.container_id.clone().unwrap_or_default();
+            let id = id.rsplit('/').next().unwrap_or_default();
+            format!("run {} exit code {}", &id[..id.len().min(12)], end.exit_code)
+        });
+    ContainerSeen { image, running: state.is_some_and(|state| state.running.is_some()), waiting, ended }
+}
+
+/// A volume claim as it counts here.
+pub fn volume(claim: &PersistentVolumeClaim) -> VolumeSeen {
+    let spec = claim.spec.as_ref();
+    let size = |quantity: Option<&k8s_openapi::apimachinery::pkg::api::resource::Quantity>| {
+        quantity.and_then(|quantity| quantity_bytes(&quantity.0)).unwrap_or(0)
+    };
+    let requests = spec.and_then(|spec| spec.resources.as_ref()).and_then(|r| r.requests.as_ref());
+    let capacity = claim.status.as_ref().and_then(|status| status.capacity.as_ref());
+    VolumeSeen {
+        uid: claim.uid().unwrap_or_default(),
+        requested: size(requests.and_then(|requests| requests.get("storage"))),
+        capacity: size(capacity.and_then(|capacity| capacity.get("storage"))),
+        volume: spec.and_then(|spec| spec.volume_name.clone()),
+    }
+}

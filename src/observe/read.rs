@@ -1,0 +1,145 @@
+//! One observation: all reads for one cluster, put together.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, Client, ResourceExt};
+
+use crate::api::PostgresCluster;
+use crate::engine::hba::SUPERUSER;
+use crate::name::{COMPONENT_MEMBER, ClusterName};
+use crate::patroni::Patroni;
+use crate::plan::suspects;
+use crate::sql::session::{Credentials, Error as SqlError, Session};
+
+use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen};
+use super::{database, given, stores::Stores};
+
+/// Ways to the members of one cluster.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// REST.
+    pub patroni: Patroni,
+    credentials: Credentials,
+    addresses: BTreeMap<String, (String, IpAddr)>,
+}
+
+impl Links {
+    /// A superuser session with a member.
+    ///
+    /// # Errors
+    /// When the member has no address or does not let us in.
+    pub async fn session(&self, member: &str, database: &str) -> Result<Session, SqlError> {
+        let Some((host, address)) = self.addresses.get(member) else {
+            return Err(SqlError::Connect {
+                host: member.to_owned(),
+                cause: "the pod has no address".into(),
+            });
+        };
+        Session::open(host, *address, database, &self.credentials).await
+    }
+
+    /// Pods that have an address.
+    pub fn members(&self) -> impl Iterator<Item = &String> {
+        self.addresses.keys()
+    }
+}
+
+/// What the operator shows to members; none until its Secrets exist.
+pub fn credentials(name: &ClusterName, children: &Children) -> Option<Credentials> {
+    let tls = children.secret(&name.operator_tls())?;
+    let passwords = children.secret(&name.credentials())?;
+    Some(Credentials {
+        authority: tls.get("ca.crt")?.expose().to_owned(),
+        certificate: tls.get("tls.crt")?.expose().to_owned(),
+        key: tls.get("tls.key")?.clone(),
+        password: passwords.get(SUPERUSER)?.clone(),
+    })
+}
+
+/// Ways to all members that have an address.
+pub fn links(
+    name: &ClusterName,
+    domain: &str,
+    children: &Children,
+    pods: &BTreeMap<String, PodSeen>,
+) -> Option<Links> {
+    let credentials = credentials(name, children)?;
+    let group = name.group(0);
+    let members: Vec<(String, String, IpAddr)> = pods
+        .iter()
+        .filter(|(_, pod)| pod.component == COMPONENT_MEMBER)
+        .filter_map(|(pod, seen)| {
+            Some((pod.clone(), group.member_host(pod, domain), seen.ip.as_ref()?.parse().ok()?))
+        })
+        .collect();
+    let patroni = Patroni::new(&credentials, &members)
+        .inspect_err(|error| tracing::warn!(%error, "members can't be asked"))
+        .ok()?;
+    let addresses = members.into_iter().map(|(pod, host, address)| (pod, (host, address))).collect();
+    Some(Links { patroni, credentials, addresses })
+}
+
+/// Reads everything.
+///
+/// # Errors
+/// Those of the API server. A member that does not answer is a fact, not an error.
+pub async fn observe(
+    client: &Client,
+    stores: &Stores,
+    platform: &Platform,
+    cluster: Arc<PostgresCluster>,
+) -> Result<Observed, kube::Error> {
+    let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
+    let children = stores.children(&name, &cluster.uid().unwrap_or_default());
+    let pods = stores.pods(&name);
+    let links = links(&name, &platform.domain, &children, &pods);
+    let members = match &links {
+        Some(links) => members(links, &pods).await,
+        None => BTreeMap::new(),
+    };
+    let mut seen = Observed {
+        given: given::given(client, &name.namespace, &cluster.spec, stores.pod_monitors()).await?,
+        volumes: stores.volumes(&name),
+        leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
+        database: None,
+        platform: platform.clone(),
+        children,
+        pods,
+        members,
+        cluster,
+    };
+    let primary = seen.primary().filter(|name| seen.members.get(*name).is_some_and(|m| m.state == "running"));
+    if let (Some(primary), Some(links)) = (primary.map(str::to_owned), &links) {
+        seen.database = database::database(links, &primary, &seen.cluster.spec.databases)
+            .await
+            .inspect_err(|error| tracing::info!(%error, "the primary's catalogs can't be read yet"))
+            .ok();
+    }
+    Ok(seen)
+}
+
+async fn members(links: &Links, pods: &BTreeMap<String, PodSeen>) -> BTreeMap<String, MemberSeen> {
+    let asked = links.members().filter(|name| pods[*name].main.running).map(|name| async move {
+        let mut member = links.patroni.member(name).await.ok()?;
+        if member.role == "primary" {
+            member.config = links.patroni.config(name).await.ok();
+        }
+        Some((name.clone(), member))
+    });
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+async fn leaders(client: &Client, name: &ClusterName) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
+    let [_, leader, ..] = name.group(0).patroni_state();
+    let Some(map) = maps.get_opt(&leader).await? else { return Ok(BTreeMap::new()) };
+    let holder = map.annotations().get("leader").cloned();
+    let seen = holder
+        .zip(map.resource_version())
+        .map(|(holder, resource_version)| LeaderSeen { holder, resource_version });
+    Ok(seen.map(|seen| (0, seen)).into_iter().collect())
+}

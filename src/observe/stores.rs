@@ -1,0 +1,154 @@
+//! Watches and their stores. Reconciles read from memory; a change of a child wakes the cluster that it belongs to.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
+
+use futures::stream::{BoxStream, SelectAll, StreamExt};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::core::DynamicObject;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+
+use crate::api::PostgresCluster;
+use crate::child::{ChildRef, Kind};
+use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
+
+use super::facts::{Children, PodSeen, VolumeSeen};
+use super::pods;
+
+/// A stream of clusters to look at.
+pub type Trigger = BoxStream<'static, ObjectRef<PostgresCluster>>;
+
+/// All stores.
+#[derive(Clone)]
+pub struct Stores {
+    kinds: BTreeMap<Kind, Store<DynamicObject>>,
+    pods: Store<Pod>,
+    claims: Store<PersistentVolumeClaim>,
+}
+
+impl Stores {
+    /// Starts all watches. The stream has to be polled, or the stores stay empty.
+    pub fn start(client: &Client, optional: &[Kind]) -> (Self, Trigger) {
+        let mut triggers: SelectAll<Trigger> = SelectAll::new();
+        let mut kinds = BTreeMap::new();
+        for kind in Kind::ALL.into_iter().filter(|kind| !kind.optional() || optional.contains(kind)) {
+            let resource = kind.api_resource();
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+            let writer = reflector::store::Writer::new(resource);
+            kinds.insert(kind, writer.as_reader());
+            let events = reflector::reflector(writer, watcher(api, selected()).modify(prune))
+                .default_backoff()
+                .touched_objects();
+            triggers.push(wake(events, fingerprint_all));
+        }
+        let (pods, writer) = reflector::store();
+        let events =
+            reflector::reflector(writer, watcher(Api::<Pod>::all(client.clone()), selected()).modify(prune))
+                .default_backoff()
+                .touched_objects();
+        triggers.push(wake(events, |pod| fingerprint(&pods::pod(pod))));
+        let (claims, writer) = reflector::store();
+        let api = Api::<PersistentVolumeClaim>::all(client.clone());
+        let events = reflector::reflector(writer, watcher(api, selected()).modify(prune))
+            .default_backoff()
+            .touched_objects();
+        triggers.push(wake(events, fingerprint_all));
+        (Self { kinds, pods, claims }, triggers.boxed())
+    }
+
+    /// Waits until every store has its first list.
+    ///
+    /// # Errors
+    /// When a watch was dropped, which happens only at the end of the process.
+    pub async fn ready(&self) -> Result<(), reflector::store::WriterDropped> {
+        for store in self.kinds.values() {
+            store.wait_until_ready().await?;
+        }
+        self.pods.wait_until_ready().await?;
+        self.claims.wait_until_ready().await
+    }
+
+    /// True when PodMonitors are watched.
+    pub fn pod_monitors(&self) -> bool {
+        self.kinds.contains_key(&Kind::PodMonitor)
+    }
+
+    /// Children of a cluster that its very object owns.
+    pub fn children(&self, name: &ClusterName, uid: &str) -> Children {
+        let mut children = BTreeMap::new();
+        for (kind, store) in &self.kinds {
+            for object in store.state().iter().filter(|object| belongs(object.as_ref(), name)) {
+                if object.owner_references().iter().any(|owner| owner.uid == uid) {
+                    let body = serde_json::to_value(object.as_ref()).unwrap_or_default();
+                    children.insert(ChildRef::new(*kind, object.name_any()), body);
+                }
+            }
+        }
+        Children(children)
+    }
+
+    /// Pods of a cluster.
+    pub fn pods(&self, name: &ClusterName) -> BTreeMap<String, PodSeen> {
+        let own = self.pods.state().into_iter().filter(|pod| belongs(pod.as_ref(), name));
+        own.map(|pod| (pod.name_any(), pods::pod(&pod))).collect()
+    }
+
+    /// Volume claims of a cluster.
+    pub fn volumes(&self, name: &ClusterName) -> BTreeMap<String, VolumeSeen> {
+        let own = self.claims.state().into_iter().filter(|claim| belongs(claim.as_ref(), name));
+        own.map(|claim| (claim.name_any(), pods::volume(&claim))).collect()
+    }
+}
+
+fn selected() -> watcher::Config {
+    watcher::Config::default().labels(&format!("{LABEL_MANAGED_BY}={MANAGER}")).any_semantic()
+}
+
+/// Field managers are half of an object's size and tell nothing here.
+fn prune<K: Resource>(object: &mut K) {
+    object.managed_fields_mut().clear();
+}
+
+fn belongs<K: Resource>(object: &K, name: &ClusterName) -> bool {
+    let meta = object.meta();
+    meta.namespace.as_deref() == Some(&name.namespace)
+        && meta.labels.as_ref().and_then(|labels| labels.get(LABEL_CLUSTER)) == Some(&name.name)
+}
+
+/// Turns events of children into clusters to look at, leaving out events that change nothing that counts: Patroni writes
+/// its position into the pod's annotations in every round.
+fn wake<K: Resource + Send + 'static>(
+    events: impl futures::Stream<Item = Result<K, watcher::Error>> + Send + 'static,
+    fingerprint: impl Fn(&K) -> u64 + Send + 'static,
+) -> Trigger {
+    let mut known: HashMap<(String, String), u64> = HashMap::new();
+    events
+        .filter_map(move |event| {
+            let cluster = event
+                .inspect_err(|error| tracing::warn!(%error, "a watch broke off and starts again"))
+                .ok()
+                .and_then(|object| {
+                    let key = (object.namespace().unwrap_or_default(), object.name_any());
+                    let print = fingerprint(&object);
+                    let same = known.insert(key.clone(), print) == Some(print);
+                    let name = object.labels().get(LABEL_CLUSTER)?.clone();
+                    (!same).then(|| ObjectRef::new(&name).within(&key.0))
+                });
+            futures::future::ready(cluster)
+        })
+        .boxed()
+}
+
+fn fingerprint(value: &impl std::fmt::Debug) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{value:?}").hash(&mut hasher);
+    hasher.finish()
+}
+
+fn fingerprint_all<K: Resource>(object: &K) -> u64 {
+    let meta = object.meta();
+    fingerprint(&(&meta.resource_version, &meta.uid, meta.deletion_timestamp.is_some()))
+}

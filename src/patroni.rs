@@ -1,0 +1,181 @@
+//! Client of Patroni's REST interface, by mutual TLS. Members are addressed by the name in their certificate and reached
+//! at the address in their pod's status, so that no DNS cache stands between a failover and us.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+
+use crate::engine::ports;
+use crate::observe::MemberSeen;
+use crate::sql::session::Credentials;
+use crate::sql::tls::{self, Verify};
+
+/// Longest wait for an answer to a question. A member that is slower counts as not answering.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for a switchover: Patroni itself waits 2 * loop_wait for the old primary and as long for the new one.
+const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why a member could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The TLS material can't be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// The client could not be made.
+    #[error("failed to prepare the connection to Patroni: {0}")]
+    Client(reqwest::Error),
+    /// No answer.
+    #[error("failed to reach Patroni on {member}: {cause}")]
+    Reach {
+        /// Pod.
+        member: String,
+        /// What went wrong.
+        cause: reqwest::Error,
+    },
+    /// An answer that says no.
+    #[error("Patroni on {member} refused: {answer} (HTTP {status})")]
+    Refused {
+        /// Pod.
+        member: String,
+        /// HTTP status.
+        status: u16,
+        /// Its words.
+        answer: String,
+    },
+}
+
+/// A client for the members of one cluster.
+#[derive(Clone, Debug)]
+pub struct Patroni {
+    client: Client,
+    hosts: BTreeMap<String, String>,
+}
+
+impl Patroni {
+    /// A client for members given by pod name, name in the certificate and address.
+    ///
+    /// # Errors
+    /// [`Error::Tls`] and [`Error::Client`].
+    pub fn new(credentials: &Credentials, members: &[(String, String, IpAddr)]) -> Result<Self, Error> {
+        let config =
+            tls::client_config(Verify::Full(credentials.authority.as_bytes()), Some(credentials.identity()))?;
+        let mut builder = Client::builder().tls_backend_preconfigured(config).https_only(true).no_proxy();
+        for (_, host, address) in members {
+            builder = builder.resolve(host, SocketAddr::new(*address, ports::PATRONI as u16));
+        }
+        let hosts = members.iter().map(|(pod, host, _)| (pod.clone(), host.clone())).collect();
+        Ok(Self { client: builder.build().map_err(Error::Client)?, hosts })
+    }
+
+    fn url(&self, member: &str, path: &str) -> String {
+        let host = self.hosts.get(member).map_or(member, String::as_str);
+        format!("https://{host}:{}/{path}", ports::PATRONI)
+    }
+
+    async fn send(
+        &self,
+        member: &str,
+        request: reqwest::RequestBuilder,
+        wait: Duration,
+    ) -> Result<(StatusCode, String), Error> {
+        let reach = |cause: reqwest::Error| Error::Reach { member: member.to_owned(), cause };
+        let answer = request.timeout(wait).send().await.map_err(reach)?;
+        let status = answer.status();
+        Ok((status, answer.text().await.map_err(reach)?))
+    }
+
+    async fn must(
+        &self,
+        member: &str,
+        request: reqwest::RequestBuilder,
+        wait: Duration,
+    ) -> Result<String, Error> {
+        let (status, answer) = self.send(member, request, wait).await?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        Err(Error::Refused {
+            member: member.to_owned(),
+            status: status.as_u16(),
+            answer: answer.trim().to_owned(),
+        })
+    }
+
+    /// What a member says of itself. An unhealthy one answers 503 with the same body.
+    ///
+    /// # Errors
+    /// [`Error::Reach`].
+    pub async fn member(&self, member: &str) -> Result<MemberSeen, Error> {
+        let (_, answer) =
+            self.send(member, self.client.get(self.url(member, "patroni")), ASK_TIMEOUT).await?;
+        Ok(parse_member(&serde_json::from_str(&answer).unwrap_or(Value::Null)))
+    }
+
+    /// The dynamic configuration.
+    ///
+    /// # Errors
+    /// [`Error::Reach`] and [`Error::Refused`].
+    pub async fn config(&self, member: &str) -> Result<Value, Error> {
+        let answer = self.must(member, self.client.get(self.url(member, "config")), ASK_TIMEOUT).await?;
+        Ok(serde_json::from_str(&answer).unwrap_or(Value::Null))
+    }
+
+    /// Changes the dynamic configuration; null removes a key.
+    ///
+    /// # Errors
+    /// [`Error::Reach`] and [`Error::Refused`].
+    pub async fn configure(&self, member: &str, patch: &Value) -> Result<(), Error> {
+        self.must(member, self.client.patch(self.url(member, "config")).json(patch), ASK_TIMEOUT).await?;
+        Ok(())
+    }
+
+    /// Hands the primary's role from one member to another, and waits until it is done.
+    ///
+    /// # Errors
+    /// [`Error::Reach`] and [`Error::Refused`].
+    pub async fn switchover(&self, from: &str, to: &str) -> Result<String, Error> {
+        let body = json!({"leader": from, "candidate": to});
+        self.must(from, self.client.post(self.url(from, "switchover")).json(&body), SWITCHOVER_TIMEOUT).await
+    }
+}
+
+/// Patroni's answer to `GET /patroni` (docs/rest_api.rst of Patroni 4.1).
+fn parse_member(answer: &Value) -> MemberSeen {
+    let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
+    let number = |key: &str| answer.get(key).and_then(Value::as_i64);
+    let flag = |key: &str| answer.get(key).and_then(Value::as_bool).unwrap_or(false);
+    let wal = |key: &str| answer.get("xlog").and_then(|xlog| xlog.get(key)).and_then(Value::as_i64);
+    MemberSeen {
+        state: text("state").unwrap_or_else(|| "unknown".into()),
+        role: text("role").unwrap_or_default(),
+        timeline: number("timeline"),
+        server_version: number("server_version"),
+        system_identifier: text("database_system_identifier"),
+        synchronous: flag("sync_standby") || flag("quorum_standby"),
+        replication: text("replication_state"),
+        position: wal("location").or_else(|| wal("received_location")).or_else(|| wal("replayed_location")),
+        pending_restart: flag("pending_restart"),
+        config: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_of_the_quorum_is_read_as_synchronous() {
+        let answer = json!({
+            "state": "running", "role": "replica", "server_version": 170012, "timeline": 3,
+            "xlog": {"received_location": 67108960, "replayed_location": 67108960},
+            "quorum_standby": true, "replication_state": "streaming", "database_system_identifier": "7",
+        });
+        let member = parse_member(&answer);
+        assert!(member.synchronous);
+        assert_eq!(member.position, Some(67_108_960));
+        assert_eq!(member.replication.as_deref(), Some("streaming"));
+    }
+}

@@ -1,0 +1,126 @@
+//! Roles, databases and extensions: SQL for what differs from the spec.
+//!
+//! A password is compared by its SCRAM verifier, and set as a verifier, so that it never travels in SQL nor stands in a
+//! server's log. Roles and databases that are no longer in the spec are left alone: dropping data is a person's step.
+
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+use postgres_protocol::password::scram_sha_256;
+
+use crate::api::RoleOption;
+use crate::build::user_password;
+use crate::engine::hba::MONITOR_ROLE;
+use crate::name::ROLE_PRIMARY;
+use crate::observe::{DatabaseSeen, Observed, RoleSeen};
+use crate::secret::SecretText;
+use crate::target::{DatabaseTarget, Target, UserTarget};
+
+use super::step::{SqlTask, Step};
+
+pub mod scram;
+
+/// SQL steps for all that differs; empty while no primary answers.
+pub fn statements(target: &Target, seen: &Observed) -> Vec<Step> {
+    let primary = seen.pods.iter().find(|(_, pod)| pod.role.as_deref() == Some(ROLE_PRIMARY));
+    let (Some(database), Some((pod, _))) = (&seen.database, primary) else { return Vec::new() };
+    let mut tasks = Vec::new();
+    tasks.extend(monitor(database));
+    for user in &target.users {
+        if let Some(password) = user_password(&user.password, seen) {
+            tasks.extend(role(user, &password, database.roles.get(&user.name)));
+        }
+    }
+    for wanted in &target.databases {
+        tasks.extend(databases(wanted, database));
+    }
+    tasks.into_iter().map(|task| Step::Sql { pod: pod.clone(), task }).collect()
+}
+
+fn task(database: &str, summary: String, statements: Vec<String>) -> SqlTask {
+    SqlTask {
+        database: database.to_owned(),
+        summary,
+        statements: statements.into_iter().map(SecretText::new).collect(),
+    }
+}
+
+fn monitor(seen: &DatabaseSeen) -> Option<SqlTask> {
+    let live = seen.roles.get(MONITOR_ROLE);
+    if live.is_some_and(|role| role.login && role.member_of.iter().any(|name| name == "pg_monitor")) {
+        return None;
+    }
+    let mut statements = Vec::new();
+    if live.is_none() {
+        statements.push(format!("CREATE ROLE {MONITOR_ROLE} LOGIN"));
+    }
+    statements.push(format!("ALTER ROLE {MONITOR_ROLE} LOGIN"));
+    statements.push(format!("GRANT pg_monitor TO {MONITOR_ROLE}"));
+    Some(task("postgres", format!("keep role {MONITOR_ROLE} of the metrics exporter"), statements))
+}
+
+fn role(user: &UserTarget, password: &SecretText, live: Option<&RoleSeen>) -> Option<SqlTask> {
+    let name = escape_identifier(&user.name);
+    let has = |option| user.options.contains(&option);
+    let wanted = [
+        ("LOGIN", true, live.is_some_and(|role| role.login)),
+        ("CREATEDB", has(RoleOption::CreateDb), live.is_some_and(|role| role.create_db)),
+        ("CREATEROLE", has(RoleOption::CreateRole), live.is_some_and(|role| role.create_role)),
+        ("REPLICATION", has(RoleOption::Replication), live.is_some_and(|role| role.replication)),
+        ("BYPASSRLS", has(RoleOption::BypassRls), live.is_some_and(|role| role.bypass_rls)),
+    ];
+    let verifier = live.and_then(|role| role.verifier.as_ref());
+    let known = verifier.is_some_and(|verifier| scram::matches(verifier.expose(), password.expose()));
+    let differing: Vec<String> = wanted
+        .iter()
+        .filter(|(_, wanted, live)| wanted != live)
+        .map(|(option, wanted, _)| if *wanted { (*option).to_owned() } else { format!("NO{option}") })
+        .collect();
+    if live.is_some() && known && differing.is_empty() {
+        return None;
+    }
+    let mut clauses = differing.clone();
+    if !known {
+        let verifier = scram_sha_256(password.expose().as_bytes());
+        clauses.push(format!("PASSWORD {}", escape_literal(&verifier)));
+    }
+    let verb = if live.is_some() { "ALTER" } else { "CREATE" };
+    let what = match (live.is_some(), known) {
+        (false, _) => format!("create user {}", user.name),
+        (true, false) => format!("set the password of user {}", user.name),
+        (true, true) => format!("set {} of user {}", differing.join(" "), user.name),
+    };
+    Some(task("postgres", what, vec![format!("{verb} ROLE {name} {}", clauses.join(" "))]))
+}
+
+fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen) -> Vec<SqlTask> {
+    let name = escape_identifier(&wanted.name);
+    let owner = escape_identifier(&wanted.owner);
+    let live = seen.databases.get(&wanted.name);
+    let mut tasks = Vec::new();
+    match live {
+        None => tasks.push(task(
+            "postgres",
+            format!("create database {}", wanted.name),
+            vec![
+                format!("CREATE DATABASE {name} OWNER {owner}"),
+                format!("REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC"),
+            ],
+        )),
+        Some(live) if live.owner != wanted.owner => tasks.push(task(
+            "postgres",
+            format!("make {} the owner of database {}", wanted.owner, wanted.name),
+            vec![format!("ALTER DATABASE {name} OWNER TO {owner}")],
+        )),
+        Some(_) => {}
+    }
+    let present = live.map(|live| live.extensions.as_slice()).unwrap_or_default();
+    let missing: Vec<&String> =
+        wanted.extensions.iter().filter(|extension| !present.contains(extension)).collect();
+    for extension in missing {
+        tasks.push(task(
+            &wanted.name,
+            format!("create extension {extension} in database {}", wanted.name),
+            vec![format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", escape_identifier(extension))],
+        ));
+    }
+    tasks
+}

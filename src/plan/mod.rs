@@ -1,0 +1,49 @@
+//! From target and observation to ordered steps. Pure: equal input gives equal steps.
+//!
+//! Order matters twice: a Secret is minted before what mounts it, and a disruptive step comes after all routine ones, so
+//! that it never waits behind them half-done.
+
+mod access;
+mod certificates;
+mod children;
+mod claim;
+mod compare;
+mod config;
+mod deletion;
+mod files;
+mod scale;
+mod step;
+mod volumes;
+
+use jiff::Timestamp;
+
+use crate::observe::Observed;
+use crate::target::Target;
+
+pub use access::scram;
+pub use certificates::{LeafPurpose, Mint};
+pub use claim::suspects;
+pub use compare::{contains, differs};
+pub use deletion::{deletion, volumes_command};
+pub use step::{Hazard, SqlTask, Step};
+
+/// Steps towards the target, in order.
+pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
+    let mut steps = Vec::new();
+    steps.extend(deletion::guard(seen));
+    steps.extend(certificates::mints(target, seen, now));
+    let scaling = scale::scale(target, seen);
+    steps.extend(children::applies(target, seen, &scaling));
+    steps.extend(volumes::expansions(target, seen));
+    steps.extend(files::refreshes(target, seen));
+    steps.extend(config::patches(target, seen));
+    steps.extend(access::statements(target, seen));
+    steps.extend(claim::releases(seen));
+    steps.extend(scaling.steps);
+    steps
+}
+
+/// Steps that keep a running cluster alive whatever the spec says: they need no valid target.
+pub fn emergency(seen: &Observed) -> Vec<Step> {
+    claim::releases(seen)
+}

@@ -1,0 +1,184 @@
+//! A step: one thing that `apply` can do, with a hazard and a sentence for the person who reads the event.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::child::{Child, ChildRef};
+use crate::name::GroupName;
+use crate::secret::SecretText;
+
+use super::certificates::Mint;
+
+/// What a step may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hazard {
+    /// Nobody notices.
+    Routine,
+    /// A server restarts.
+    Restart,
+    /// Writes stop for a moment.
+    Disrupt,
+    /// Something is gone afterwards.
+    Destroy,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Put the operator's finalizer on the cluster.
+    Guard,
+    /// Take the finalizer off: all is cleaned up.
+    Unguard,
+    /// Make new secret material and store it.
+    Mint(Mint),
+    /// Write a child as rendered; the reason tells what differed.
+    Apply {
+        /// The child.
+        child: Box<Child>,
+        /// What differed.
+        reason: String,
+    },
+    /// Delete a child, or an object that Patroni made.
+    Delete {
+        /// What.
+        reference: ChildRef,
+        /// UID that it must have, where known.
+        uid: Option<String>,
+    },
+    /// Ask for a larger volume.
+    Expand {
+        /// Volume claim.
+        claim: String,
+        /// New size as a Kubernetes quantity.
+        size: String,
+    },
+    /// Make the kubelet bring a pod's mounted files up to date now.
+    RefreshFiles {
+        /// Pod.
+        pod: String,
+        /// Digest of the files that are wanted.
+        digest: String,
+    },
+    /// Change Patroni's dynamic configuration.
+    Configure {
+        /// Group.
+        group: GroupName,
+        /// Pod to send it to.
+        pod: String,
+        /// What to change; null removes.
+        patch: Value,
+    },
+    /// Run SQL on the primary.
+    Sql {
+        /// Pod that takes writes.
+        pod: String,
+        /// What to run.
+        task: SqlTask,
+    },
+    /// Hand the primary's role to another member.
+    Switchover {
+        /// Group.
+        group: GroupName,
+        /// Pod that takes writes now.
+        from: String,
+        /// Pod that shall.
+        to: String,
+        /// Why.
+        reason: String,
+    },
+    /// Take the leader claim from a pod that can't give it up itself.
+    ReleaseClaim {
+        /// Group.
+        group: GroupName,
+        /// Pod that holds the claim.
+        holder: String,
+        /// Version of the claim: a claim that was renewed meanwhile is left alone.
+        resource_version: String,
+        /// The proof that the holder does not run.
+        proof: String,
+    },
+}
+
+/// SQL on the primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqlTask {
+    /// Database to connect to.
+    pub database: String,
+    /// What it does, for the event; never a secret.
+    pub summary: String,
+    /// Statements, run in order in one session. They may hold verifiers, so `Debug` hides them.
+    pub statements: Vec<SecretText>,
+}
+
+impl Step {
+    /// What the step may cost.
+    pub fn hazard(&self) -> Hazard {
+        match self {
+            Step::Guard
+            | Step::Unguard
+            | Step::Mint(_)
+            | Step::Apply { .. }
+            | Step::Expand { .. }
+            | Step::RefreshFiles { .. }
+            | Step::Configure { .. }
+            | Step::ReleaseClaim { .. }
+            | Step::Sql { .. } => Hazard::Routine,
+            Step::Switchover { .. } => Hazard::Disrupt,
+            Step::Delete { .. } => Hazard::Destroy,
+        }
+    }
+
+    /// One word for metrics and the event's action.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Step::Guard => "Guard",
+            Step::Unguard => "Unguard",
+            Step::Mint(_) => "Issue",
+            Step::Apply { .. } => "Apply",
+            Step::Delete { .. } => "Delete",
+            Step::Expand { .. } => "Expand",
+            Step::RefreshFiles { .. } => "RefreshFiles",
+            Step::Configure { .. } => "Configure",
+            Step::Sql { .. } => "Sql",
+            Step::Switchover { .. } => "Switchover",
+            Step::ReleaseClaim { .. } => "ReleaseClaim",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Guard => write!(f, "put the finalizer on the cluster"),
+            Step::Unguard => write!(f, "take the finalizer off the cluster"),
+            Step::Mint(mint) => write!(f, "{mint}"),
+            Step::Apply { child, reason } => write!(f, "apply {} ({reason})", child.reference),
+            Step::Delete { reference, .. } => write!(f, "delete {reference}"),
+            Step::Expand { claim, size } => write!(f, "grow volume claim {claim} to {size}"),
+            Step::RefreshFiles { pod, .. } => write!(f, "bring the mounted files of {pod} up to date"),
+            Step::Configure { group, patch, .. } => {
+                write!(f, "change the settings of {}: {}", group.scope(), changed_keys(patch))
+            }
+            Step::Sql { task, .. } => write!(f, "{}", task.summary),
+            Step::Switchover { from, to, reason, .. } => {
+                write!(f, "switch over from {from} to {to}: {reason}")
+            }
+            Step::ReleaseClaim { holder, proof, .. } => {
+                write!(f, "release the leader claim of {holder}: {proof}")
+            }
+        }
+    }
+}
+
+/// Names of what a patch changes, parameters by their own names.
+fn changed_keys(patch: &Value) -> String {
+    let mut keys = Vec::new();
+    for (key, value) in patch.as_object().into_iter().flatten() {
+        match value.pointer("/parameters").and_then(Value::as_object) {
+            Some(parameters) => keys.extend(parameters.keys().cloned()),
+            None => keys.push(key.clone()),
+        }
+    }
+    keys.join(", ")
+}

@@ -1,0 +1,69 @@
+//! Plan policies: rules over the steps that the operator is about to take.
+//!
+//! A rule is a pure function from a step and the facts to a verdict. To add one: a file here, a line in [`CATALOG`], a
+//! scenario in `tests/scenarios/`. Policies judge; they never change a plan.
+
+mod healthy;
+mod keep_volumes;
+mod paused;
+
+use std::fmt;
+
+use crate::observe::Observed;
+use crate::plan::Step;
+
+/// A rule over one step.
+pub trait Policy: Sync {
+    /// Stable name, as `paused`: it stands in events, metrics and waivers.
+    fn id(&self) -> &'static str;
+
+    /// What the rule says of a step. `None` means that it has no objection.
+    fn judge(&self, step: &Step, seen: &Observed) -> Option<Objection>;
+}
+
+/// Why a step is held back, and what would let it go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// Why.
+    pub reason: String,
+    /// What would unblock it.
+    pub remedy: String,
+}
+
+/// A step that is held back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The rule.
+    pub policy: &'static str,
+    /// The step, in words.
+    pub step: String,
+    /// Why, and what would unblock it.
+    pub objection: Objection,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "held back: {} (policy {}: {}); to go on: {}",
+            self.step, self.policy, self.objection.reason, self.objection.remedy
+        )
+    }
+}
+
+/// All rules, in the order in which they are asked.
+pub static CATALOG: &[&dyn Policy] = &[&paused::Paused, &keep_volumes::KeepVolumes, &healthy::Healthy];
+
+/// Parts the steps into those that may run and the verdicts on those that may not. The first objection to a step counts.
+pub fn judge(steps: Vec<Step>, seen: &Observed, catalog: &[&dyn Policy]) -> (Vec<Step>, Vec<Verdict>) {
+    let mut allowed = Vec::new();
+    let mut verdicts = Vec::new();
+    for step in steps {
+        let objection = catalog.iter().find_map(|policy| Some((policy.id(), policy.judge(&step, seen)?)));
+        match objection {
+            Some((policy, objection)) => verdicts.push(Verdict { policy, step: step.to_string(), objection }),
+            None => allowed.push(step),
+        }
+    }
+    (allowed, verdicts)
+}

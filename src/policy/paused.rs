@@ -1,0 +1,23 @@
+//! `spec.paused` holds back everything but a deletion that a person asked for.
+
+use crate::observe::Observed;
+use crate::plan::Step;
+
+use super::{Objection, Policy};
+
+/// The rule `paused`.
+pub struct Paused;
+
+impl Policy for Paused {
+    fn id(&self) -> &'static str {
+        "paused"
+    }
+
+    fn judge(&self, _step: &Step, seen: &Observed) -> Option<Objection> {
+        let deleting = seen.cluster.metadata.deletion_timestamp.is_some();
+        (seen.cluster.spec.paused && !deleting).then(|| Objection {
+            reason: "spec.paused is true".into(),
+            remedy: "set spec.paused to false".into(),
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! `pgpool.conf` and `pool_hba.conf`.
+//!
+//! Two backends, both Services: Pgpool never looks for a primary itself, Patroni alone decides, and the Service follows
+//! it. What each setting is for, and what was found by experiment, is in `docs/decisions/0003-pgpool-facts.md`.
+
+use std::fmt::Write as _;
+
+use crate::engine::ports;
+use crate::name::digest;
+use crate::target::Target;
+
+use super::{PORT, paths};
+
+/// Parameters that Pgpool-II 4.6 reads again on reload (its manual marks each one); all others need a restart.
+const RELOADABLE: [&str; 12] = [
+    "backend_weight0",
+    "backend_weight1",
+    "backend_flag0",
+    "backend_flag1",
+    "enable_pool_hba",
+    "client_idle_limit",
+    "disable_load_balance_on_write",
+    "statement_level_load_balance",
+    "log_client_messages",
+    "log_min_messages",
+    "log_line_prefix",
+    "sr_check_period",
+];
+
+/// The whole of `pgpool.conf`.
+pub fn pgpool_conf(target: &Target) -> String {
+    let mut text =
+        String::from("# Rendered by Stylobate from the PostgresCluster; edits here are put right again.\n");
+    for (key, value) in parameters(target) {
+        let _ = writeln!(text, "{key} = {value}");
+    }
+    text
+}
+
+/// Digest of the parameters that only a restart applies: it stands on the pods, so that a change of it rolls them.
+pub fn restart_digest(target: &Target) -> String {
+    let fixed: String = parameters(target)
+        .into_iter()
+        .filter(|(key, _)| !RELOADABLE.contains(key))
+        .map(|(key, value)| format!("{key}={value}\n"))
+        .collect();
+    digest(fixed.as_bytes())[..16].to_owned()
+}
+
+/// `pool_hba.conf`: TLS and SCRAM, nothing else.
+pub fn hba() -> String {
+    "hostssl all all all scram-sha-256\n".to_owned()
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn parameters(target: &Target) -> Vec<(&'static str, String)> {
+    let group = &target.groups[0];
+    let namespace = &target.name.namespace;
+    let host = |service: String| quoted(&format!("{service}.{namespace}.svc.{}", target.domain));
+    let replicas = group.instances > 1 && target.pooler.load_balancing;
+    let file = |folder: &str, name: &str| quoted(&format!("{folder}/{name}"));
+    let mut parameters = vec![
+        ("listen_addresses", quoted("*")),
+        ("port", PORT.to_string()),
+        ("unix_socket_directories", quoted("/tmp")),
+        ("pcp_socket_dir", quoted("/tmp")),
+        ("pcp_listen_addresses", quoted("")),
+        ("pid_file_name", quoted("/tmp/pgpool.pid")),
+        ("logdir", quoted("/tmp")),
+        ("work_dir", quoted("/tmp")),
+        ("log_destination", quoted("stderr")),
+        ("log_min_messages", "warning".into()),
+        ("backend_clustering_mode", quoted("streaming_replication")),
+        ("backend_hostname0", host(group.name.primary())),
+        ("backend_port0", ports::POSTGRES.to_string()),
+        ("backend_weight0", "1".into()),
+        ("backend_flag0", quoted("ALWAYS_PRIMARY|DISALLOW_TO_FAILOVER")),
+        ("backend_application_name0", quoted("primary")),
+    ];
+    if replicas {
+        parameters.extend([
+            ("backend_hostname1", host(group.name.replicas())),
+            ("backend_port1", ports::POSTGRES.to_string()),
+            ("backend_weight1", (group.instances - 1).to_string()),
+            ("backend_flag1", quoted("DISALLOW_TO_FAILOVER")),
+            ("backend_application_name1", quoted("replicas")),
+        ]);
+    }
+    parameters.extend([
+        ("load_balance_mode", if replicas { "on" } else { "off" }.into()),
+        ("statement_level_load_balance", "on".into()),
+        ("disable_load_balance_on_write", quoted("trans_transaction")),
+        ("failover_on_backend_error", "off".into()),
+        ("failover_on_backend_shutdown", "off".into()),
+        ("health_check_period", "0".into()),
+        ("sr_check_period", "0".into()),
+        ("auto_failback", "off".into()),
+        ("use_watchdog", "off".into()),
+        ("memory_cache_enabled", "off".into()),
+        ("connect_timeout", "1000".into()),
+        ("num_init_children", target.pooler.clients.to_string()),
+        ("reserved_connections", "0".into()),
+        ("max_pool", "1".into()),
+        // A kept backend connection would hold a server slot per child, and outlive a switchover as a dead socket.
+        ("connection_cache", "off".into()),
+        ("enable_pool_hba", "on".into()),
+        ("pool_passwd", file(paths::USERS, "pool_passwd")),
+        ("ssl", "on".into()),
+        ("ssl_cert", file(paths::TLS, "tls.crt")),
+        ("ssl_key", file(paths::TLS, "tls.key")),
+        ("ssl_ca_cert", file(paths::AUTHORITY, "ca.crt")),
+        ("ssl_prefer_server_ciphers", "on".into()),
+    ]);
+    parameters
+}

@@ -1,0 +1,24 @@
+//! Pgpool-II, the one door for clients: its configuration, access rules and password file. All pure.
+
+mod conf;
+mod passwd;
+
+pub use conf::{hba, pgpool_conf, restart_digest};
+pub use passwd::password_file;
+
+/// Files in a pooler pod, shared by the configuration and the pod that mounts it.
+pub mod paths {
+    /// Folder of `pgpool.conf` and `pool_hba.conf`.
+    pub const CONF: &str = "/etc/pgpool";
+    /// Folder of `pool_passwd`.
+    pub const USERS: &str = "/etc/pgpool-users";
+    /// Folder of the certificate that clients see.
+    pub const TLS: &str = "/etc/pgpool-tls";
+    /// Folder of the authority that signed the members' certificates.
+    pub const AUTHORITY: &str = "/etc/pgpool-ca";
+}
+
+/// Port that clients connect to.
+pub const PORT: i32 = 5432;
+/// Port of the pooler's metrics.
+pub const METRICS_PORT: i32 = 9719;

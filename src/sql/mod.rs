@@ -1,0 +1,4 @@
+//! What everything that speaks SQL to a Postgres server shares.
+
+pub mod session;
+pub mod tls;

@@ -1,0 +1,80 @@
+//! What the operator says of a cluster: state, members and conditions. Pure.
+
+mod conditions;
+mod members;
+
+use jiff::Timestamp;
+
+use crate::api::{ClusterState, ClusterStatus, PoolerStatus};
+use crate::child::Kind;
+use crate::name::COMPONENT_MEMBER;
+use crate::observe::Observed;
+use crate::plan::Step;
+use crate::policy::Verdict;
+use crate::target::{Problem, Target, Version};
+
+pub use conditions::{kind, reason};
+
+/// The status as it should stand.
+pub fn status(
+    seen: &Observed,
+    target: Option<&Target>,
+    steps: &[Step],
+    verdicts: &[Verdict],
+    problems: &[Problem],
+    now: Timestamp,
+) -> ClusterStatus {
+    let before = seen.cluster.status.clone().unwrap_or_default();
+    let members = members::members(seen);
+    let wanted = seen.cluster.spec.instances;
+    let ready = members.iter().filter(|member| member.ready).count() as i32;
+    let primary = seen.primary().map(str::to_owned);
+    let leading = primary.as_ref().and_then(|name| seen.members.get(name));
+    let pooler = pooler(seen);
+    let writable = primary.as_ref().is_some_and(|name| seen.pods[name].ready);
+    let state = if seen.cluster.metadata.deletion_timestamp.is_some() {
+        ClusterState::Deleting
+    } else if !problems.is_empty() {
+        ClusterState::Invalid
+    } else if seen.cluster.spec.paused {
+        ClusterState::Paused
+    } else if !writable {
+        if before.system_identifier.is_some() { ClusterState::Down } else { ClusterState::Creating }
+    } else if ready == wanted && pooler.ready == pooler.wanted && pooler.wanted > 0 {
+        ClusterState::Healthy
+    } else if before.state == ClusterState::Creating {
+        ClusterState::Creating
+    } else {
+        ClusterState::Degraded
+    };
+    let selector = seen.name().selector(COMPONENT_MEMBER);
+    let mut status = ClusterStatus {
+        observed_generation: seen.cluster.metadata.generation,
+        state,
+        ready: format!("{ready}/{wanted}"),
+        instances: members.len() as i32,
+        selector: selector.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","),
+        version: leading
+            .and_then(|member| member.server_version)
+            .map(|number| Version::from_number(number).to_string())
+            .or(before.version),
+        system_identifier: leading
+            .and_then(|member| member.system_identifier.clone())
+            .or(before.system_identifier),
+        primary,
+        members,
+        pooler,
+        conditions: Vec::new(),
+    };
+    status.conditions =
+        conditions::conditions(seen, target, &status, steps, verdicts, problems, &before.conditions, now);
+    status
+}
+
+fn pooler(seen: &Observed) -> PoolerStatus {
+    let live = seen.children.get(Kind::Deployment, &seen.name().pooler());
+    let count = |path: &str| {
+        live.and_then(|d| d.pointer(path)).and_then(serde_json::Value::as_i64).unwrap_or(0) as i32
+    };
+    PoolerStatus { wanted: seen.cluster.spec.pooler.instances, ready: count("/status/readyReplicas") }
+}

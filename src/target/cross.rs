@@ -1,0 +1,129 @@
+//! Checks that need more than one field, or another object.
+
+use crate::api::Synchronous;
+use crate::observe::{Observed, StorageClassSeen};
+use crate::tuning::computed::{BACKEND_BYTES, BASE_BYTES};
+use crate::tuning::units::{PAGE, human_mib, setting_bytes};
+
+use super::{Problem, Target};
+
+/// Connections that are kept back from the pooler: 3 for superusers (`superuser_reserved_connections`), 3 for
+/// Patroni and the operator, 2 for the exporter, 2 spare for a person at night.
+pub const RESERVED_CONNECTIONS: i64 = 10;
+
+/// Adds what does not fit together.
+pub fn check(seen: &Observed, target: &Target, memory: u64, problems: &mut Vec<Problem>) {
+    let connections = connections(target, problems);
+    memory_fits(target, memory, connections, problems);
+    pooler_fits(target, connections, problems);
+    storage_class(seen, target, problems);
+    certificate(seen, target, problems);
+    instances(target, problems);
+    if target.pod_monitor && !seen.given.pod_monitors {
+        problems.push(Problem::new(
+            "spec.monitoring.podMonitor",
+            true,
+            "the API server knows no PodMonitor: install the Prometheus operator's CRDs first, or set it to false",
+        ));
+    }
+}
+
+fn connections(target: &Target, problems: &mut Vec<Problem>) -> u64 {
+    let text = &target.settings["max_connections"];
+    text.parse().ok().filter(|n| (10..=10_000).contains(n)).unwrap_or_else(|| {
+        problems.push(Problem::new("max_connections", text, "a whole number from 10 to 10000"));
+        100
+    })
+}
+
+fn memory_fits(target: &Target, memory: u64, connections: u64, problems: &mut Vec<Problem>) {
+    let text = &target.settings["shared_buffers"];
+    let Some(buffers) = setting_bytes(text, PAGE) else {
+        problems.push(Problem::new("shared_buffers", text, "a size as 256MB or 2GB"));
+        return;
+    };
+    let need = buffers + connections * BACKEND_BYTES + BASE_BYTES;
+    if need > memory {
+        problems.push(Problem::new(
+            "spec.resources.memory",
+            &target.memory,
+            format!(
+                "the settings need {} (shared_buffers {text}, {connections} connections of 6 MiB, 128 MiB base): \
+                 raise the memory, or lower shared_buffers or max_connections in spec.tuning",
+                human_mib(need)
+            ),
+        ));
+    }
+}
+
+fn pooler_fits(target: &Target, connections: u64, problems: &mut Vec<Problem>) {
+    let wanted = i64::from(target.pooler.instances) * i64::from(target.pooler.clients);
+    let room = connections as i64 - RESERVED_CONNECTIONS;
+    if wanted > room {
+        problems.push(Problem::new(
+            "spec.pooler.clients",
+            target.pooler.clients,
+            format!(
+                "{} pooler pods of {} clients open up to {wanted} connections, but max_connections {connections} leaves \
+                 {room} after {RESERVED_CONNECTIONS} reserved: at most {} clients, or raise max_connections or memory",
+                target.pooler.instances,
+                target.pooler.clients,
+                (room / i64::from(target.pooler.instances)).max(0)
+            ),
+        ));
+    }
+}
+
+fn storage_class(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) {
+    let (value, available, what) = match &seen.given.storage_class {
+        StorageClassSeen::Found => return,
+        StorageClassSeen::Missing { available } => (
+            target.storage_class.clone().unwrap_or_default(),
+            available,
+            "no StorageClass of this name exists",
+        ),
+        StorageClassSeen::NoDefault { available } => {
+            (String::new(), available, "no class is named and none is marked as the default")
+        }
+    };
+    let names = if available.is_empty() { "none".to_owned() } else { available.join(", ") };
+    problems.push(Problem::new("spec.storage.storageClass", value, format!("{what}; classes here: {names}")));
+}
+
+fn certificate(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) {
+    let Some(name) = &target.given_tls else { return };
+    let field = "spec.access.tls.secret";
+    match seen.given.secrets.get(name).and_then(Option::as_ref) {
+        None => problems.push(Problem::new(
+            field,
+            name,
+            "no Secret of this name is in the namespace: create it (cert-manager does so from a Certificate)",
+        )),
+        Some(data) => {
+            for key in ["tls.crt", "tls.key", "ca.crt"] {
+                if !data.contains_key(key) {
+                    problems.push(Problem::new(field, name, format!("the Secret has no key {key}: add it")));
+                }
+            }
+        }
+    }
+}
+
+fn instances(target: &Target, problems: &mut Vec<Problem>) {
+    for group in &target.groups {
+        if group.instances < 1 {
+            problems.push(Problem::new(
+                "spec.instances",
+                group.instances,
+                "at least 1: to stop a cluster and keep its volumes, delete the PostgresCluster",
+            ));
+        }
+        if target.synchronous == Synchronous::Strict && group.instances < 3 {
+            problems.push(Problem::new(
+                "spec.instances",
+                group.instances,
+                "at least 3 while spec.highAvailability.synchronous is Strict: with 2 the loss of either stops writes",
+            ));
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! From what is seen to what is wanted: parse, default, cross-check. After this step nothing reads the raw spec.
+//!
+//! All problems are collected, so that a person mends all at once. One problem means that nothing is changed.
+
+mod cross;
+mod problem;
+mod users;
+mod version;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Toleration;
+use kube::ResourceExt;
+
+use crate::api::{Flavor, Spread, Synchronous};
+use crate::name::{ClusterName, GroupName};
+use crate::observe::Observed;
+use crate::tuning::units::quantity_bytes;
+use crate::tuning::{Machine, Settings, computed, layered};
+
+pub use cross::RESERVED_CONNECTIONS;
+pub use problem::Problem;
+pub use users::{DatabaseTarget, PasswordSource, UserTarget};
+pub use version::Version;
+
+/// What is wanted, complete and checked.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Namespace and name.
+    pub name: ClusterName,
+    /// UID of the object, for owner references.
+    pub uid: String,
+    /// DNS domain of the Kubernetes cluster.
+    pub domain: String,
+    /// Namespace of the operator.
+    pub operator_namespace: String,
+    /// Which engine.
+    pub flavor: Flavor,
+    /// Which version of it.
+    pub version: Version,
+    /// Image of members.
+    pub image: String,
+    /// Image of the pooler.
+    pub pooler_image: String,
+    /// Groups with their member counts.
+    pub groups: Vec<GroupTarget>,
+    /// CPU request of a member, as a Kubernetes quantity.
+    pub cpu: String,
+    /// Memory of a member, as a Kubernetes quantity.
+    pub memory: String,
+    /// Volume of a member, as a Kubernetes quantity.
+    pub storage: String,
+    /// The same in bytes.
+    pub storage_bytes: u64,
+    /// Class of the volumes.
+    pub storage_class: Option<String>,
+    /// Postgres settings, all layers.
+    pub settings: Settings,
+    /// When a commit is acknowledged.
+    pub synchronous: Synchronous,
+    /// The pooler.
+    pub pooler: PoolerTarget,
+    /// Secret with a certificate of a person's own for the pooler.
+    pub given_tls: Option<String>,
+    /// Namespaces whose pods may reach the pooler.
+    pub client_namespaces: Vec<String>,
+    /// Login roles.
+    pub users: Vec<UserTarget>,
+    /// Databases.
+    pub databases: Vec<DatabaseTarget>,
+    /// Whether to make PodMonitors.
+    pub pod_monitor: bool,
+    /// Labels that a node must have.
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that pods bear.
+    pub tolerations: Vec<Toleration>,
+    /// How hard members keep apart.
+    pub spread: Spread,
+}
+
+/// One group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupTarget {
+    /// Its name.
+    pub name: GroupName,
+    /// Members wanted.
+    pub instances: i32,
+}
+
+/// The pooler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolerTarget {
+    /// Pods.
+    pub instances: i32,
+    /// Clients of each pod.
+    pub clients: i32,
+    /// Reads go to replicas.
+    pub load_balancing: bool,
+}
+
+/// Checks the spec against all that is seen.
+///
+/// # Errors
+/// Every problem found, each naming field, value and what is allowed.
+pub fn validate(seen: &Observed) -> Result<Target, Vec<Problem>> {
+    let cluster = &seen.cluster;
+    let spec = &cluster.spec;
+    let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
+    let mut problems = Vec::new();
+
+    let version = Version::parse(&spec.engine.version).unwrap_or_else(|reason| {
+        problems.push(Problem::new("spec.engine.version", &spec.engine.version, reason));
+        Version { major: 17, minor: 0 }
+    });
+    let memory = size("spec.resources.memory", &spec.resources.memory.0, &mut problems);
+    let storage_bytes = size("spec.storage.size", &spec.storage.size.0, &mut problems);
+    let settings = settings(seen, Machine { memory, storage: storage_bytes }, &mut problems);
+    let (users, databases) = users::check(seen, &name, &mut problems);
+    let image = spec
+        .engine
+        .image
+        .clone()
+        .unwrap_or_else(|| format!("{}/postgres:{version}", seen.platform.image_prefix));
+
+    let target = Target {
+        uid: cluster.uid().unwrap_or_default(),
+        domain: seen.platform.domain.clone(),
+        operator_namespace: seen.platform.namespace.clone(),
+        flavor: spec.engine.flavor,
+        version,
+        image,
+        pooler_image: format!("{}/pgpool:{}", seen.platform.image_prefix, seen.platform.pooler_tag),
+        groups: vec![GroupTarget { name: name.group(0), instances: spec.instances }],
+        cpu: spec.resources.cpu.0.clone(),
+        memory: spec.resources.memory.0.clone(),
+        storage: spec.storage.size.0.clone(),
+        storage_bytes,
+        storage_class: spec.storage.storage_class.clone(),
+        settings,
+        synchronous: spec.high_availability.synchronous,
+        pooler: PoolerTarget {
+            instances: spec.pooler.instances,
+            clients: spec.pooler.clients,
+            load_balancing: spec.pooler.load_balancing,
+        },
+        given_tls: spec.access.tls.as_ref().map(|tls| tls.secret.clone()),
+        client_namespaces: spec.access.namespaces.clone(),
+        users,
+        databases,
+        pod_monitor: spec.monitoring.pod_monitor,
+        node_selector: spec.scheduling.node_selector.clone(),
+        tolerations: spec.scheduling.tolerations.clone(),
+        spread: spec.scheduling.spread,
+        name,
+    };
+    if problems.is_empty() {
+        cross::check(seen, &target, memory, &mut problems);
+    }
+    if problems.is_empty() { Ok(target) } else { Err(problems) }
+}
+
+/// A size in bytes, or a problem and 1 GiB to go on with.
+fn size(field: &str, text: &str, problems: &mut Vec<Problem>) -> u64 {
+    quantity_bytes(text).unwrap_or_else(|| {
+        problems.push(Problem::new(field, text, "write a size as 512Mi, 2Gi or 100Gi"));
+        1 << 30
+    })
+}
+
+fn settings(seen: &Observed, machine: Machine, problems: &mut Vec<Problem>) -> Settings {
+    let base = computed(machine);
+    let mut sources = Vec::new();
+    for (index, tuning) in seen.cluster.spec.tuning.iter().enumerate() {
+        match seen.given.tuning.get(&tuning.config_map).and_then(Option::as_ref) {
+            Some(data) => sources.push((tuning.config_map.clone(), data.clone())),
+            None => problems.push(Problem::new(
+                format!("spec.tuning[{index}].configMap"),
+                &tuning.config_map,
+                "no ConfigMap of this name is in the namespace: create it, or remove the entry",
+            )),
+        }
+    }
+    layered(base.clone(), &sources).unwrap_or_else(|refused| {
+        problems.extend(
+            refused
+                .into_iter()
+                .map(|r| Problem::new(format!("ConfigMap {} key {}", r.source, r.key), &r.key, r.reason)),
+        );
+        base
+    })
+}
