@@ -1,7 +1,7 @@
 //! The controller: wires watches to `observe -> decide -> apply -> record`. There are no rules here.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -9,16 +9,19 @@ use kube::runtime::controller::Action;
 use kube::runtime::{Controller, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::api::{ClusterStatus, PostgresCluster};
 use crate::apply::{self, Writer};
 use crate::decide::{Again, Input, decide};
 use crate::lease::Claim;
+use crate::metrics::{ClusterKey, Metrics, figures, write_of};
 use crate::name::ClusterName;
 use crate::observe::{Platform, Stores, Trigger, links, observe};
 use crate::plan::volumes_command;
 use crate::policy::CATALOG;
 use crate::record::Record;
+use crate::serve::{BEAT_EVERY, Health};
 
 /// Longest time that one reconcile may take: a switchover with a long shutdown checkpoint fits.
 const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -41,6 +44,10 @@ pub struct Context {
     pub claim: Claim,
     /// Events and log.
     pub record: Record,
+    /// Counts and measures.
+    pub metrics: Metrics,
+    /// Told that the loop is alive.
+    pub health: Health,
 }
 
 /// Why a reconcile ended early.
@@ -57,6 +64,17 @@ pub enum Error {
     Late,
 }
 
+impl Error {
+    /// The kind of error in a word, for the metric.
+    fn category(&self) -> &'static str {
+        match self {
+            Error::Observe(_) => "Observe",
+            Error::Apply(_) => "Apply",
+            Error::Late => "Late",
+        }
+    }
+}
+
 /// Runs until `stop`.
 pub async fn run(
     context: Arc<Context>,
@@ -64,7 +82,8 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let clusters: Api<PostgresCluster> = Api::all(context.client.clone());
-    Controller::new(clusters, watcher::Config::default().any_semantic())
+    let health = context.health.clone();
+    let controller = Controller::new(clusters, watcher::Config::default().any_semantic())
         .with_config(
             kube::runtime::controller::Config::default().concurrency(16).debounce(Duration::from_millis(50)),
         )
@@ -72,24 +91,46 @@ pub async fn run(
         .graceful_shutdown_on(stop)
         .run(
             reconcile,
-            |_, error, _| {
+            |_, error, context| {
+                context.metrics.failed(error.category());
                 tracing::warn!(%error, "a reconcile ended early");
                 Action::requeue(AFTER_ERROR)
             },
             context,
         )
-        .for_each(|_| futures::future::ready(()))
-        .await;
+        .for_each(|_| futures::future::ready(()));
+    tokio::pin!(controller);
+    let mut beat = tokio::time::interval(BEAT_EVERY);
+    loop {
+        tokio::select! {
+            () = &mut controller => break,
+            // In the loop's own task: a reconcile that blocks the task stops the beat.
+            _ = beat.tick() => health.beat(),
+        }
+    }
 }
 
 async fn reconcile(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Action, Error> {
-    timeout(RECONCILE_TIMEOUT, once(cluster, context)).await.map_err(|_| Error::Late)?
+    let _busy = context.metrics.reconciling();
+    let span =
+        tracing::info_span!("reconcile", namespace = cluster.namespace(), cluster = cluster.name_any());
+    timeout(RECONCILE_TIMEOUT, once(cluster, context.clone()).instrument(span))
+        .await
+        .map_err(|_| Error::Late)?
 }
 
 async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Action, Error> {
     let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
+    let metrics = &context.metrics;
+    let key = ClusterKey { namespace: name.namespace.clone(), cluster: name.name.clone() };
+    let started = Instant::now();
     let seen = observe(&context.client, &context.stores, &context.platform, cluster.clone()).await?;
+    metrics.step_took("observe", started.elapsed());
+    let started = Instant::now();
     let decision = decide(&Input { seen: &seen, catalog: CATALOG, now: Timestamp::now() });
+    metrics.step_took("decide", started.elapsed());
+    metrics.set_cluster(key.clone(), figures(cluster.spec.instances, &decision.status, &seen.members));
+    let started = Instant::now();
     let links = links(&name, &context.platform.domain, &seen.children, &seen.pods);
     let writer =
         Writer { client: &context.client, claim: &context.claim, links: links.as_ref(), name: name.clone() };
@@ -97,6 +138,7 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
     let before = cluster.status.clone().unwrap_or_default();
     if before != decision.status {
         writer.status(&decision.status).await?;
+        metrics.wrote("PostgresCluster", "status");
         for verdict in &decision.verdicts {
             if !said(&before, &verdict.to_string()) {
                 context.record.verdict(&cluster, verdict).await;
@@ -112,7 +154,12 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
     for step in &decision.steps {
         let outcome = writer.take(step, &seen).await;
         let error = outcome.as_ref().err().map(|error| error.to_string());
+        if outcome.is_ok() {
+            let (kind, verb) = write_of(step);
+            metrics.wrote(kind, verb);
+        }
         if matches!(step, crate::plan::Step::Unguard) {
+            metrics.forget_cluster(&key);
             let note = format!("all is removed but the volumes; to remove them: {}", volumes_command(&name));
             context.record.note(&cluster, "VolumesKept", note).await;
         }
@@ -124,6 +171,7 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
             }
         }
     }
+    metrics.step_took("apply", started.elapsed());
     match failure {
         Some(error) => Err(error.into()),
         None => Ok(Action::requeue(match decision.again {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use stylobate::telemetry::{self, Format};
 use stylobate::{cli, workload};
 
 /// Policy-driven Postgres platform controller
@@ -34,23 +35,19 @@ enum Workload {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("STYLOBATE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let outcome = match Cli::parse().command {
         Command::Operator(args) => {
-            tracing_subscriber::fmt()
-                .json()
-                .flatten_event(true)
-                .with_env_filter(filter)
-                .with_writer(std::io::stderr)
-                .init();
+            telemetry::init(Format::Json);
             cli::operator::run(args).await
         }
         Command::Crd => {
             print!("{}", cli::crd());
             Ok(())
         }
-        Command::Status(args) => cli::status::run(args).await,
+        Command::Status(args) => {
+            telemetry::init(Format::Human);
+            cli::status::run(args).await
+        }
         Command::Workload(Workload::Bank(args)) => {
             let result = workload::bank::run(args).await;
             if let Err(error) = &result {

@@ -2,18 +2,30 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use futures::FutureExt;
 use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::ListParams;
 use kube::{Api, Client};
+use tokio::sync::oneshot;
 
+use crate::api::PostgresCluster;
 use crate::child::Kind;
 use crate::control::{self, Context};
 use crate::lease::{Elector, Terms, identity};
+use crate::metrics::Metrics;
 use crate::observe::{Platform, Stores};
 use crate::record::Record;
-use crate::serve::{Health, serve};
+use crate::serve::{Health, Server};
+
+/// What must be before the operator is ready, as `/readyz` names it.
+const CRD: &str = "the definition of PostgresCluster";
+const STORES: &str = "the first list of every watch";
+
+/// Pause before looking again for the definition: a person installs it, so seconds are soon enough.
+const CRD_RETRY: Duration = Duration::from_secs(5);
 
 /// Settings of the operator.
 #[derive(Args, Debug)]
@@ -30,7 +42,7 @@ pub struct OperatorArgs {
     /// Namespace of the operator and of its lease
     #[arg(long, env = "STYLOBATE_NAMESPACE", default_value = "stylobate-system")]
     namespace: String,
-    /// Address of /healthz and /readyz
+    /// Address of /metrics, /healthz and /readyz
     #[arg(long, env = "STYLOBATE_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
 }
@@ -41,22 +53,26 @@ pub struct OperatorArgs {
 /// What ended it.
 pub async fn run(args: OperatorArgs) -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::try_default().await?;
-    let health = Health::default();
-    tokio::spawn(serve(args.listen, health.clone()));
+    let (health, metrics) = (Health::new([CRD, STORES]), Metrics::new(env!("CARGO_PKG_VERSION")));
+    let stop = signal().shared();
+    let server = Server::bind(args.listen).await?;
+    tokio::spawn(server.run(metrics.clone(), health.clone(), stop.clone()));
     let me = identity(&std::env::var("HOSTNAME").unwrap_or_else(|_| "stylobate".into()));
     let leases: Api<Lease> = Api::namespaced(client.clone(), &args.namespace);
     let (elector, mut claim) = Elector::new(leases, "stylobate", &me, Terms::DEFAULT);
-    let stop = signal().shared();
-    let election = tokio::spawn(elector.run(stop.clone()));
+    // Released only after the last reconcile: until then this process may still write.
+    let (done, finished) = oneshot::channel::<()>();
+    let mut election = tokio::spawn(elector.run(async move { finished.await.unwrap_or_default() }));
 
     let optional = optional_kinds(&client).await?;
     let (stores, triggers) = Stores::start(&client, &optional);
-    let waiting = stores.clone();
+    let (waiting, watched) = (stores.clone(), health.clone());
     tokio::spawn(async move {
         if waiting.ready().await.is_ok() {
-            health.set_ready();
+            watched.set_ready(STORES, true);
         }
     });
+    tokio::spawn(await_crd(client.clone(), health.clone()));
     let stopped = stop.clone();
     let leading = tokio::select! {
         won = claim.acquired() => won,
@@ -64,6 +80,7 @@ pub async fn run(args: OperatorArgs) -> Result<(), Box<dyn std::error::Error>> {
     };
     if leading {
         tracing::info!(identity = me, "this operator leads");
+        metrics.set_leader(true);
         let platform = Platform {
             image_prefix: args.image_prefix,
             pooler_tag: args.pooler_tag,
@@ -71,13 +88,27 @@ pub async fn run(args: OperatorArgs) -> Result<(), Box<dyn std::error::Error>> {
             namespace: args.namespace,
         };
         let record = Record::new(client.clone(), me);
-        let context = Arc::new(Context { client, stores, platform, claim, record });
+        let context = Arc::new(Context { client, stores, platform, claim, record, metrics, health });
         tokio::select! {
             () = control::run(context, triggers, stop.clone()) => {}
-            ended = election => return Ok(ended??),
+            ended = &mut election => return Ok(ended??),
         }
     }
-    Ok(())
+    // The receiver is gone only when the election has ended, and the next line says how.
+    let _ = done.send(());
+    Ok(election.await??)
+}
+
+/// Reports the CustomResourceDefinition as soon as the API server serves it.
+async fn await_crd(client: Client, health: Health) {
+    let clusters: Api<PostgresCluster> = Api::all(client);
+    while let Err(cause) = clusters.list_metadata(&ListParams::default().limit(1)).await {
+        tracing::warn!(
+            "failed to list PostgresClusters: {cause}; install the definition that 'stylobate crd' prints"
+        );
+        tokio::time::sleep(CRD_RETRY).await;
+    }
+    health.set_ready(CRD, true);
 }
 
 /// Kinds whose CRDs somebody installed.

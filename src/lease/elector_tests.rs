@@ -17,6 +17,11 @@ fn candidate(api: &Api<Lease>, me: &str) -> (Elector, Claim) {
     Elector::new(api.clone(), "stylobate", me, TERMS)
 }
 
+/// Waits until `claim` leads; a bug must fail the test, not hang it.
+async fn wins(claim: &mut Claim) {
+    assert!(tokio::time::timeout(TERMS.duration * 3, claim.acquired()).await.expect("nobody leads"));
+}
+
 #[tokio::test]
 async fn of_two_candidates_with_the_same_version_one_wins_and_the_other_waits() {
     let shelf = Shelf::default();
@@ -58,7 +63,7 @@ async fn a_cut_off_leader_stops_before_the_next_starts() {
     let ((api_a, cut), (api_b, _)) = (shelf.door().await, shelf.door().await);
     let (a, mut claim_a) = candidate(&api_a, "a");
     let a = tokio::spawn(a.run(std::future::pending()));
-    assert!(claim_a.acquired().await);
+    wins(&mut claim_a).await;
     let (b, claim_b) = candidate(&api_b, "b");
     let b = tokio::spawn(b.run(std::future::pending()));
     tokio::time::sleep(TERMS.duration + TERMS.retry).await;
@@ -88,14 +93,14 @@ async fn a_stopped_leader_hands_over_at_once() {
     let (a, mut claim_a) = candidate(&api, "a");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let a = tokio::spawn(a.run(async { stopped.await.unwrap() }));
-    assert!(claim_a.acquired().await);
+    wins(&mut claim_a).await;
     let (b, mut claim_b) = candidate(&api, "b");
     let b = tokio::spawn(b.run(std::future::pending()));
     stop.send(()).unwrap();
     a.await.unwrap().unwrap();
     assert!(!claim_a.is_current());
     let started = Instant::now();
-    assert!(claim_b.acquired().await);
+    wins(&mut claim_b).await;
     assert!(started.elapsed() < TERMS.duration / 2, "{:?}", started.elapsed());
     assert_eq!(shelf.lease().unwrap().spec.unwrap().lease_transitions, Some(1));
     b.abort();
@@ -122,7 +127,7 @@ async fn a_deleted_lease_ends_the_leader() {
     let (api, _) = shelf.door().await;
     let (a, mut claim) = candidate(&api, "a");
     let a = tokio::spawn(a.run(std::future::pending()));
-    assert!(claim.acquired().await);
+    wins(&mut claim).await;
     shelf.remove();
     let error = a.await.unwrap().unwrap_err();
     assert!(matches!(error, LeaseError::Lost { loss: Loss::Deleted, .. }), "{error}");

@@ -86,7 +86,9 @@ async fn put(State(door): State<Door>, body: Bytes) -> impl IntoResponse {
 }
 
 fn refusal(code: StatusCode) -> (StatusCode, String) {
+    // kube tells errors apart by the reason, not by the code.
+    let reason = if code == StatusCode::NOT_FOUND { "NotFound" } else { "Conflict" };
     let status = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code.as_u16(),
-        "message": code.to_string(), "reason": code.to_string()});
+        "message": code.to_string(), "reason": reason});
     (code, status.to_string())
 }

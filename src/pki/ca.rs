@@ -21,7 +21,8 @@ pub struct Authority {
 
 impl Authority {
     /// Makes a self-signed authority with an ECDSA P-256 key, valid from five minutes before `now` until `now + lifetime`. It may
-    /// sign leaves and revocation lists, but no further authority (path length 0).
+    /// sign leaves and revocation lists, but no further authority (path length 0). Take a `common_name` that no leaf has: a leaf
+    /// with its issuer's name looks self-signed to some libraries.
     ///
     /// # Errors
     /// [`PkiError::Name`] for a bad `common_name`, [`PkiError::Create`] when signing fails.

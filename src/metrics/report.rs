@@ -1,0 +1,83 @@
+//! What the metrics say of a cluster and of a step, taken from the operator's own words for them.
+
+use std::collections::BTreeMap;
+
+use super::{ClusterFigures, ConditionFigure, MemberFigures};
+use crate::api::{ClusterStatus, MemberRole, MemberStatus};
+use crate::observe::MemberSeen;
+use crate::plan::Step;
+
+/// The figures of a cluster with `wanted` members, from its status and what its members said of themselves.
+pub fn figures(wanted: i32, status: &ClusterStatus, seen: &BTreeMap<String, MemberSeen>) -> ClusterFigures {
+    let position = |member: &MemberStatus| seen.get(&member.name)?.position;
+    let lag = |member: &MemberStatus| {
+        let primary =
+            status.members.iter().find(|m| m.role == MemberRole::Primary && m.group == member.group)?;
+        // The two were asked one after the other, so a replica can seem ahead: that is no lag.
+        u64::try_from((position(primary)? - position(member)?).max(0)).ok()
+    };
+    let of_member = |member: &MemberStatus| MemberFigures {
+        lag_bytes: lag(member),
+        pending_restart: member.pending_restart,
+        timeline: member.timeline.and_then(|timeline| u32::try_from(timeline).ok()),
+    };
+    ClusterFigures {
+        ready: status.members.iter().filter(|member| member.ready).map(|_| 1).sum(),
+        wanted: wanted.max(0).unsigned_abs(),
+        members: status.members.iter().map(|member| (member.name.clone(), of_member(member))).collect(),
+        conditions: status
+            .conditions
+            .iter()
+            .map(|c| ConditionFigure { condition: c.type_.clone(), status: c.status.clone() })
+            .collect(),
+    }
+}
+
+/// Kind and verb of the write that a step makes.
+pub fn write_of(step: &Step) -> (String, &'static str) {
+    match step {
+        Step::Guard | Step::Unguard => ("PostgresCluster".into(), "apply"),
+        Step::Mint(_) => ("Secret".into(), "apply"),
+        Step::Apply { child, .. } => (child.reference.kind.to_string(), "apply"),
+        Step::Delete { reference, .. } => (reference.kind.to_string(), "delete"),
+        Step::Expand { .. } => ("PersistentVolumeClaim".into(), "patch"),
+        Step::RefreshFiles { .. } => ("Pod".into(), "patch"),
+        Step::ReleaseClaim { .. } => ("ConfigMap".into(), "patch"),
+        Step::Configure { .. } => ("Patroni".into(), "configure"),
+        Step::Switchover { .. } => ("Patroni".into(), "switchover"),
+        Step::Sql { .. } => ("Postgres".into(), "execute"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_is_measured_against_the_primary_of_the_same_group() {
+        let member = |name: &str, role| MemberStatus {
+            name: name.into(),
+            role,
+            ready: true,
+            timeline: Some(2),
+            ..MemberStatus::default()
+        };
+        let status = ClusterStatus {
+            members: vec![
+                member("db-0", MemberRole::Primary),
+                member("db-1", MemberRole::Replica),
+                member("db-2", MemberRole::Unknown),
+                MemberStatus { group: 1, ..member("db-1-0", MemberRole::Replica) },
+            ],
+            ..ClusterStatus::default()
+        };
+        let at = |position| MemberSeen { position: Some(position), ..MemberSeen::default() };
+        let seen = [("db-0", 1000), ("db-1", 900), ("db-1-0", 5)];
+        let seen = seen.into_iter().map(|(name, position)| (name.to_owned(), at(position))).collect();
+        let figures = figures(5, &status, &seen);
+        let lag = |name: &str| figures.members[name].lag_bytes;
+        assert_eq!((lag("db-0"), lag("db-1"), lag("db-2"), lag("db-1-0")), (Some(0), Some(100), None, None));
+        assert_eq!((figures.ready, figures.wanted), (4, 5));
+        assert_eq!(figures.members["db-1"].timeline, Some(2));
+    }
+}
