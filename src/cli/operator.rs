@@ -65,7 +65,7 @@ pub async fn run(args: OperatorArgs) -> Result<(), Box<dyn std::error::Error>> {
     let mut election = tokio::spawn(elector.run(async move { finished.await.unwrap_or_default() }));
 
     let optional = optional_kinds(&client).await?;
-    let (stores, triggers) = Stores::start(&client, &optional);
+    let (stores, mut triggers) = Stores::start(&client, &optional);
     let (waiting, watched) = (stores.clone(), health.clone());
     tokio::spawn(async move {
         if waiting.ready().await.is_ok() {
@@ -76,6 +76,8 @@ pub async fn run(args: OperatorArgs) -> Result<(), Box<dyn std::error::Error>> {
     let stopped = stop.clone();
     let leading = tokio::select! {
         won = claim.acquired() => won,
+        // Watches run while this operator waits, so that it is ready to take over at once.
+        () = drain(&mut triggers) => false,
         () = stopped => false,
     };
     if leading {
@@ -140,4 +142,10 @@ async fn signal() {
             tokio::signal::ctrl_c().await.ok();
         }
     }
+}
+
+/// Polls the watches; it ends only with the process.
+async fn drain(triggers: &mut crate::observe::Trigger) {
+    use futures::StreamExt;
+    while triggers.next().await.is_some() {}
 }
