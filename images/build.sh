@@ -15,8 +15,10 @@ IMAGES=(
   "postgres 17.12 PG_VERSION=17.12"
   "postgres 17.11 PG_VERSION=17.11"
   "pgpool 4.6 PGPOOL_VERSION=4.6"
-  "operator dev VERSION=0.1.0"
+  "operator dev PREBUILT=stylobate"
 )
+# Where cargo, run from the repository's root, leaves the operator's binary.
+BINARY=$(cd .. && realpath -m "${CARGO_TARGET_DIR:-target}")/release/stylobate
 
 # The tools that Debian carries, installed only when absent.
 need_tools() {
@@ -30,8 +32,12 @@ digest() {
   { cat; find "$@" -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-12
 }
 
-# The key of an image: its folder, its argument and how the base is made.
-key_of() { echo "$2 $3" | digest "$1" base.sh; }
+# The key of an image: its folder, its argument, how the base is made, and for the operator its binary.
+key_of() {
+  local inputs=("$1" base.sh)
+  [ "$1" != operator ] || inputs+=("$BINARY")
+  echo "$2 $3" | digest "${inputs[@]}"
+}
 
 archive_of() { echo "$CACHE/$1-$2-$3.tar"; }
 
@@ -40,9 +46,11 @@ report() {
   printf '%-32s %-7s %4ss %6s\n' "$1" "$2" "$3" "$(du -h --apparent-size "$4" | cut -f1)"
 }
 
-# Puts the base into buildah's storage, making its archive first when it is not cached.
+# Puts the base into buildah's storage, making its archive first when it is not cached; once a run.
 need_base() {
   local archive started=$SECONDS
+  [ -z "${base_ready:-}" ] || return 0
+  base_ready=yes
   archive=$(archive_of base trixie "$(echo | digest base.sh)")
   if [ ! -e "$archive" ] || [ -n "${FRESH:-}" ]; then
     ./base.sh make "$archive.part" "$BASE"
@@ -58,24 +66,44 @@ build() {
   local image=$REPOSITORY/$1:$2 work
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
   ./base.sh sources >"$work/sources.list"
+  cp -rL "$1" "$work/context"
+  [ "$1" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
-    --build-arg "BASE=$BASE" --build-arg "$3" --secret "id=ca,src=$CA_BUNDLE" \
-    --volume "$work/sources.list:/etc/apt/sources.list:ro" --tag "$image" "$1" >"$work/log" 2>&1; then
+    --build-arg "BASE=$BASE" --build-arg "RUST=$BASE" --build-arg "$3" --secret "id=ca,src=$CA_BUNDLE" \
+    --volume "$work/sources.list:/etc/apt/sources.list:ro" --tag "$image" "$work/context" >"$work/log" 2>&1; then
     tail -n 40 "$work/log" >&2
     echo "failed to build $image: the last lines of the log are above; the whole log is $work/log" >&2
     exit 1
   fi
   buildah push --quiet "$image" "docker-archive:$work/image.tar:$image"
+  rm -f "$CACHE/$1-$2"-*.tar # what went stale is not wanted again, and the operator's would pile up
   mv "$work/image.tar" "$4"
   rm -rf "$work"
+}
+
+# Builds the operator's binary; cargo itself does nothing when it is fresh.
+build_binary() {
+  (cd .. && nice cargo build --release --locked --quiet) ||
+    { echo "failed to build the operator's binary: cargo's errors are above" >&2; exit 1; }
 }
 
 # Goes through the images of the kinds asked for.
 main() {
   local line kind tag arg archive started
   mkdir -p "$CACHE"
+  if [ "${1:-}" != --list ]; then
+    exec 9>"$CACHE/.lock"
+    flock 9 # two runs would build the same image twice
+  fi
+  if [[ " $* " == *" citus "* ]]; then
+    echo "$REPOSITORY/citus  skipped: Citus is in no registry that this build uses; see images/citus/Dockerfile"
+  fi
   for line in "${IMAGES[@]}"; do
     read -r kind tag arg <<<"$line"
+    if [ "$kind" = operator ]; then
+      [ "${1:-}" = --list ] || [[ $# -gt 0 && " $* " != *" operator "* ]] || build_binary
+      [ -e "$BINARY" ] || continue
+    fi
     archive=$(archive_of "$kind" "$tag" "$(key_of "$kind" "$tag" "$arg")")
     if [ "${1:-}" = --list ]; then
       echo "$archive $REPOSITORY/$kind:$tag $(key_of "$kind" "$tag" "$arg")"

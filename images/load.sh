@@ -22,9 +22,10 @@ load() {
   local archive image key present started ctr
   read -ra ctr <<<"$STYLOBATE_CTR"
   present=$("${ctr[@]}" images ls) ||
-    { echo "failed to list containerd's images: is the local cluster running? Start it with make cluster" >&2; exit 1; }
+    { echo "failed to list containerd's images: is the local cluster running? Start it with make up" >&2; exit 1; }
   while read -r archive image key; do
     [ -e "$archive" ] || continue
+    key=$key-$(stat -c %Y "$archive") # the time too: FRESH=1 builds the same key anew
     ! grep -q "^$image .*$LABEL=$key" <<<"$present" || continue
     started=$SECONDS
     "${ctr[@]}" images import "$archive" >/dev/null ||

@@ -1,6 +1,6 @@
 # Container images: built where they are stale, and brought into the local cluster when one runs.
 .PHONY: images test-images
-images: binary ## build stale images; load them into the local cluster
+images: ## build stale images; load them into the local cluster
 	@images/build.sh
 	@images/load.sh
 
