@@ -34,6 +34,37 @@ every_child() {
   ((found >= 10)) || { echo "found only $found kinds in src/child.rs"; return 1; }
 }
 
+# Calls that src/ makes beside those on every kind of child.
+other_calls() {
+  local call
+  while read -r call; do
+    # shellcheck disable=SC2086 # each call is several words
+    may $call >/dev/null || { echo "may not $call"; return 1; }
+  done <<'CALLS'
+get postgresclusters.stylobate.dev
+list postgresclusters.stylobate.dev
+watch postgresclusters.stylobate.dev
+patch postgresclusters.stylobate.dev
+patch postgresclusters.stylobate.dev --subresource=status
+update postgresclusters.stylobate.dev --subresource=finalizers
+get secrets
+get configmaps
+delete configmaps
+delete statefulsets.apps
+delete deployments.apps
+list pods
+watch pods
+patch pods
+list persistentvolumeclaims
+watch persistentvolumeclaims
+patch persistentvolumeclaims
+get storageclasses.storage.k8s.io
+list storageclasses.storage.k8s.io
+create events.events.k8s.io
+patch events.events.k8s.io
+CALLS
+}
+
 # The rules are those of src/build/rbac.rs; the server refuses a Role whose maker lacks a right that it grants.
 grants_patroni() {
   as_operator create --dry-run=server -o name -f - <<ROLE
@@ -90,6 +121,7 @@ holds_lease() {
 prove_rights() {
   keeps "the operator's roles are taken by the API server" rights_install
   keeps "the operator may list, watch, make and change every kind of child in src/child.rs" every_child
+  keeps "the operator may make all other calls of src/" other_calls
   keeps "the operator may grant Patroni's Role without escalate or bind" grants_patroni
   keeps "the operator may grant nothing that it lacks itself" grants_no_more
   keeps "the operator may hold its lease" holds_lease
