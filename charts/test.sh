@@ -7,8 +7,13 @@ cd "$(dirname "$0")/.."
 . local/.state/env
 export PATH="$STYLOBATE_BIN:$PATH"
 
-# The tools that Debian carries, installed only when absent.
+# Those that make up builds have to be there; those that Debian carries are installed when absent.
 need_tools() {
+  local tool
+  for tool in kubectl helm kubeconform; do
+    command -v "$tool" >/dev/null ||
+      { echo "failed to find $tool: run make up without STYLOBATE_KUBECONFIG once, which builds it, or install it" >&2; exit 1; }
+  done
   command -v jq >/dev/null && command -v shellcheck >/dev/null && return
   apt-get install -y --no-install-recommends jq shellcheck >/dev/null ||
     { echo "failed to install jq and shellcheck: run apt-get update, or install them yourself" >&2; exit 1; }
