@@ -55,6 +55,7 @@ delete deployments.apps
 list pods
 watch pods
 patch pods
+delete pods
 list persistentvolumeclaims
 watch persistentvolumeclaims
 patch persistentvolumeclaims
@@ -80,7 +81,7 @@ ROLE
 
 grants_no_more() {
   local said
-  said=$(as_operator create role more --verb=get,delete --resource=pods --dry-run=server 2>&1) && return 1
+  said=$(as_operator create role more --verb=get,create --resource=pods --dry-run=server 2>&1) && return 1
   grep -q 'attempting to grant RBAC permissions not currently held' <<<"$said"
 }
 
@@ -99,7 +100,6 @@ delete secrets
 delete persistentvolumeclaims
 delete persistentvolumes
 delete services
-delete pods
 create pods
 create pods/exec
 get nodes
