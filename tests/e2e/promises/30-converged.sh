@@ -24,6 +24,16 @@ restart_writes_nothing() {
   diff "$WORK/before" "$WORK/after"
 }
 
+# The API server's own log of what the operator's account wrote, where the local cluster keeps one.
+writes() { jq -r 'select(.objectRef.resource != "leases") | "\(.verb) \(.objectRef.resource) \(.objectRef.name)"' "$STYLOBATE_AUDIT"; }
+audit_is_silent() {
+  [ -s "${STYLOBATE_AUDIT:-/dev/null}" ] || { echo "the API server keeps no audit log here"; return 1; }
+  within 30 healthy shop
+  writes >"$WORK/before"
+  sleep $QUIET_SECONDS
+  writes | diff "$WORK/before" -
+}
+
 # Every child but the system's Secrets, one after the other; the last column of the report is the time.
 children_come_back() {
   local child uid rest
@@ -60,6 +70,7 @@ test_equal() {
 }
 
 promise "a converged cluster is not written to for $QUIET_SECONDS s" nothing_is_written
+[ -z "${STYLOBATE_AUDIT:-}" ] || promise "the API server's audit log agrees: no write but the lease" audit_is_silent
 promise "operators that start again write nothing" restart_writes_nothing
 promise "every child that is deleted comes back, and clients are served again" children_come_back
 promise "what somebody changed by hand is put right" drift_is_put_right
