@@ -63,11 +63,6 @@ drift_is_put_right() {
   within 20 says "backend_hostname0" k get configmap shop-pooler -o yaml
   within 60 healthy shop
 }
-test_equal() {
-  local wanted=$1
-  shift
-  [ "$("$@")" = "$wanted" ]
-}
 
 promise "a converged cluster is not written to for $QUIET_SECONDS s" nothing_is_written
 [ -z "${STYLOBATE_AUDIT:-}" ] || promise "the API server's audit log agrees: no write but the lease" audit_is_silent
