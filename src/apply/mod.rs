@@ -99,8 +99,8 @@ impl Writer<'_> {
         let api = |cause| Error::Api { what: step.to_string(), cause };
         let links = || self.links.ok_or_else(|| Error::NoLink(step.to_string()));
         match step {
-            Step::Guard => self.finalizers(seen, true).await.map_err(api),
-            Step::Unguard => self.finalizers(seen, false).await.map_err(api),
+            Step::Guard => self.guard(seen).await.map_err(api),
+            Step::Unguard => self.unguard(seen).await.map_err(api),
             Step::Mint(mint) => mint::mint(self, mint, seen).await,
             Step::Apply { child, reason: _ } => {
                 let params = PatchParams::apply(MANAGER).force();
@@ -169,16 +169,31 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn finalizers(&self, seen: &Observed, present: bool) -> Result<(), kube::Error> {
-        // Finalizers are a set: server-side apply adds and removes ours and leaves those of others alone.
-        let names: &[&str] = if present { &[FINALIZER] } else { &[] };
+    async fn guard(&self, seen: &Observed) -> Result<(), kube::Error> {
+        // Finalizers are a set: server-side apply adds ours and leaves those of others alone.
         let body = json!({
             "apiVersion": "stylobate.dev/v1alpha1",
             "kind": "PostgresCluster",
-            "metadata": {"name": self.name.name, "uid": seen.cluster.metadata.uid, "finalizers": names},
+            "metadata": {"name": self.name.name, "uid": seen.cluster.metadata.uid, "finalizers": [FINALIZER]},
         });
         let params = PatchParams::apply(FINALIZER_MANAGER).force();
         self.clusters().patch(&self.name.name, &params, &Patch::Apply(&body)).await.map(drop)
+    }
+
+    /// Server-side apply takes away only what the same manager put there, and a cluster that can't be deleted is worse
+    /// than a conflict that is tried again.
+    async fn unguard(&self, seen: &Observed) -> Result<(), kube::Error> {
+        let others: Vec<&String> =
+            seen.cluster.metadata.finalizers.iter().flatten().filter(|name| *name != FINALIZER).collect();
+        let patch = json!({"metadata": {
+            "uid": seen.cluster.metadata.uid,
+            "resourceVersion": seen.cluster.metadata.resource_version,
+            "finalizers": others,
+        }});
+        match self.clusters().patch(&self.name.name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     /// Writes the status, all but the answer to a switchover request.
