@@ -97,7 +97,7 @@ impl Way {
                 self.name.name, self.name.name, self.name.namespace
             )));
         };
-        let what = || format!("forward a port to pod {chosen} (create pods/portforward)");
+        let what = || format!("forward a port to pod {chosen} (rights: get and create on pods/portforward)");
         self.pods
             .portforward(chosen, &[PORT as u16])
             .await

@@ -74,6 +74,9 @@ pub fn overview(clusters: &[PostgresCluster], now: Timestamp) -> String {
 }
 
 fn members(status: &ClusterStatus) -> String {
+    if status.members.is_empty() {
+        return "no member exists yet".into();
+    }
     let head = ["MEMBER", "ROLE", "STATE", "SYNC", "LAG", "TIMELINE", "VERSION", "RESTARTS", "READY", "NODE"];
     let rows: Vec<Vec<String>> =
         std::iter::once(head.map(str::to_owned).to_vec()).chain(status.members.iter().map(member)).collect();
