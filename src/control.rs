@@ -182,7 +182,9 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
         }
         if let Err(error) = outcome {
             failure = failure.or(Some(error));
-            if !matches!(step, plan::Step::Sql { .. } | plan::Step::RefreshFiles { .. }) {
+            // One child that can't be written must not keep the others from being put right; what mounts a Secret that
+            // could not be made would only wait.
+            if matches!(step, plan::Step::Guard | plan::Step::Mint(_)) || !context.claim.is_current() {
                 break;
             }
         }

@@ -136,6 +136,9 @@ fn what_was_begun_is_judged_by_the_primary_that_is_seen() {
     assert_eq!(outcome("db-0", 3), None, "it may still succeed");
     assert_eq!(outcome("none", 3), None, "nobody leads for a moment");
     assert_eq!(outcome("db-0", 121), Some(Outcome::Failed));
+    let mut stale = after("db-1");
+    stale.pods.get_mut("db-0").unwrap().role = Some("primary".into());
+    assert_eq!(at(&stale, now()).answer.unwrap().outcome, Outcome::Done, "the old primary's label may stay");
     assert_eq!(outcome("none", 121), Some(Outcome::Failed));
 }
 

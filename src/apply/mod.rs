@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::api::{ClusterStatus, PostgresCluster, SwitchoverStatus};
-use crate::child::Kind;
+use crate::child::{Child, Kind};
 use crate::lease::Claim;
 use crate::name::{
     ANNOTATION_FILES, ClusterName, FINALIZER, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER, SWITCHOVER_MANAGER,
@@ -102,14 +102,7 @@ impl Writer<'_> {
             Step::Guard => self.guard(seen).await.map_err(api),
             Step::Unguard => self.unguard(seen).await.map_err(api),
             Step::Mint(mint) => mint::mint(self, mint, seen).await,
-            Step::Apply { child, reason: _ } => {
-                let params = PatchParams::apply(MANAGER).force();
-                self.children(child.reference.kind)
-                    .patch(&child.reference.name, &params, &Patch::Apply(&child.body))
-                    .await
-                    .map(drop)
-                    .map_err(api)
-            }
+            Step::Apply { child, reason: _ } => self.apply(child).await.map_err(api),
             Step::Delete { reference, uid } => {
                 let params = DeleteParams {
                     preconditions: uid
@@ -131,6 +124,16 @@ impl Writer<'_> {
                     .await
                     .map(drop)
                     .map_err(api)
+            }
+            Step::ReplacePod { pod, uid, reason: _ } => {
+                let params = DeleteParams {
+                    preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
+                    ..DeleteParams::default()
+                };
+                match self.pods().delete(pod, &params).await {
+                    Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+                    other => other.map(drop).map_err(api),
+                }
             }
             Step::RefreshFiles { pod, digest } => {
                 let patch = json!({"metadata": {"annotations": {ANNOTATION_FILES: digest}}});
@@ -167,6 +170,22 @@ impl Writer<'_> {
             session.execute(statement.expose()).await?;
         }
         Ok(())
+    }
+
+    /// Server-side apply, which keeps what others added. A list whose key somebody changed by hand can't be put right that
+    /// way (the old and the new element both stay, and are refused): then lists are replaced as a whole.
+    async fn apply(&self, child: &Child) -> Result<(), kube::Error> {
+        let api = self.children(child.reference.kind);
+        let name = &child.reference.name;
+        match api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&child.body)).await {
+            Err(kube::Error::Api(status)) if status.is_invalid() => {
+                let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+                let replaced = api.patch(name, &params, &Patch::Merge(&child.body)).await;
+                // The first refusal is the one that names the fault, when both are refused.
+                replaced.map(drop).map_err(|_| kube::Error::Api(status))
+            }
+            other => other.map(drop),
+        }
     }
 
     async fn guard(&self, seen: &Observed) -> Result<(), kube::Error> {

@@ -15,6 +15,7 @@ mod handover;
 mod request;
 mod scale;
 mod step;
+mod token;
 mod volumes;
 
 use jiff::Timestamp;
@@ -39,6 +40,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
     steps.extend(children::applies(target, seen, &scaling));
     steps.extend(volumes::expansions(target, seen));
     steps.extend(files::refreshes(target, seen));
+    steps.extend(token::replacements(target, seen));
     steps.extend(config::patches(target, seen));
     steps.extend(access::statements(target, seen));
     steps.extend(claim::releases(seen));

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::api::{SwitchoverOutcome as Outcome, SwitchoverStatus, Synchronous};
-use crate::name::{ANNOTATION_SWITCHOVER, GroupName};
+use crate::name::{ANNOTATION_SWITCHOVER, GroupName, ROLE_PRIMARY};
 use crate::observe::Observed;
 
 use super::handover::{primary, steps, successor};
@@ -156,8 +156,12 @@ fn fit(to: &str, from: &str, seen: &Observed) -> Result<(), String> {
 
 /// The outcome of a handover that was begun; none while it can still succeed.
 fn judge(answer: &SwitchoverStatus, seen: &Observed, now: Timestamp) -> Option<SwitchoverStatus> {
-    let leads = primary(&seen.name().group(0), seen);
     let (from, to) = (answer.from.as_deref().unwrap_or_default(), answer.to.as_deref().unwrap_or_default());
+    // The label of a pod whose node is gone stays as it was, so the new primary is looked for first.
+    let leads = match seen.pods.get(to) {
+        Some(pod) if pod.role.as_deref() == Some(ROLE_PRIMARY) => Some(to.to_owned()),
+        _ => primary(&seen.name().group(0), seen),
+    };
     let late = answer.at.as_ref().is_none_or(|at| now.duration_since(at.0) > HANDOVER_LIMIT);
     let (outcome, message) = match leads.as_deref() {
         Some(leads) if leads == to => (Outcome::Done, format!("{to} took over from {from}")),

@@ -91,6 +91,6 @@ children() {
 }
 # versions CLUSTER: resource versions of the cluster and of its children but for what Kubernetes' own controllers write.
 versions() {
-  field "$1" .metadata.resourceVersion
+  k get pgc "$1" -o json | jq 'del(.metadata.managedFields)'
   children "$1" | grep -vE '^(StatefulSet|Deployment|PodDisruptionBudget)/'
 }
