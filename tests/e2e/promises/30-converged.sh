@@ -5,12 +5,14 @@ QUIET_SECONDS=25 # longer than the operator's longest pause between two looks
 
 nothing_is_written() {
   within 30 healthy shop
-  sleep 3
+  within 60 quorum_is_seen # Patroni takes replicas into the quorum a while after they stream
   versions shop >"$WORK/before"
   sleep $QUIET_SECONDS
   versions shop >"$WORK/after"
   diff "$WORK/before" "$WORK/after"
 }
+
+quorum_is_seen() { [ "$(field shop '.status.members[?(@.role=="SyncReplica")].name' | wc -w)" = 2 ]; }
 
 restart_writes_nothing() {
   versions shop >"$WORK/before"
