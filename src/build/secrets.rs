@@ -14,11 +14,7 @@ use super::meta::metadata;
 
 /// The password of a user, once its Secret exists.
 pub fn user_password(source: &PasswordSource, seen: &Observed) -> Option<SecretText> {
-    let data = match source.given {
-        true => seen.given.secrets.get(&source.secret)?.clone()?,
-        false => seen.children.secret(&source.secret)?,
-    };
-    data.get(&source.key).cloned()
+    source.data(seen)?.get(&source.key).cloned()
 }
 
 /// Pgpool's password file; none until every user has a password, so that Pgpool never runs with half of them.

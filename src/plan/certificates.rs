@@ -66,6 +66,34 @@ pub enum LeafPurpose {
     Operator,
 }
 
+impl Mint {
+    /// Secret that is written.
+    pub fn secret(&self) -> &str {
+        match self {
+            Mint::Authority { secret, .. } | Mint::Leaf { secret, .. } | Mint::Passwords { secret, .. } => {
+                secret
+            }
+        }
+    }
+
+    /// Secret that the material is made from.
+    pub fn signer(&self) -> Option<&str> {
+        match self {
+            Mint::Leaf { authority, .. } => Some(authority),
+            Mint::Authority { .. } | Mint::Passwords { .. } => None,
+        }
+    }
+
+    /// What the Secret is for, in a word for its annotation.
+    pub fn purpose(&self) -> &'static str {
+        match self {
+            Mint::Authority { .. } => "certificate authority",
+            Mint::Leaf { .. } => "certificate",
+            Mint::Passwords { .. } => "passwords",
+        }
+    }
+}
+
 impl fmt::Display for Mint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
