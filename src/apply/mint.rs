@@ -38,14 +38,7 @@ pub async fn mint(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Result<(
             "name": name,
             "labels": writer.name.labels(),
             "annotations": {ANNOTATION_PURPOSE: mint.purpose()},
-            "ownerReferences": [{
-                "apiVersion": format!("{GROUP}/v1alpha1"),
-                "kind": "PostgresCluster",
-                "name": writer.name.name,
-                "uid": seen.cluster.uid().unwrap_or_default(),
-                "controller": true,
-                "blockOwnerDeletion": true,
-            }],
+            "ownerReferences": owners(writer, mint, seen),
         },
         "data": data(&made),
     });
@@ -63,6 +56,22 @@ pub async fn mint(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Result<(
     object["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
     let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
     secrets.patch(name, &params, &Patch::Merge(&object)).await.map(drop).map_err(api)
+}
+
+/// The cluster owns what is minted for it; null takes an owner off. The passwords of the system roles stay with the
+/// volumes, whatever way the cluster is deleted.
+fn owners(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Value {
+    if mint.secret() == writer.name.credentials() {
+        return Value::Null;
+    }
+    json!([{
+        "apiVersion": format!("{GROUP}/v1alpha1"),
+        "kind": "PostgresCluster",
+        "name": writer.name.name,
+        "uid": seen.cluster.uid().unwrap_or_default(),
+        "controller": true,
+        "blockOwnerDeletion": true,
+    }])
 }
 
 /// The entries as the API server takes them; null removes.

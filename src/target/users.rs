@@ -223,7 +223,7 @@ mod tests {
         let mut seen =
             observed(json!({"users": [{"name": "app", "password": {"secret": "mine", "key": "pw"}}]}));
         seen.given.secrets.insert("mine".into(), None);
-        assert_eq!(target(&seen).users[0].password.given, false);
+        assert!(!target(&seen).users[0].password.given);
         settle(&mut seen, start());
         assert!(seen.children.secret("mine").unwrap().contains_key("pw"));
 
