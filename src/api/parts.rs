@@ -178,8 +178,8 @@ pub struct Tls {
 /// A login role.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!(self.name in ['postgres', 'standby', 'rewind', 'stylobate', 'stylobate_monitor']) && !self.name.startsWith('pg_')").message(
-    "spec.users[].name must not be a role of the system: postgres, standby, rewind, stylobate, stylobate_monitor or pg_*"
+#[x_kube(validation = Rule::new("!(self.name in ['postgres', 'standby', 'rewind', 'stylobate', 'stylobate_monitor', 'stylobate_pooler_monitor']) && !self.name.startsWith('pg_')").message(
+    "spec.users[].name must not be a role of the system: postgres, standby, rewind, stylobate, stylobate_monitor, stylobate_pooler_monitor or pg_*"
 ))]
 #[x_kube(validation = Rule::new("!self.name.matches('[:#\\n\\r]')").message(
     "spec.users[].name must not contain ':', '#' or a line break: Pgpool's password file can't hold them"

@@ -16,7 +16,7 @@ use crate::observe::Observed;
 use crate::target::Target;
 
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
-pub use secrets::user_password;
+pub use secrets::{pooler_monitor_password, user_password};
 
 /// Names that certificates must carry.
 pub mod certificate_names {

@@ -201,7 +201,8 @@ fn passwords(target: &Target, seen: &Observed) -> Vec<Mint> {
     };
     let mut mints = Vec::new();
     let credentials = target.name.credentials();
-    let keys = absent(&credentials, &[hba::SUPERUSER, hba::REPLICATION_ROLE, hba::REWIND_ROLE]);
+    let roles = [hba::SUPERUSER, hba::REPLICATION_ROLE, hba::REWIND_ROLE, hba::POOLER_MONITOR_ROLE];
+    let keys = absent(&credentials, &roles);
     if !keys.is_empty() {
         mints.push(Mint::Passwords {
             secret: credentials,

@@ -9,7 +9,7 @@ use crate::engine::ports;
 use crate::name::digest;
 use crate::target::Target;
 
-use super::{PORT, paths};
+use super::{METRICS_SESSIONS, PORT, paths};
 
 /// Parameters that Pgpool-II 4.6 reads again on reload (its manual marks each one); all others need a restart.
 const RELOADABLE: [&str; 12] = [
@@ -101,7 +101,7 @@ fn parameters(target: &Target) -> Vec<(&'static str, String)> {
         ("use_watchdog", "off".into()),
         ("memory_cache_enabled", "off".into()),
         ("connect_timeout", "1000".into()),
-        ("num_init_children", target.pooler.clients.to_string()),
+        ("num_init_children", (target.pooler.clients + METRICS_SESSIONS).to_string()),
         ("reserved_connections", "0".into()),
         ("max_pool", "1".into()),
         // A kept backend connection would hold a server slot per child, and outlive a switchover as a dead socket.

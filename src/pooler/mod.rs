@@ -22,3 +22,5 @@ pub mod paths {
 pub const PORT: i32 = 5432;
 /// Port of the pooler's metrics.
 pub const METRICS_PORT: i32 = 9719;
+/// Sessions of the metrics exporter in each pod, beside those of clients: one for its queries, one for its collectors.
+pub const METRICS_SESSIONS: i32 = 2;

@@ -2,6 +2,7 @@
 
 use crate::api::Synchronous;
 use crate::observe::{Observed, StorageClassSeen};
+use crate::pooler::METRICS_SESSIONS;
 use crate::tuning::computed::{BACKEND_BYTES, BASE_BYTES};
 use crate::tuning::units::{PAGE, human_mib, setting_bytes};
 
@@ -57,18 +58,20 @@ fn memory_fits(target: &Target, memory: u64, connections: u64, problems: &mut Ve
 }
 
 fn pooler_fits(target: &Target, connections: u64, problems: &mut Vec<Problem>) {
-    let wanted = i64::from(target.pooler.instances) * i64::from(target.pooler.clients);
+    let sessions = i64::from(target.pooler.clients + METRICS_SESSIONS);
+    let wanted = i64::from(target.pooler.instances) * sessions;
     let room = connections as i64 - RESERVED_CONNECTIONS;
     if wanted > room {
         problems.push(Problem::new(
             "spec.pooler.clients",
             target.pooler.clients,
             format!(
-                "{} pooler pods of {} clients open up to {wanted} connections, but max_connections {connections} leaves \
-                 {room} after {RESERVED_CONNECTIONS} reserved: at most {} clients, or raise max_connections or memory",
+                "{} pooler pods of {} clients and {METRICS_SESSIONS} metrics sessions open up to {wanted} connections, but \
+                 max_connections {connections} leaves {room} after {RESERVED_CONNECTIONS} reserved: at most {} clients, \
+                 or raise max_connections or memory",
                 target.pooler.instances,
                 target.pooler.clients,
-                (room / i64::from(target.pooler.instances)).max(0)
+                (room / i64::from(target.pooler.instances) - i64::from(METRICS_SESSIONS)).max(0)
             ),
         ));
     }
