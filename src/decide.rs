@@ -51,13 +51,13 @@ pub fn decide(input: &Input) -> Decision {
         let (steps, verdicts) = judge(plan::deletion(seen, groups), seen, input.catalog);
         return finish(seen, None, steps, verdicts, Vec::new(), input.now);
     }
-    match validate(seen) {
+    match validate(seen, input.now) {
         Ok(target) => {
             let (steps, verdicts) = judge(plan::plan(&target, seen, input.now), seen, input.catalog);
             finish(seen, Some(&target), steps, verdicts, Vec::new(), input.now)
         }
         Err(problems) => {
-            let (steps, verdicts) = judge(plan::emergency(seen), seen, input.catalog);
+            let (steps, verdicts) = judge(plan::emergency(seen, input.now), seen, input.catalog);
             finish(seen, None, steps, verdicts, problems, input.now)
         }
     }

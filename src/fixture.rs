@@ -56,7 +56,7 @@ pub fn observed(spec: Value) -> Observed {
 
 /// The target of a valid spec.
 pub fn target(seen: &Observed) -> Target {
-    validate(seen).unwrap_or_else(|problems| panic!("the spec has problems: {problems:?}"))
+    validate(seen, start()).unwrap_or_else(|problems| panic!("the spec has problems: {problems:?}"))
 }
 
 /// Entries of a Secret.

@@ -169,8 +169,9 @@ pub struct Access {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// Secret of type `kubernetes.io/tls` in the same namespace with `tls.crt`, `tls.key` and `ca.crt`; the
-    /// certificate has to carry all names that `docs/security.md` lists. The operator reads it and never writes it.
+    /// Secret of type `kubernetes.io/tls` in the same namespace with `tls.crt`, `tls.key` and, unless clients know its
+    /// authority already, `ca.crt`; the certificate has to carry all names that `docs/security.md` lists. The operator
+    /// reads it and never writes it.
     #[schemars(length(min = 1, max = 253))]
     pub secret: String,
 }

@@ -36,7 +36,7 @@ pub fn children(target: &Target, seen: &Observed) -> Vec<Child> {
     children.extend(member::stateful_sets(target, seen));
     children.extend(pooler::deployment(target, seen));
     if target.pod_monitor {
-        children.extend(monitor::pod_monitors(target));
+        children.extend(monitor::pod_monitors(target, seen));
     }
     children.into_iter().map(stamp).collect()
 }

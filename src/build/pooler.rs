@@ -27,13 +27,17 @@ const GRACE_SECONDS: i64 = 30;
 /// The Deployment; none until its Secrets exist, since a pod that waits for a mount is tried again ever more slowly.
 pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
     let certificate = target.given_tls.clone().unwrap_or_else(|| target.name.pooler_tls());
-    let exists = |name: &str| {
-        seen.children.get(Kind::Secret, name).is_some()
-            || matches!(seen.given.secrets.get(name), Some(Some(_)))
+    let given = seen.given.secrets.get(&certificate).cloned().flatten();
+    let shown = match target.given_tls {
+        Some(_) => given,
+        None => seen.children.secret(&certificate),
     };
-    if !(exists(&certificate) && exists(&target.name.pooler_users())) {
-        return None;
-    }
+    let authority = seen.children.secret(&target.name.authority())?;
+    seen.children.get(Kind::Secret, &target.name.pooler_users())?;
+    // Pgpool reads these when it starts. The authority is read for each new connection as well, but a pod that runs with an
+    // old one would be found out only in the middle of a rotation.
+    let restart =
+        pooler::restart_digest(target, &[shown?.get("tls.crt")?.expose(), authority.get("ca.crt")?.expose()]);
     let name = target.name.pooler();
     let selector = target.name.selector(COMPONENT_POOLER);
     let mut labels = target.name.labels();
@@ -41,7 +45,7 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
-            annotations: Some(BTreeMap::from([(ANNOTATION_RESTART.into(), pooler::restart_digest(target))])),
+            annotations: Some(BTreeMap::from([(ANNOTATION_RESTART.into(), restart)])),
             ..Default::default()
         }),
         spec: Some(PodSpec {

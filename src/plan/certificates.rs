@@ -141,6 +141,27 @@ pub fn mints(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
     mints.into_iter().map(Step::Mint).collect()
 }
 
+/// Renewals that need no valid target: a spec that stays wrong for months must not let the certificates of what runs end.
+/// Each is made with the names that it has.
+pub fn renewals(seen: &Observed, now: Timestamp) -> Vec<Step> {
+    let name = seen.name();
+    let Some(authority) = seen.children.secret(&name.authority()) else { return Vec::new() };
+    let leaves = [
+        (name.member_tls(), LeafPurpose::Member, Usage::Both),
+        (name.operator_tls(), LeafPurpose::Operator, Usage::Client),
+        (name.pooler_tls(), LeafPurpose::Pooler, Usage::Server),
+    ];
+    let due = leaves.into_iter().filter_map(|(secret, purpose, usage)| {
+        let live = seen.children.secret(&secret)?;
+        let certificate = Certificate::first("tls.crt", live.get("tls.crt")?.expose()).ok()?;
+        let request =
+            request(certificate.common_name.as_deref()?, Vec::from_iter(certificate.dns_names), usage);
+        let reason = leaf_reason(Some(&live), Some(&authority), &request, now)?;
+        Some(Mint::Leaf { secret, authority: name.authority(), purpose, request, reason })
+    });
+    due.map(Step::Mint).collect()
+}
+
 fn authority_reason(live: Option<&SecretData>, now: Timestamp) -> Option<String> {
     let Some(data) = live else { return Some("there was none".into()) };
     match (data.get("ca.crt"), data.get("tls.key")) {
@@ -183,7 +204,7 @@ fn leaf_reason(
     let evidence = Evidence {
         cert_pem: data.get("tls.crt").map(SecretText::expose),
         key_pem: data.get("tls.key"),
-        ca_pem: bundle.expose(),
+        ca_pem: authority.and_then(|data| data.get("tls.crt")).map(SecretText::expose),
         source: Source::Issued,
     };
     match pki::verdict(evidence, request, now) {

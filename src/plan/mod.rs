@@ -44,6 +44,8 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
 }
 
 /// Steps that keep a running cluster alive whatever the spec says: they need no valid target.
-pub fn emergency(seen: &Observed) -> Vec<Step> {
-    claim::releases(seen)
+pub fn emergency(seen: &Observed, now: Timestamp) -> Vec<Step> {
+    let mut steps = certificates::renewals(seen, now);
+    steps.extend(claim::releases(seen));
+    steps
 }

@@ -18,7 +18,6 @@ pub fn check(seen: &Observed, target: &Target, memory: u64, problems: &mut Vec<P
     memory_fits(target, memory, connections, problems);
     pooler_fits(target, connections, problems);
     storage_class(seen, target, problems);
-    certificate(seen, target, problems);
     instances(target, problems);
     if target.pod_monitor && !seen.given.pod_monitors {
         problems.push(Problem::new(
@@ -91,25 +90,6 @@ fn storage_class(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) 
     };
     let names = if available.is_empty() { "none".to_owned() } else { available.join(", ") };
     problems.push(Problem::new("spec.storage.storageClass", value, format!("{what}; classes here: {names}")));
-}
-
-fn certificate(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) {
-    let Some(name) = &target.given_tls else { return };
-    let field = "spec.access.tls.secret";
-    match seen.given.secrets.get(name).and_then(Option::as_ref) {
-        None => problems.push(Problem::new(
-            field,
-            name,
-            "no Secret of this name is in the namespace: create it (cert-manager does so from a Certificate)",
-        )),
-        Some(data) => {
-            for key in ["tls.crt", "tls.key", "ca.crt"] {
-                if !data.contains_key(key) {
-                    problems.push(Problem::new(field, name, format!("the Secret has no key {key}: add it")));
-                }
-            }
-        }
-    }
 }
 
 fn instances(target: &Target, problems: &mut Vec<Problem>) {

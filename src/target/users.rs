@@ -209,7 +209,7 @@ mod tests {
     fn a_given_secret_without_its_key_is_a_problem_that_says_what_to_do() {
         let mut seen = observed(json!({"users": [{"name": "app"}]}));
         seen.given.secrets.insert("c-user-app".into(), Some(entries(&[("pass", "theirs")])));
-        let problems = crate::target::validate(&seen).unwrap_err();
+        let problems = crate::target::validate(&seen, start()).unwrap_err();
         assert_eq!(
             problems[0].to_string(),
             "spec.users[app].password is 'Secret c-user-app': this Secret was not made by Stylobate, so it is used and \
