@@ -14,11 +14,7 @@ say() { printf '\n== %s %s\n' "$(date +%T)" "$*"; }
 primary() { kubectl -n $NS get pgc ledger -o jsonpath='{.status.primary}'; }
 
 say "installing the operator"
-kubectl apply --server-side --force-conflicts -f crds/ >/dev/null
-helm upgrade --install stylobate charts/stylobate --namespace stylobate-system --create-namespace --skip-crds \
-  --wait --timeout 2m >/dev/null
-kubectl -n stylobate-system rollout restart deployment stylobate >/dev/null
-kubectl -n stylobate-system rollout status deployment stylobate --timeout 2m | tail -1
+local/install.sh
 
 say "applying docs/examples/ledger.yaml"
 kubectl create namespace $NS 2>/dev/null || true

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use futures::stream::{BoxStream, SelectAll, StreamExt};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
-use kube::core::DynamicObject;
+use kube::core::{DynamicObject, TypeMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -37,9 +37,15 @@ impl Stores {
         for kind in Kind::ALL.into_iter().filter(|kind| !kind.optional() || optional.contains(kind)) {
             let resource = kind.api_resource();
             let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+            // Items of a list carry no kind of their own, objects of a watch do: both must compare alike.
+            let types = TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() };
+            let name = move |object: &mut DynamicObject| {
+                prune(object);
+                object.types.get_or_insert_with(|| types.clone());
+            };
             let writer = reflector::store::Writer::new(resource);
             kinds.insert(kind, writer.as_reader());
-            let events = reflector::reflector(writer, watcher(api, selected()).modify(prune))
+            let events = reflector::reflector(writer, watcher(api, selected()).modify(name))
                 .default_backoff()
                 .touched_objects();
             triggers.push(wake(events, fingerprint_all));
