@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::api::GROUP;
 use crate::child::Kind;
-use crate::name::{ANNOTATION_PURPOSE, MANAGER};
+use crate::name::{ANNOTATION_PURPOSE, LABEL_KEEP, MANAGER};
 use crate::observe::{Observed, secret_data};
 use crate::plan::Mint;
 
@@ -36,7 +36,7 @@ pub async fn mint(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Result<(
     let mut object = json!({
         "metadata": {
             "name": name,
-            "labels": writer.name.labels(),
+            "labels": labels(writer, mint),
             "annotations": {ANNOTATION_PURPOSE: mint.purpose()},
             "ownerReferences": owners(writer, mint, seen),
         },
@@ -58,10 +58,22 @@ pub async fn mint(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Result<(
     secrets.patch(name, &params, &Patch::Merge(&object)).await.map(drop).map_err(api)
 }
 
-/// The cluster owns what is minted for it; null takes an owner off. The passwords of the system roles stay with the
-/// volumes, whatever way the cluster is deleted.
+/// True of the passwords of the system roles, which stay with the volumes, whatever way the cluster is deleted.
+fn kept(writer: &Writer<'_>, mint: &Mint) -> bool {
+    mint.secret() == writer.name.credentials()
+}
+
+fn labels(writer: &Writer<'_>, mint: &Mint) -> BTreeMap<String, String> {
+    let mut labels = writer.name.labels();
+    if kept(writer, mint) {
+        labels.insert(LABEL_KEEP.into(), "true".into());
+    }
+    labels
+}
+
+/// The cluster owns what is minted for it; null takes an owner off.
 fn owners(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Value {
-    if mint.secret() == writer.name.credentials() {
+    if kept(writer, mint) {
         return Value::Null;
     }
     json!([{

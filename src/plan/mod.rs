@@ -4,6 +4,7 @@
 //! that it never waits behind them half-done.
 
 mod access;
+mod authority;
 mod certificates;
 mod children;
 mod claim;
@@ -22,6 +23,7 @@ use crate::observe::Observed;
 use crate::target::Target;
 
 pub use access::scram;
+pub use authority::Stage;
 pub use certificates::{LeafPurpose, Mint};
 pub use claim::suspects;
 pub use compare::{contains, differs};
