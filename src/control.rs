@@ -168,7 +168,10 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
         }
         if matches!(step, plan::Step::Unguard) {
             metrics.forget_cluster(&key);
-            let note = format!("all is removed but the volumes; to remove them: {}", volumes_command(&name));
+            let note = format!(
+                "all is removed but the volumes and the passwords of the data in them; to remove both: {}",
+                volumes_command(&name)
+            );
             context.record.note(&cluster, "VolumesKept", note).await;
         }
         context.record.step(&cluster, step, error.as_deref()).await;

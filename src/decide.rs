@@ -52,12 +52,12 @@ pub fn decide(input: &Input) -> Decision {
         let groups = 1;
         (None, Vec::new(), plan::deletion(seen, groups))
     } else {
-        match validate(seen) {
+        match validate(seen, input.now) {
             Ok(target) => {
                 let planned = plan::plan(&target, seen, input.now);
                 (Some(target), Vec::new(), planned)
             }
-            Err(problems) => (None, problems, plan::emergency(seen)),
+            Err(problems) => (None, problems, plan::emergency(seen, input.now)),
         }
     };
     let (planned, answer) = serve(plan::asked(seen, input.now), planned, input);

@@ -40,6 +40,8 @@ pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";
 pub const COMPONENT_MEMBER: &str = "member";
 /// Value of [`LABEL_COMPONENT`] on pooler pods.
 pub const COMPONENT_POOLER: &str = "pooler";
+/// Label with the value `true` on what outlives its cluster on purpose.
+pub const LABEL_KEEP: &str = "stylobate.dev/keep";
 /// Annotation: digest of what was rendered, to see a change of ours beside drift of others.
 pub const ANNOTATION_RENDERED: &str = "stylobate.dev/rendered";
 /// Annotation on a Secret that the operator made: what for.

@@ -169,8 +169,9 @@ pub struct Access {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// Secret of type `kubernetes.io/tls` in the same namespace with `tls.crt`, `tls.key` and `ca.crt`; the
-    /// certificate has to carry all names that `docs/security.md` lists. The operator reads it and never writes it.
+    /// Secret of type `kubernetes.io/tls` in the same namespace with `tls.crt`, `tls.key` and, unless clients know its
+    /// authority already, `ca.crt`; the certificate has to carry all names that `docs/security.md` lists. The operator
+    /// reads it and never writes it.
     #[schemars(length(min = 1, max = 253))]
     pub secret: String,
 }
@@ -178,8 +179,8 @@ pub struct Tls {
 /// A login role.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!(self.name in ['postgres', 'standby', 'rewind', 'stylobate', 'stylobate_monitor']) && !self.name.startsWith('pg_')").message(
-    "spec.users[].name must not be a role of the system: postgres, standby, rewind, stylobate, stylobate_monitor or pg_*"
+#[x_kube(validation = Rule::new("!(self.name in ['postgres', 'standby', 'rewind', 'stylobate', 'stylobate_monitor', 'stylobate_pooler_monitor']) && !self.name.startsWith('pg_')").message(
+    "spec.users[].name must not be a role of the system: postgres, standby, rewind, stylobate, stylobate_monitor, stylobate_pooler_monitor or pg_*"
 ))]
 #[x_kube(validation = Rule::new("!self.name.matches('[:#\\n\\r]')").message(
     "spec.users[].name must not contain ':', '#' or a line break: Pgpool's password file can't hold them"

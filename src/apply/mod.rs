@@ -1,6 +1,10 @@
 //! The only writer: takes the steps that were judged, one after the other. Every step can be taken again after a crash.
 
+mod material;
 mod mint;
+
+#[cfg(test)]
+pub(crate) use material::material;
 
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::DynamicObject;
@@ -26,6 +30,17 @@ pub enum Error {
         what: String,
         /// The API server's words.
         cause: kube::Error,
+    },
+    /// A Secret stands where one is to be made.
+    #[error(
+        "failed to {what}: a Secret {secret} is there that this cluster does not own. It is looked at again at once; if this \
+         comes back, somebody else made that Secret: rename it or delete it"
+    )]
+    Taken {
+        /// The step, in words.
+        what: String,
+        /// Its name.
+        secret: String,
     },
     /// Certificates could not be made.
     #[error(transparent)]

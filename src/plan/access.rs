@@ -7,12 +7,12 @@ use postgres_protocol::escape::{escape_identifier, escape_literal};
 use postgres_protocol::password::scram_sha_256;
 
 use crate::api::RoleOption;
-use crate::build::user_password;
-use crate::engine::hba::MONITOR_ROLE;
+use crate::build::{pooler_monitor_password, user_password};
+use crate::engine::hba::{MONITOR_ROLE, POOLER_MONITOR_ROLE};
 use crate::name::ROLE_PRIMARY;
 use crate::observe::{DatabaseSeen, Observed, RoleSeen};
 use crate::secret::SecretText;
-use crate::target::{DatabaseTarget, Target, UserTarget};
+use crate::target::{DatabaseTarget, Target};
 
 use super::step::{SqlTask, Step};
 
@@ -24,9 +24,12 @@ pub fn statements(target: &Target, seen: &Observed) -> Vec<Step> {
     let (Some(database), Some((pod, _))) = (&seen.database, primary) else { return Vec::new() };
     let mut tasks = Vec::new();
     tasks.extend(monitor(database));
+    if let Some(password) = pooler_monitor_password(target, seen) {
+        tasks.extend(pooler_monitor(&password, database.roles.get(POOLER_MONITOR_ROLE)));
+    }
     for user in &target.users {
         if let Some(password) = user_password(&user.password, seen) {
-            tasks.extend(role(user, &password, database.roles.get(&user.name)));
+            tasks.extend(role(&user.name, &user.options, &password, database.roles.get(&user.name)));
         }
     }
     for wanted in &target.databases {
@@ -57,9 +60,19 @@ fn monitor(seen: &DatabaseSeen) -> Option<SqlTask> {
     Some(task("postgres", format!("keep role {MONITOR_ROLE} of the metrics exporter"), statements))
 }
 
-fn role(user: &UserTarget, password: &SecretText, live: Option<&RoleSeen>) -> Option<SqlTask> {
-    let name = escape_identifier(&user.name);
-    let has = |option| user.options.contains(&option);
+/// The pooler's exporter is a login without any option, kept as a user's is.
+fn pooler_monitor(password: &SecretText, live: Option<&RoleSeen>) -> Option<SqlTask> {
+    role(POOLER_MONITOR_ROLE, &[], password, live)
+}
+
+fn role(
+    user: &str,
+    options: &[RoleOption],
+    password: &SecretText,
+    live: Option<&RoleSeen>,
+) -> Option<SqlTask> {
+    let name = escape_identifier(user);
+    let has = |option| options.contains(&option);
     let wanted = [
         ("LOGIN", true, live.is_some_and(|role| role.login)),
         ("CREATEDB", has(RoleOption::CreateDb), live.is_some_and(|role| role.create_db)),
@@ -84,9 +97,9 @@ fn role(user: &UserTarget, password: &SecretText, live: Option<&RoleSeen>) -> Op
     }
     let verb = if live.is_some() { "ALTER" } else { "CREATE" };
     let what = match (live.is_some(), known) {
-        (false, _) => format!("create user {}", user.name),
-        (true, false) => format!("set the password of user {}", user.name),
-        (true, true) => format!("set {} of user {}", differing.join(" "), user.name),
+        (false, _) => format!("create user {user}"),
+        (true, false) => format!("set the password of user {user}"),
+        (true, true) => format!("set {} of user {user}", differing.join(" ")),
     };
     Some(task("postgres", what, vec![format!("{verb} ROLE {name} {}", clauses.join(" "))]))
 }
@@ -123,4 +136,45 @@ fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen) -> Vec<SqlTask> {
         ));
     }
     tasks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{observed, put_pods, settle, start, target};
+
+    #[test]
+    fn the_poolers_exporter_gets_a_login_without_any_right_and_one_line_in_pgpools_file() {
+        let mut seen = observed(serde_json::json!({}));
+        settle(&mut seen, start());
+        put_pods(&mut seen);
+        seen.database = Some(DatabaseSeen::default());
+        let steps = statements(&target(&seen), &seen);
+        let sql: Vec<&str> = steps
+            .iter()
+            .flat_map(|step| match step {
+                Step::Sql { task, .. } => task.statements.iter().map(SecretText::expose).collect(),
+                _ => Vec::new(),
+            })
+            .filter(|text| text.contains(POOLER_MONITOR_ROLE))
+            .collect();
+        assert_eq!(sql.len(), 1);
+        let start = r#"CREATE ROLE "stylobate_pooler_monitor" LOGIN PASSWORD  'SCRAM-SHA-256$"#;
+        assert!(sql[0].replace("PASSWORD '", "PASSWORD  '").starts_with(start), "{}", sql[0]);
+        let users = seen.children.secret("c-pooler-users").unwrap();
+        assert!(users["pool_passwd"].expose().starts_with("stylobate_pooler_monitor:TEXT"));
+
+        let password = pooler_monitor_password(&target(&seen), &seen).unwrap();
+        let role = RoleSeen {
+            login: true,
+            verifier: Some(SecretText::new(scram_sha_256(password.expose().as_bytes()))),
+            ..RoleSeen::default()
+        };
+        assert_eq!(pooler_monitor(&password, Some(&role)), None, "a role as wanted is left alone");
+        let wider = RoleSeen { create_role: true, ..role };
+        assert_eq!(
+            pooler_monitor(&password, Some(&wider)).unwrap().statements[0].expose(),
+            r#"ALTER ROLE "stylobate_pooler_monitor" NOCREATEROLE"#
+        );
+    }
 }

@@ -4,6 +4,7 @@
 //! scenario in `tests/scenarios/`. Policies judge; they never change a plan.
 
 mod healthy;
+mod keep_passwords;
 mod keep_volumes;
 mod paused;
 
@@ -58,7 +59,8 @@ impl fmt::Display for Verdict {
 }
 
 /// All rules, in the order in which they are asked.
-pub static CATALOG: &[&dyn Policy] = &[&paused::Paused, &keep_volumes::KeepVolumes, &healthy::Healthy];
+pub static CATALOG: &[&dyn Policy] =
+    &[&paused::Paused, &keep_volumes::KeepVolumes, &keep_passwords::KeepPasswords, &healthy::Healthy];
 
 /// Parts the steps into those that may run and the verdicts on those that may not. The first objection to a step counts.
 pub fn judge(steps: Vec<Step>, seen: &Observed, catalog: &[&dyn Policy]) -> (Vec<Step>, Vec<Verdict>) {
