@@ -25,7 +25,7 @@ pub use certificates::{LeafPurpose, Mint};
 pub use claim::suspects;
 pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
-pub use step::{Hazard, SqlTask, Step};
+pub use step::{Hazard, SqlTask, Statement, Step};
 
 /// Steps towards the target, in order.
 pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {

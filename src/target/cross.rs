@@ -42,7 +42,7 @@ fn memory_fits(target: &Target, memory: u64, connections: u64, problems: &mut Ve
         problems.push(Problem::new("shared_buffers", text, "a size as 256MB or 2GB"));
         return;
     };
-    let need = buffers + connections * BACKEND_BYTES + BASE_BYTES;
+    let need = buffers.saturating_add(connections * BACKEND_BYTES + BASE_BYTES);
     if need > memory {
         problems.push(Problem::new(
             "spec.resources.memory",

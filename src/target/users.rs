@@ -1,6 +1,6 @@
 //! Users and databases: where each password stands, and what is wrong with the given Secrets.
 
-use crate::api::RoleOption;
+use crate::api::{Database, RoleOption};
 use crate::name::ClusterName;
 use crate::observe::Observed;
 
@@ -103,6 +103,7 @@ pub fn check(
         .iter()
         .map(|database| {
             identifier(&format!("spec.databases[{}].name", database.name), &database.name, problems);
+            problems.extend(unknown_extensions(seen, database));
             DatabaseTarget {
                 name: database.name.clone(),
                 owner: database.owner.clone(),
@@ -121,6 +122,25 @@ fn identifier(field: &str, name: &str, problems: &mut Vec<Problem>) {
             format!("at most {MAX_IDENTIFIER} bytes of text, without NUL"),
         ));
     }
+}
+
+/// Extensions that the running server has no files of; nothing is known of them before a server runs.
+fn unknown_extensions(seen: &Observed, database: &Database) -> Vec<Problem> {
+    let available = seen.database.as_ref().map(|seen| seen.available.as_slice()).unwrap_or_default();
+    if available.is_empty() {
+        return Vec::new();
+    }
+    let unknown = database.extensions.iter().filter(|name| !available.contains(name));
+    unknown
+        .map(|name| {
+            Problem::new(
+                format!("spec.databases[{}].extensions", database.name),
+                name,
+                "the server has no such extension: correct the name (SELECT name FROM pg_available_extensions lists \
+                 them), or name an image that has it in spec.engine.image",
+            )
+        })
+        .collect()
 }
 
 /// Whether Postgres, Pgpool and libpq all take a password.
