@@ -88,6 +88,11 @@ fn a_bad_edit_is_told_and_touches_nothing() {
 }
 
 #[test]
+fn a_round_that_was_cut_is_finished_by_the_next() {
+    scenario("crash");
+}
+
+#[test]
 fn every_script_has_its_test() {
     let source = include_str!("scenarios.rs");
     for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {

@@ -45,6 +45,11 @@ impl Stage {
             ["round"] => self.rounds(1),
             ["round", count] => self.rounds(count.parse().expect("a number of rounds")),
             ["settle"] => self.settle(),
+            ["settle", "quietly"] => {
+                let said = self.out.len();
+                self.settle();
+                self.out.truncate(said);
+            }
             ["edit", path, ..] => {
                 let value = line.split_once(path).expect("the path is in the line").1.trim();
                 self.world().edit(path, value);
@@ -95,9 +100,11 @@ impl Stage {
     fn one(&mut self) -> Decision {
         let cut = self.cut.take();
         self.round += 1;
+        let before = self.world().cluster.status.clone();
         let decision = self.world().round(cut);
         let _ = writeln!(self.out, "round {}", self.round);
-        self.out.push_str(&told(&decision, cut));
+        let same = before.as_ref() == Some(&decision.status);
+        self.out.push_str(&told(&decision, cut, same));
         decision
     }
 
@@ -115,8 +122,8 @@ impl Stage {
     }
 }
 
-/// What a decision does and says, as text.
-fn told(decision: &Decision, cut: Option<usize>) -> String {
+/// What a decision does and says, as text; a status that is the same as before is not said again.
+fn told(decision: &Decision, cut: Option<usize>, same: bool) -> String {
     let mut text = String::new();
     for (number, step) in decision.steps.iter().enumerate() {
         if Some(number) == cut {
@@ -126,6 +133,11 @@ fn told(decision: &Decision, cut: Option<usize>) -> String {
     }
     for verdict in &decision.verdicts {
         let _ = writeln!(text, "  {verdict}");
+    }
+    if same {
+        let steps = if decision.steps.is_empty() { "no steps, " } else { "" };
+        let _ = writeln!(text, "  {steps}status as before");
+        return text;
     }
     let status = &decision.status;
     let primary = status.primary.as_deref().unwrap_or("none");
@@ -200,6 +212,13 @@ impl World {
                 }
                 for (name, facts) in &self.database.databases {
                     let _ = writeln!(text, "  database {name:?} of {:?}: {:?}", facts.owner, facts.extensions);
+                }
+            }
+            "pool-passwd" => {
+                let name = self.observe().name().pooler_users();
+                let data = self.observe().children.secret(&name).expect("the pooler has its Secret");
+                for line in data["pool_passwd"].expose().lines() {
+                    let _ = writeln!(text, "  {line}");
                 }
             }
             "cluster" => {
