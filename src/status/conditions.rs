@@ -131,11 +131,13 @@ fn converged(seen: &Observed, target: Option<&Target>, steps: &[Step], verdicts:
 
 /// A member that was started before the image changed. Sets are updated on delete alone.
 fn other_image(seen: &Observed, target: &Target) -> Option<Finding> {
-    let mut members = seen.pods.iter().filter(|(_, pod)| pod.component == COMPONENT_MEMBER);
-    let (name, pod) = members.find(|(_, pod)| pod.main.image != target.image)?;
+    let other = |(_, pod): &(&String, &PodSeen)| {
+        pod.component == COMPONENT_MEMBER && pod.main.image != target.image
+    };
+    // The primary last: each restart of a replica costs clients nothing.
+    let (name, pod) = seen.pods.iter().filter(other).min_by_key(|(name, _)| seen.primary() == Some(name))?;
     let message = format!(
-        "{name} runs image '{}', wanted is '{}': it takes that one when its pod is started again, replicas first: \
-         kubectl -n {} delete pod {name}",
+        "{name} runs image '{}', wanted is '{}', which it takes when its pod starts again: kubectl -n {} delete pod {name}",
         pod.main.image, target.image, target.name.namespace
     );
     Some((false, reason::OTHER_IMAGE, message))

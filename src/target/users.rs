@@ -5,6 +5,7 @@ use crate::name::ClusterName;
 use crate::observe::Observed;
 
 use super::Problem;
+use super::problem::OWN_SECRET;
 
 /// A login role that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,9 @@ pub fn check(
         identifier(&format!("{field}.name"), &user.name, problems);
         let generated = name.user_secret(&user.name);
         let given = user.password.as_ref().filter(|password| password.secret != generated);
-        if let Some(reference) = given {
+        if let Some(reference) = given.filter(|given| name.own_secrets().contains(&given.secret)) {
+            problems.push(Problem::new(format!("{field}.password.secret"), &reference.secret, OWN_SECRET));
+        } else if let Some(reference) = given {
             let secret = seen.given.secrets.get(&reference.secret).and_then(Option::as_ref);
             if let Some(data) = secret {
                 match data.get(&reference.key) {
@@ -119,7 +122,7 @@ fn identifier(field: &str, name: &str, problems: &mut Vec<Problem>) {
         problems.push(Problem::new(
             field,
             name,
-            format!("at most {MAX_IDENTIFIER} bytes of text, without NUL"),
+            format!("Postgres keeps at most {MAX_IDENTIFIER} bytes, and no NUL: shorten the name"),
         ));
     }
 }
@@ -146,7 +149,7 @@ fn unknown_extensions(seen: &Observed, database: &Database) -> Vec<Problem> {
 /// Whether Postgres, Pgpool and libpq all take a password.
 fn usable(password: &str) -> Result<(), String> {
     if password.is_empty() {
-        return Err("the password is empty: put text under the key".into());
+        return Err("the password there is empty: put text under the key".into());
     }
     if password.len() > MAX_PASSWORD {
         let bytes = password.len();

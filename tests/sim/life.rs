@@ -52,10 +52,10 @@ impl World {
     }
 
     fn template(&self, component: &str) -> Option<Value> {
-        let name = self.observe().name();
+        let name = self.name();
         let owner = match component {
-            COMPONENT_POOLER => self.observe().children.get(Kind::Deployment, &name.pooler()).cloned(),
-            _ => self.observe().children.get(Kind::StatefulSet, &name.group(0).scope()).cloned(),
+            COMPONENT_POOLER => self.child(Kind::Deployment, &name.pooler()).cloned(),
+            _ => self.child(Kind::StatefulSet, &name.group(0).scope()).cloned(),
         };
         owner.map(|owner| owner["spec"]["template"]["spec"].clone())
     }
@@ -71,12 +71,11 @@ impl World {
             .map(|name| (Kind::Secret, name));
         let maps = volumes.filter_map(|volume| Some((Kind::ConfigMap, volume["configMap"]["name"].as_str()?)));
         let account = template["serviceAccountName"].as_str().map(|name| (Kind::ServiceAccount, name));
-        let seen = self.observe();
         secrets
             .chain(maps)
             .chain(account)
             .find(|(kind, name)| {
-                seen.children.get(*kind, name).is_none()
+                self.child(*kind, name).is_none()
                     && !(*kind == Kind::Secret && self.secrets.contains_key(*name))
             })
             .map(|(kind, name)| format!("{kind} {name}"))
@@ -113,7 +112,7 @@ impl World {
 
     fn bootstrap(&mut self) {
         let name = self.group().patroni();
-        let map = self.observe().children.get(Kind::ConfigMap, &name).cloned().expect("it is mounted");
+        let map = self.child(Kind::ConfigMap, &name).cloned().expect("it is mounted");
         let text = map["data"]["patroni.yml"].as_str().expect("patroni.yml");
         let parsed: Value = serde_saphyr::from_str(text).expect("patroni.yml is YAML");
         self.config = Some(parsed["bootstrap"]["dcs"].clone());
@@ -158,7 +157,7 @@ impl World {
     /// The StatefulSet controller.
     fn keep_members(&mut self) {
         let group = self.group();
-        let set = self.observe().children.get(Kind::StatefulSet, &group.scope()).cloned();
+        let set = self.child(Kind::StatefulSet, &group.scope()).cloned();
         let wanted = set.as_ref().and_then(|set| set["spec"]["replicas"].as_i64()).unwrap_or(0) as i32;
         let gone: Vec<String> = self
             .pods
@@ -192,8 +191,8 @@ impl World {
 
     /// The Deployment controller.
     fn keep_poolers(&mut self) {
-        let name = self.observe().name().pooler();
-        let live = self.observe().children.get(Kind::Deployment, &name).cloned();
+        let name = self.name().pooler();
+        let live = self.child(Kind::Deployment, &name).cloned();
         let wanted = live.as_ref().and_then(|live| live["spec"]["replicas"].as_i64()).unwrap_or(0) as i32;
         let wanted: Vec<(String, i32)> = (0..wanted).map(|number| (format!("{name}-{number}"), number)).collect();
         self.pods.retain(|pod, seen| {

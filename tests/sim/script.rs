@@ -215,7 +215,7 @@ impl World {
                 }
             }
             "pool-passwd" => {
-                let name = self.observe().name().pooler_users();
+                let name = self.name().pooler_users();
                 let data = self.observe().children.secret(&name).expect("the pooler has its Secret");
                 for line in data["pool_passwd"].expose().lines() {
                     let _ = writeln!(text, "  {line}");

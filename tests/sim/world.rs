@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use stylobate::api::PostgresCluster;
 use stylobate::child::{ChildRef, Kind};
 use stylobate::decide::{Decision, Input, decide};
-use stylobate::name::GroupName;
+use stylobate::name::{ClusterName, GroupName};
 use stylobate::observe::{
     Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SecretData,
     StorageClassSeen, VolumeSeen,
@@ -83,7 +83,18 @@ impl World {
 
     /// The group of plain Postgres.
     pub fn group(&self) -> GroupName {
-        self.observe().name().group(0)
+        self.name().group(0)
+    }
+
+    /// Namespace and name of the cluster.
+    pub fn name(&self) -> ClusterName {
+        let meta = &self.cluster.metadata;
+        ClusterName::new(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+    }
+
+    /// A child as it is stored.
+    pub fn child(&self, kind: Kind, name: &str) -> Option<&Value> {
+        self.children.get(&ChildRef::new(kind, name))
     }
 
     /// What the operator would read.
