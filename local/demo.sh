@@ -14,10 +14,7 @@ say() { printf '\n== %s %s\n' "$(date +%T)" "$*"; }
 primary() { kubectl -n $NS get pgc ledger -o jsonpath='{.status.primary}'; }
 
 say "installing the operator"
-kubectl apply --server-side --force-conflicts -f crds/ >/dev/null
-helm upgrade --install stylobate charts/stylobate --namespace stylobate-system --create-namespace --skip-crds \
-  --set-string "podAnnotations.stylobate\.dev/image=$(images/build.sh --list | awk '$2 ~ /operator/ { print $3 }')" \
-  --wait --timeout 2m >/dev/null
+local/install.sh
 
 say "applying docs/examples/ledger.yaml"
 kubectl create namespace $NS 2>/dev/null || true

@@ -166,7 +166,9 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
         context.record.step(&cluster, step, error.as_deref()).await;
         if let Err(error) = outcome {
             failure = failure.or(Some(error));
-            if !matches!(step, crate::plan::Step::Sql { .. } | crate::plan::Step::RefreshFiles { .. }) {
+            // One child that can't be written must not keep the others from being put right; what mounts a Secret that
+            // could not be made would only wait.
+            if matches!(step, crate::plan::Step::Guard | crate::plan::Step::Mint(_)) || !context.claim.is_current() {
                 break;
             }
         }

@@ -68,8 +68,12 @@ impl Record {
         let note: String = note.chars().take(1000).collect();
         let event =
             Event { type_, reason: reason.into(), note: Some(note), action: action.into(), secondary: None };
-        if let Err(error) = self.recorder.publish(&event, &cluster.object_ref(&())).await {
-            tracing::warn!(%error, "failed to publish an event; the log has it");
+        match self.recorder.publish(&event, &cluster.object_ref(&())).await {
+            // A namespace on its way out takes no new objects, and nobody will look for them there.
+            Err(kube::Error::Api(status)) if status.is_forbidden() && status.message.contains("terminat") => {
+            }
+            Err(error) => tracing::warn!(%error, "failed to publish an event; the log has it"),
+            Ok(()) => {}
         }
     }
 }

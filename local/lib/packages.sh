@@ -6,7 +6,7 @@ PACKAGES=(
   iptables iproute2 conntrack socat
   xfsprogs e2fsprogs util-linux
   gcc libc6-dev make openssl
-  buildah mmdebstrap
+  buildah mmdebstrap jq
 )
 
 # Prints the packages that are not installed.

@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::api::{ClusterStatus, PostgresCluster};
-use crate::child::Kind;
+use crate::child::{Child, Kind};
 use crate::lease::Claim;
 use crate::name::{ANNOTATION_FILES, ClusterName, FINALIZER, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER};
 use crate::observe::{Links, Observed};
@@ -78,16 +78,11 @@ impl Writer<'_> {
         let api = |cause| Error::Api { what: step.to_string(), cause };
         let links = || self.links.ok_or_else(|| Error::NoLink(step.to_string()));
         match step {
-            Step::Guard => self.finalizers(seen, true).await.map_err(api),
-            Step::Unguard => self.finalizers(seen, false).await.map_err(api),
+            Step::Guard => self.guard(seen).await.map_err(api),
+            Step::Unguard => self.unguard(seen).await.map_err(api),
             Step::Mint(mint) => mint::mint(self, mint, seen).await,
             Step::Apply { child, reason: _ } => {
-                let params = PatchParams::apply(MANAGER).force();
-                self.children(child.reference.kind)
-                    .patch(&child.reference.name, &params, &Patch::Apply(&child.body))
-                    .await
-                    .map(drop)
-                    .map_err(api)
+                self.apply(child).await.map_err(api)
             }
             Step::Delete { reference, uid } => {
                 let params = DeleteParams {
@@ -110,6 +105,16 @@ impl Writer<'_> {
                     .await
                     .map(drop)
                     .map_err(api)
+            }
+            Step::ReplacePod { pod, uid, reason: _ } => {
+                let params = DeleteParams {
+                    preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
+                    ..DeleteParams::default()
+                };
+                match self.pods().delete(pod, &params).await {
+                    Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+                    other => other.map(drop).map_err(api),
+                }
             }
             Step::RefreshFiles { pod, digest } => {
                 let patch = json!({"metadata": {"annotations": {ANNOTATION_FILES: digest}}});
@@ -148,16 +153,47 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn finalizers(&self, seen: &Observed, present: bool) -> Result<(), kube::Error> {
-        // Finalizers are a set: server-side apply adds and removes ours and leaves those of others alone.
-        let names: &[&str] = if present { &[FINALIZER] } else { &[] };
+    /// Server-side apply, which keeps what others added. A list whose key somebody changed by hand can't be put right that
+    /// way (the old and the new element both stay, and are refused): then lists are replaced as a whole.
+    async fn apply(&self, child: &Child) -> Result<(), kube::Error> {
+        let api = self.children(child.reference.kind);
+        let name = &child.reference.name;
+        match api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&child.body)).await {
+            Err(kube::Error::Api(status)) if status.is_invalid() => {
+                let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+                let replaced = api.patch(name, &params, &Patch::Merge(&child.body)).await;
+                // The first refusal is the one that names the fault, when both are refused.
+                replaced.map(drop).map_err(|_| kube::Error::Api(status))
+            }
+            other => other.map(drop),
+        }
+    }
+
+    async fn guard(&self, seen: &Observed) -> Result<(), kube::Error> {
+        // Finalizers are a set: server-side apply adds ours and leaves those of others alone.
         let body = json!({
             "apiVersion": "stylobate.dev/v1alpha1",
             "kind": "PostgresCluster",
-            "metadata": {"name": self.name.name, "uid": seen.cluster.metadata.uid, "finalizers": names},
+            "metadata": {"name": self.name.name, "uid": seen.cluster.metadata.uid, "finalizers": [FINALIZER]},
         });
         let params = PatchParams::apply(FINALIZER_MANAGER).force();
         self.clusters().patch(&self.name.name, &params, &Patch::Apply(&body)).await.map(drop)
+    }
+
+    /// Server-side apply takes away only what the same manager put there, and a cluster that can't be deleted is worse
+    /// than a conflict that is tried again.
+    async fn unguard(&self, seen: &Observed) -> Result<(), kube::Error> {
+        let others: Vec<&String> =
+            seen.cluster.metadata.finalizers.iter().flatten().filter(|name| *name != FINALIZER).collect();
+        let patch = json!({"metadata": {
+            "uid": seen.cluster.metadata.uid,
+            "resourceVersion": seen.cluster.metadata.resource_version,
+            "finalizers": others,
+        }});
+        match self.clusters().patch(&self.name.name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     /// Writes the status.

@@ -17,6 +17,8 @@ pub fn hba() -> Vec<String> {
     vec![
         format!("local all {SUPERUSER} peer"),
         format!("local all {MONITOR_ROLE} peer map=monitor"),
+        // Patroni asks its own member for timeline and position over a replication connection, in every round.
+        format!("local replication {REPLICATION_ROLE} peer map=patroni"),
         format!("hostssl replication {REPLICATION_ROLE} all scram-sha-256 clientcert=verify-ca"),
         format!("hostssl all {SUPERUSER},{REWIND_ROLE} all scram-sha-256 clientcert=verify-ca"),
         format!("hostssl all {REPLICATION_ROLE},{MONITOR_ROLE} all reject"),
@@ -24,7 +26,7 @@ pub fn hba() -> Vec<String> {
     ]
 }
 
-/// Lines of `pg_ident.conf`: the exporter runs as the image's own user.
+/// Lines of `pg_ident.conf`: exporter and Patroni run as the image's own user.
 pub fn ident() -> Vec<String> {
-    vec![format!("monitor postgres {MONITOR_ROLE}")]
+    vec![format!("monitor postgres {MONITOR_ROLE}"), format!("patroni postgres {REPLICATION_ROLE}")]
 }

@@ -17,8 +17,9 @@ const TTL: i32 = 20;
 const LOOP_WAIT: i32 = 5;
 /// Seconds that Patroni and Postgres try again before they give up on the store.
 const RETRY_TIMEOUT: i32 = 5;
-/// Seconds that a crashed primary may take to start again before another member takes over.
-const PRIMARY_START_TIMEOUT: i32 = 60;
+/// Seconds that a crashed primary may take to start again before another member takes over. A crash with little WAL to
+/// replay is over sooner than an election; one with much must not keep writes waiting.
+const PRIMARY_START_TIMEOUT: i32 = 10;
 /// Bytes of WAL that a replica may lag and still become primary.
 const MAXIMUM_LAG_ON_FAILOVER: i64 = 16 * 1024 * 1024;
 /// Seconds that the replication slot of an absent member is kept: a node can be away for a night without a new copy;
@@ -89,7 +90,7 @@ pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value
             "bin_dir": bin_dir,
             "pgpass": "/tmp/pgpass",
             "use_unix_socket": true,
-            "use_unix_socket_repl": false,
+            "use_unix_socket_repl": true,
             "remove_data_directory_on_rewind_failure": true,
             "remove_data_directory_on_diverged_timelines": true,
             "create_replica_methods": ["basebackup"],

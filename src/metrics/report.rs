@@ -42,6 +42,7 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
         Step::Delete { reference, .. } => (reference.kind.to_string(), "delete"),
         Step::Expand { .. } => ("PersistentVolumeClaim".into(), "patch"),
         Step::RefreshFiles { .. } => ("Pod".into(), "patch"),
+        Step::ReplacePod { .. } => ("Pod".into(), "delete"),
         Step::ReleaseClaim { .. } => ("ConfigMap".into(), "patch"),
         Step::Configure { .. } => ("Patroni".into(), "configure"),
         Step::Switchover { .. } => ("Patroni".into(), "switchover"),

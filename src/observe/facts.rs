@@ -151,6 +151,8 @@ pub struct PodSeen {
     pub ip: Option<String>,
     /// Node, once scheduled.
     pub node: Option<String>,
+    /// When it was made.
+    pub created: Option<jiff::Timestamp>,
     /// Ready in the sense of Kubernetes.
     pub ready: bool,
     /// Deletion was asked for.

@@ -29,6 +29,7 @@ pub fn pod(pod: &Pod) -> PodSeen {
         role: pod.labels().get(LABEL_ROLE).cloned(),
         ip: status.and_then(|s| s.pod_ip.clone()).filter(|ip| !ip.is_empty()),
         node: spec.and_then(|spec| spec.node_name.clone()),
+        created: pod.creation_timestamp().map(|time| time.0),
         ready: condition("Ready").is_some_and(|c| c.status == "True"),
         deleting: pod.metadata.deletion_timestamp.is_some(),
         unscheduled: condition("PodScheduled").filter(|c| c.status == "False").and_then(|c| c.message),

@@ -13,6 +13,7 @@ mod deletion;
 mod files;
 mod scale;
 mod step;
+mod token;
 mod volumes;
 
 use jiff::Timestamp;
@@ -36,6 +37,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
     steps.extend(children::applies(target, seen, &scaling));
     steps.extend(volumes::expansions(target, seen));
     steps.extend(files::refreshes(target, seen));
+    steps.extend(token::replacements(target, seen));
     steps.extend(config::patches(target, seen));
     steps.extend(access::statements(target, seen));
     steps.extend(claim::releases(seen));

@@ -62,6 +62,15 @@ pub enum Step {
         /// Digest of the files that are wanted.
         digest: String,
     },
+    /// Delete a member's pod, so that its set makes it anew on the same volume.
+    ReplacePod {
+        /// Pod.
+        pod: String,
+        /// UID that it must have: its successor is left alone.
+        uid: String,
+        /// Why.
+        reason: String,
+    },
     /// Change Patroni's dynamic configuration.
     Configure {
         /// Group.
@@ -153,6 +162,7 @@ impl Step {
             | Step::Configure { .. }
             | Step::ReleaseClaim { .. }
             | Step::Sql { .. } => Hazard::Routine,
+            Step::ReplacePod { .. } => Hazard::Restart,
             Step::Switchover { .. } => Hazard::Disrupt,
             Step::Delete { .. } => Hazard::Destroy,
         }
@@ -168,6 +178,7 @@ impl Step {
             Step::Delete { .. } => "Delete",
             Step::Expand { .. } => "Expand",
             Step::RefreshFiles { .. } => "RefreshFiles",
+            Step::ReplacePod { .. } => "ReplacePod",
             Step::Configure { .. } => "Configure",
             Step::Sql { .. } => "Sql",
             Step::Switchover { .. } => "Switchover",
@@ -186,6 +197,7 @@ impl fmt::Display for Step {
             Step::Delete { reference, .. } => write!(f, "delete {reference}"),
             Step::Expand { claim, size } => write!(f, "grow volume claim {claim} to {size}"),
             Step::RefreshFiles { pod, .. } => write!(f, "bring the mounted files of {pod} up to date"),
+            Step::ReplacePod { pod, reason, .. } => write!(f, "make pod {pod} anew: {reason}"),
             Step::Configure { group, patch, .. } => {
                 write!(f, "change the settings of {}: {}", group.scope(), changed_keys(patch))
             }

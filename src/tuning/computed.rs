@@ -48,6 +48,9 @@ pub fn computed(machine: Machine) -> Settings {
         ("tcp_keepalives_interval", "2".into()),
         ("tcp_keepalives_count", "3".into()),
         ("tcp_user_timeout", "10000".into()),
+        // After a crash every file is flushed before replay: one syncfs of the volume, which holds nothing else, took
+        // 0.1 s where a walk over all files took 3.3 s (measured on a small database).
+        ("recovery_init_sync_method", "syncfs".into()),
         ("wal_sender_timeout", "10s".into()),
         ("wal_receiver_timeout", "10s".into()),
         ("log_checkpoints", "on".into()),

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs the operator by its chart, with the images that images/load.sh brought, and waits until it is ready.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=/dev/null
+. local/.state/env
+export PATH="$STYLOBATE_BIN:$PATH"
+
+# The tag stays the same while the image changes: the annotation rolls the pods then.
+image=$(images/build.sh --list | awk '$2 ~ /\/operator:/ { print $3 }')
+kubectl apply --server-side --force-conflicts -f crds/ >/dev/null
+helm upgrade --install stylobate charts/stylobate --namespace stylobate-system --create-namespace --skip-crds \
+  --set-string "podAnnotations.stylobate\.dev/image=$image" --wait --timeout 3m >/dev/null 2>"${TMPDIR:-/tmp}/helm.$$" ||
+  { cat "${TMPDIR:-/tmp}/helm.$$" >&2; rm -f "${TMPDIR:-/tmp}/helm.$$"; exit 1; }
+rm -f "${TMPDIR:-/tmp}/helm.$$"

@@ -1,0 +1,96 @@
+# What all promises use: how a promise is shown, and the questions asked of the cluster. Sourced by run.sh.
+# shellcheck shell=bash
+
+NS=e2e
+KEPT=0
+BROKEN=()
+
+# promise WHAT FUNCTION [ARGS]: one line for each; what a broken one printed is shown, and the ring goes on.
+promise() {
+  local what=$1 started=$SECONDS
+  shift
+  # In the background, so that `set -e` holds inside the function, which it does not in a condition.
+  ( set -euo pipefail; "$@" ) >"$WORK/out" 2>&1 &
+  if wait $!; then
+    printf 'ok    %4ss  %s\n' $((SECONDS - started)) "$what"
+    KEPT=$((KEPT + 1))
+  else
+    printf 'FAIL  %4ss  %s\n' $((SECONDS - started)) "$what"
+    tail -n 25 "$WORK/out" | sed 's/^/        /'
+    BROKEN+=("$what")
+  fi
+}
+
+# within SECONDS COMMAND...: asks every half second until it is true; says what it waited for when it never is.
+within() {
+  local limit=$1 deadline=$((SECONDS + $1))
+  shift
+  while ! "$@" >/dev/null 2>&1; do
+    ((SECONDS < deadline)) || { echo "not true within $limit s: $*"; "$@" || true; return 1; }
+    sleep 0.5
+  done
+}
+
+# k ARGS: kubectl in the test's namespace.
+k() { kubectl -n "$NS" "$@"; }
+# field CLUSTER JSONPATH: a part of a cluster's status or spec.
+field() { k get pgc "$1" -o "jsonpath={$2}"; }
+# condition CLUSTER TYPE: reason and message of a condition.
+condition() { field "$1" ".status.conditions[?(@.type=='$2')]['status','reason','message']"; }
+# is CLUSTER JSONPATH VALUE
+is() { [ "$(field "$1" "$2")" = "$3" ]; }
+# healthy CLUSTER: as the operator sees it, for the newest generation.
+healthy() { is "$1" .status.state Healthy && settled "$1"; }
+# settled CLUSTER: the conditions speak of the spec as it is now.
+settled() { is "$1" '.status.conditions[0].observedGeneration' "$(field "$1" .metadata.generation)"; }
+# primary CLUSTER: the pod that takes writes.
+primary() { field "$1" .status.primary; }
+# says TEXT COMMAND...: the command's output holds the text.
+says() {
+  local text=$1 out
+  shift
+  out=$("$@" 2>&1) || true
+  [[ $out == *"$text"* ]] || { echo "'$text' is not in: $out"; return 1; }
+}
+# secret NAME KEY: a value of a Secret, for use only, never printed.
+secret() { k get secret "$1" -o "jsonpath={.data['$2']}" | base64 -d; }
+
+# sql CLUSTER USER SECRET DATABASE STATEMENT: through the pooler, as a client would: verify-full, password by stdin.
+sql() {
+  local cluster=$1
+  secret "$3" password | k exec -i "$cluster-0" -c postgres -- env \
+    PGHOST="$cluster-pooler.$NS.svc" PGUSER="$2" PGDATABASE="$4" PGSSLMODE=verify-full PGCONNECT_TIMEOUT=5 \
+    PGSSLROOTCERT=/etc/stylobate/tls/ca.crt \
+    sh -c 'IFS= read -r PGPASSWORD || true; export PGPASSWORD; exec psql -XAtq -v ON_ERROR_STOP=1 -c "$1" </dev/null' sh "$5"
+}
+# inside POD STATEMENT: as the superuser, by the member's own socket.
+inside() { k exec "$1" -c postgres -- psql -XAtq -U postgres -c "$2"; }
+# answers CLUSTER: the pooler leads to a member that takes writes.
+answers() { [ "$(sql "$1" app "$1-user-app" "${2:-bank}" 'select not pg_is_in_recovery()')" = t ]; }
+
+# operator COMMAND...: the command line as the operator's image has it.
+operator() { kubectl -n "$OPERATOR_NS" exec deploy/stylobate -- stylobate "$@"; }
+# operator_logs: of both operators, and of what ran before.
+operator_logs() {
+  local pod
+  for pod in $(kubectl -n "$OPERATOR_NS" get pods -l app.kubernetes.io/name=stylobate-operator -o name); do
+    kubectl -n "$OPERATOR_NS" logs "$pod"
+    kubectl -n "$OPERATOR_NS" logs "$pod" --previous 2>/dev/null || true
+  done
+}
+# events CLUSTER: notes of its events.
+events() { k get events.events.k8s.io -o json | jq -r --arg name "$1" '.items[] | select(.regarding.name == $name) | .note'; }
+
+# children CLUSTER: kind/name of everything that the cluster owns directly.
+children() {
+  local uid
+  uid=$(field "$1" .metadata.uid)
+  k get sa,role,rolebinding,secret,configmap,service,statefulset,deployment,pdb,networkpolicy -o json |
+    jq -r --arg uid "$uid" '.items[] | select(any(.metadata.ownerReferences[]?; .uid == $uid))
+      | "\(.kind)/\(.metadata.name) \(.metadata.uid) \(.metadata.resourceVersion)"' | sort
+}
+# versions CLUSTER: resource versions of the cluster and of its children but for what Kubernetes' own controllers write.
+versions() {
+  k get pgc "$1" -o json | jq 'del(.metadata.managedFields)'
+  children "$1" | grep -vE '^(StatefulSet|Deployment|PodDisruptionBudget)/'
+}

@@ -1,0 +1,20 @@
+# The chart installs; two operators run and one leads.
+# shellcheck shell=bash
+
+make_namespace() {
+  kubectl delete namespace $NS --ignore-not-found --timeout=120s
+  kubectl create namespace $NS
+  kubectl label namespace $NS pod-security.kubernetes.io/enforce=restricted
+}
+
+one_leads() {
+  within 20 kubectl -n $OPERATOR_NS get lease stylobate -o name
+  local holder
+  holder=$(kubectl -n $OPERATOR_NS get lease stylobate -o 'jsonpath={.spec.holderIdentity}')
+  kubectl -n $OPERATOR_NS get pods -o name | grep -qF "${holder%%_*}"
+  [ "$(kubectl -n $OPERATOR_NS get deploy stylobate -o 'jsonpath={.status.readyReplicas}')" = 2 ]
+}
+
+promise "the chart installs two operators that become ready" local/install.sh
+promise "one of them holds the lease" one_leads
+promise "a namespace under the restricted pod security standard is there" make_namespace

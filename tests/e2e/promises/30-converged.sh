@@ -1,0 +1,63 @@
+# What is as it should be is left alone; what is not is put right.
+# shellcheck shell=bash
+
+QUIET_SECONDS=25 # longer than the operator's longest pause between two looks
+
+nothing_is_written() {
+  within 30 healthy shop
+  sleep 3
+  versions shop >"$WORK/before"
+  sleep $QUIET_SECONDS
+  versions shop >"$WORK/after"
+  diff "$WORK/before" "$WORK/after"
+}
+
+restart_writes_nothing() {
+  versions shop >"$WORK/before"
+  kubectl -n $OPERATOR_NS delete pod -l app.kubernetes.io/name=stylobate-operator
+  kubectl -n $OPERATOR_NS rollout status deployment stylobate --timeout=90s
+  within 40 one_leads
+  sleep 10
+  versions shop >"$WORK/after"
+  diff "$WORK/before" "$WORK/after"
+}
+
+# Every child but the system's Secrets, one after the other; the last column of the report is the time.
+children_come_back() {
+  local child uid rest
+  while read -r child uid rest; do
+    local flags=()
+    case $child in
+      StatefulSet/*) flags=(--cascade=orphan) ;;
+      # What Patroni itself keeps is not rendered, and keys that others trust are made only once.
+      ConfigMap/shop-config | ConfigMap/shop-leader | ConfigMap/shop-sync | ConfigMap/shop-failover) continue ;;
+      Secret/shop-ca | Secret/shop-credentials) continue ;;
+    esac
+    k delete "$child" "${flags[@]}" --wait=false
+    within 20 came_back "$child" "$uid" || { echo "$child did not come back"; return 1; }
+    echo "$child came back $rest"
+  done < <(children shop)
+  within 120 healthy shop
+  within 60 answers shop
+}
+came_back() { [ "$(k get "$1" -o 'jsonpath={.metadata.uid}')" != "$2" ] && k get "$1" -o name; }
+
+drift_is_put_right() {
+  k patch service shop-primary --type=json -p '[{"op":"replace","path":"/spec/ports/0/port","value":6000}]'
+  k scale deployment shop-pooler --replicas=1
+  k patch configmap shop-pooler --type=merge -p '{"data":{"pgpool.conf":"port = 1"}}'
+  within 20 test_equal 5432 k get service shop-primary -o 'jsonpath={.spec.ports[0].port}'
+  within 20 test_equal 2 k get deployment shop-pooler -o 'jsonpath={.spec.replicas}'
+  within 20 says "backend_hostname0" k get configmap shop-pooler -o yaml
+  within 60 healthy shop
+}
+test_equal() {
+  local wanted=$1
+  shift
+  [ "$("$@")" = "$wanted" ]
+}
+
+promise "a converged cluster is not written to for $QUIET_SECONDS s" nothing_is_written
+promise "operators that start again write nothing" restart_writes_nothing
+promise "every child that is deleted comes back, and clients are served again" children_come_back
+promise "what somebody changed by hand is put right" drift_is_put_right

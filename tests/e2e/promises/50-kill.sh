@@ -1,0 +1,62 @@
+# Under load everything is killed once; what was acknowledged is there.
+# shellcheck shell=bash
+
+BANK_SECONDS=120
+
+bank_starts() {
+  k delete job bank --ignore-not-found
+  sed -e "s/ledger/shop/g; s/namespace: shop/namespace: $NS/; s/shop-pooler.shop.svc/shop-pooler.$NS.svc/; s/\"60\"/\"$BANK_SECONDS\"/" \
+    docs/examples/bank-job.yaml | kubectl apply -f -
+  within 60 test_equal 1 k get job bank -o 'jsonpath={.status.ready}'
+  within 20 says "transfers/s" k logs job/bank
+}
+
+# writing: the bank's last line counts transfers, and no gap is open.
+writing() { k logs job/bank --tail=1 | grep -E '[1-9][0-9.]* transfers/s .* errors none'; }
+
+kill_postmaster() {
+  k exec "$(primary shop)" -c postgres -- sh -c 'kill -9 "$(head -1 /data/pgdata/postmaster.pid)"'
+  sleep 2
+  within 30 writing
+}
+
+delete_primary() {
+  local old
+  old=$(primary shop)
+  k delete pod "$old" --wait=false "$@"
+  within 20 changed "$old"
+  within 30 writing
+  within 90 healthy shop
+}
+changed() { [ "$(primary shop)" != "$1" ]; }
+
+delete_pooler_pod() {
+  k delete "$(k get pods -l app.kubernetes.io/component=pooler -o name | head -1)" --wait=false
+  sleep 3
+  within 30 writing
+  within 60 healthy shop
+}
+
+kill_leader() {
+  local holder
+  holder=$(kubectl -n $OPERATOR_NS get lease stylobate -o 'jsonpath={.spec.holderIdentity}')
+  kubectl -n $OPERATOR_NS delete pod "${holder%%_*}" --grace-period=0 --force
+  k delete configmap shop-pooler
+  within 45 k get configmap shop-pooler
+  within 10 writing
+}
+
+bank_is_right() {
+  k wait job/bank --for=condition=Complete --timeout=180s || { k logs job/bank | tail -30; return 1; }
+  k logs job/bank | sed -n '/transfers ended/,$p'
+  says "lost 0" k logs job/bank
+  says "total kept yes" k logs job/bank
+}
+
+promise "the bank runs through Pgpool" bank_starts
+promise "kill -9 of the postmaster: writes go on" kill_postmaster
+promise "the primary's pod is deleted: another member takes over" delete_primary
+promise "the primary's pod is deleted by force: another member takes over" delete_primary --grace-period=0 --force
+promise "a pooler pod is deleted: clients go on by the other" delete_pooler_pod
+promise "the leading operator is killed: the other one goes on" kill_leader
+promise "no acknowledged transfer is lost and the total is kept" bank_is_right
