@@ -168,7 +168,9 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
             failure = failure.or(Some(error));
             // One child that can't be written must not keep the others from being put right; what mounts a Secret that
             // could not be made would only wait.
-            if matches!(step, crate::plan::Step::Guard | crate::plan::Step::Mint(_)) || !context.claim.is_current() {
+            if matches!(step, crate::plan::Step::Guard | crate::plan::Step::Mint(_))
+                || !context.claim.is_current()
+            {
                 break;
             }
         }

@@ -48,7 +48,11 @@ const CASES: &[Case] = &[
     (
         "no instances at all",
         |world| world.edit("spec.instances", "0"),
-        ["spec.instances", "'0'", "from 1 to 9: to stop a cluster and keep its volumes, delete the PostgresCluster"],
+        [
+            "spec.instances",
+            "'0'",
+            "from 1 to 9: to stop a cluster and keep its volumes, delete the PostgresCluster",
+        ],
     ),
     (
         "two instances where each must confirm every commit",
@@ -66,7 +70,11 @@ const CASES: &[Case] = &[
     (
         "memory below what the person's own settings need",
         |world| tuned(world, "shared_buffers", "900MB"),
-        ["spec.resources.memory", "'1Gi'", "raise the memory, or lower shared_buffers or max_connections in spec.tuning"],
+        [
+            "spec.resources.memory",
+            "'1Gi'",
+            "raise the memory, or lower shared_buffers or max_connections in spec.tuning",
+        ],
     ),
     (
         "a setting that is larger than any machine",
@@ -86,7 +94,11 @@ const CASES: &[Case] = &[
     (
         "a setting that the operator keeps",
         |world| tuned(world, "ssl", "off"),
-        ["setting ssl of ConfigMap mine", "'off'", "remove it from the ConfigMap: TLS is kept by the operator"],
+        [
+            "setting ssl of ConfigMap mine",
+            "'off'",
+            "remove it from the ConfigMap: TLS is kept by the operator",
+        ],
     ),
     (
         "a name that no setting has",
@@ -109,7 +121,11 @@ const CASES: &[Case] = &[
             world.give_secret("mine", "pw", "secret");
             world.edit("spec.users", r#"[{"name": "app", "password": {"secret": "mine", "key": "pass"}}]"#);
         },
-        ["spec.users[app].password.key", "'pass'", "Secret mine has no such key with text in it (it has pw): add the key"],
+        [
+            "spec.users[app].password.key",
+            "'pass'",
+            "Secret mine has no such key with text in it (it has pw): add the key",
+        ],
     ),
     (
         "an empty password",
@@ -119,16 +135,29 @@ const CASES: &[Case] = &[
     (
         "a password with a line break",
         |world| password(world, "secret\n"),
-        ["spec.users[app].password", "'Secret mine key pass'", "line break or NUL (often the last character of a file): remove it"],
+        [
+            "spec.users[app].password",
+            "'Secret mine key pass'",
+            "line break or NUL (often the last character of a file): remove it",
+        ],
     ),
     (
         "a password that is too long for the pooler",
         |world| password(world, &"ü".repeat(63)),
-        ["spec.users[app].password", "'Secret mine key pass'", "126 bytes, and Pgpool takes at most 124: put a shorter one"],
+        [
+            "spec.users[app].password",
+            "'Secret mine key pass'",
+            "126 bytes, and Pgpool takes at most 124: put a shorter one",
+        ],
     ),
     (
         "a password in a Secret of the operator's own",
-        |world| world.edit("spec.users", r#"[{"name": "app", "password": {"secret": "ledger-credentials", "key": "postgres"}}]"#),
+        |world| {
+            world.edit(
+                "spec.users",
+                r#"[{"name": "app", "password": {"secret": "ledger-credentials", "key": "postgres"}}]"#,
+            )
+        },
         ["spec.users[app].password.secret", "'ledger-credentials'", "put yours under another name"],
     ),
     (
@@ -138,7 +167,11 @@ const CASES: &[Case] = &[
             world.edit("spec.databases", "[]");
             world.edit("spec.users", &format!(r#"[{{"name": "{name}"}}]"#));
         },
-        ["spec.users[üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü].name", "'üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü'", "at most 63 bytes, and no NUL: shorten the name"],
+        [
+            "spec.users[üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü].name",
+            "'üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü'",
+            "at most 63 bytes, and no NUL: shorten the name",
+        ],
     ),
     (
         "a database name of more than 63 bytes in fewer characters",
@@ -146,12 +179,20 @@ const CASES: &[Case] = &[
             let name = "ü".repeat(32);
             world.edit("spec.databases", &format!(r#"[{{"name": "{name}", "owner": "app"}}]"#));
         },
-        ["spec.databases[üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü].name", "'üü", "at most 63 bytes, and no NUL: shorten the name"],
+        [
+            "spec.databases[üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü].name",
+            "'üü",
+            "at most 63 bytes, and no NUL: shorten the name",
+        ],
     ),
     (
         "a StorageClass that does not exist",
         |world| world.edit("spec.storage.storageClass", "fast"),
-        ["spec.storage.storageClass", "'fast'", "name one that does, or make it; classes here: local, standard"],
+        [
+            "spec.storage.storageClass",
+            "'fast'",
+            "name one that does, or make it; classes here: local, standard",
+        ],
     ),
     (
         "no StorageClass and no default",
@@ -194,12 +235,20 @@ const CASES: &[Case] = &[
     (
         "PodMonitors where nobody knows them",
         |world| world.edit("spec.monitoring", r#"{"podMonitor": true}"#),
-        ["spec.monitoring.podMonitor", "'true'", "install the Prometheus operator's CRDs first, or set it to false"],
+        [
+            "spec.monitoring.podMonitor",
+            "'true'",
+            "install the Prometheus operator's CRDs first, or set it to false",
+        ],
     ),
     (
         "a name that is too long for its children",
         |world| world.cluster.metadata.name = Some("a".repeat(41)),
-        ["metadata.name", "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", "make a cluster with a shorter name"],
+        [
+            "metadata.name",
+            "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'",
+            "make a cluster with a shorter name",
+        ],
     ),
 ];
 

@@ -131,9 +131,8 @@ fn converged(seen: &Observed, target: Option<&Target>, steps: &[Step], verdicts:
 
 /// A member that was started before the image changed. Sets are updated on delete alone.
 fn other_image(seen: &Observed, target: &Target) -> Option<Finding> {
-    let other = |(_, pod): &(&String, &PodSeen)| {
-        pod.component == COMPONENT_MEMBER && pod.main.image != target.image
-    };
+    let other =
+        |(_, pod): &(&String, &PodSeen)| pod.component == COMPONENT_MEMBER && pod.main.image != target.image;
     // The primary last: each restart of a replica costs clients nothing.
     let (name, pod) = seen.pods.iter().filter(other).min_by_key(|(name, _)| seen.primary() == Some(name))?;
     let message = format!(

@@ -158,7 +158,9 @@ fn usable(password: &str) -> Result<(), String> {
         ));
     }
     if password.contains(['\n', '\r', '\0']) {
-        return Err("the password has a line break or NUL (often the last character of a file): remove it".into());
+        return Err(
+            "the password has a line break or NUL (often the last character of a file): remove it".into()
+        );
     }
     Ok(())
 }

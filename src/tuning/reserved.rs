@@ -85,7 +85,9 @@ pub fn check(key: &str, value: &str) -> Result<(), String> {
         return Err("the value has a line break: give it on one line".into());
     }
     match RESERVED.iter().find(|(names, _)| names.contains(&name.as_str())) {
-        Some((_, reason)) => Err(format!("the operator keeps this setting, so remove it from the ConfigMap: {reason}")),
+        Some((_, reason)) => {
+            Err(format!("the operator keeps this setting, so remove it from the ConfigMap: {reason}"))
+        }
         None => Ok(()),
     }
 }

@@ -25,7 +25,8 @@ impl World {
             Step::Mint(mint) => material::mint(self, mint),
             Step::Apply { child, reason: _ } => self.store(child.reference.clone(), child.body.clone()),
             Step::Delete { reference, uid } => {
-                if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name) {
+                if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name)
+                {
                     self.config = None;
                     self.claim = None;
                 }
@@ -41,7 +42,13 @@ impl World {
                 volume.requested = bytes;
             }
             Step::RefreshFiles { pod, digest } => {
-                self.pods.get_mut(pod).expect("only pods that exist are refreshed").files = Some(digest.clone());
+                self.pods.get_mut(pod).expect("only pods that exist are refreshed").files =
+                    Some(digest.clone());
+            }
+            Step::ReplacePod { pod, uid, reason: _ } => {
+                if self.pods.get(pod).is_some_and(|seen| seen.uid == *uid) {
+                    self.end(pod);
+                }
             }
             Step::Configure { group: _, pod, patch } => {
                 assert!(self.members.contains_key(pod), "{pod} does not answer");

@@ -69,7 +69,8 @@ impl World {
             .filter_map(|volume| volume["secret"]["secretName"].as_str())
             .chain(variables.filter_map(|one| one["valueFrom"]["secretKeyRef"]["name"].as_str()))
             .map(|name| (Kind::Secret, name));
-        let maps = volumes.filter_map(|volume| Some((Kind::ConfigMap, volume["configMap"]["name"].as_str()?)));
+        let maps =
+            volumes.filter_map(|volume| Some((Kind::ConfigMap, volume["configMap"]["name"].as_str()?)));
         let account = template["serviceAccountName"].as_str().map(|name| (Kind::ServiceAccount, name));
         secrets
             .chain(maps)
@@ -91,10 +92,9 @@ impl World {
             .collect();
         self.members.retain(|name, _| running.contains(name));
         for name in &running {
-            self.members.entry(name.clone()).or_insert_with(|| MemberSeen {
-                state: "starting".into(),
-                ..MemberSeen::default()
-            });
+            self.members
+                .entry(name.clone())
+                .or_insert_with(|| MemberSeen { state: "starting".into(), ..MemberSeen::default() });
         }
         if self.claim.is_some() {
             return;
@@ -179,7 +179,8 @@ impl World {
             let (claim, pod) = (group.volume(ordinal), group.pod(ordinal));
             if !self.volumes.contains_key(&claim) {
                 let uid = format!("uid-{}", self.next());
-                let volume = VolumeSeen { uid, requested: bytes, capacity: 0, volume: Some(format!("pv-{claim}")) };
+                let volume =
+                    VolumeSeen { uid, requested: bytes, capacity: 0, volume: Some(format!("pv-{claim}")) };
                 self.volumes.insert(claim, volume);
             }
             if !self.pods.contains_key(&pod) {
@@ -194,9 +195,11 @@ impl World {
         let name = self.name().pooler();
         let live = self.child(Kind::Deployment, &name).cloned();
         let wanted = live.as_ref().and_then(|live| live["spec"]["replicas"].as_i64()).unwrap_or(0) as i32;
-        let wanted: Vec<(String, i32)> = (0..wanted).map(|number| (format!("{name}-{number}"), number)).collect();
+        let wanted: Vec<(String, i32)> =
+            (0..wanted).map(|number| (format!("{name}-{number}"), number)).collect();
         self.pods.retain(|pod, seen| {
-            seen.component != COMPONENT_POOLER || (!seen.deleting && wanted.iter().any(|(name, _)| name == pod))
+            seen.component != COMPONENT_POOLER
+                || (!seen.deleting && wanted.iter().any(|(name, _)| name == pod))
         });
         let Some(live) = live else { return };
         let image = live["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image");
@@ -216,6 +219,7 @@ impl World {
             uid: format!("uid-{}", self.next()),
             component: component.into(),
             node: Some(format!("node-{}", number % 3)),
+            created: Some(self.now),
             ..PodSeen::default()
         };
         pod.main.image = image.to_owned();

@@ -202,16 +202,19 @@ impl World {
             "pods" => {
                 for (name, pod) in &self.pods {
                     let role = pod.role.as_deref().unwrap_or("-");
-                    let _ = writeln!(text, "  {name}: {role}, {}", if pod.ready { "ready" } else { "not ready" });
+                    let _ =
+                        writeln!(text, "  {name}: {role}, {}", if pod.ready { "ready" } else { "not ready" });
                 }
             }
             "database" => {
                 for (name, role) in &self.database.roles {
-                    let password = if role.verifier.is_some() { "with a password" } else { "without a password" };
+                    let password =
+                        if role.verifier.is_some() { "with a password" } else { "without a password" };
                     let _ = writeln!(text, "  role {name:?}: {password}");
                 }
                 for (name, facts) in &self.database.databases {
-                    let _ = writeln!(text, "  database {name:?} of {:?}: {:?}", facts.owner, facts.extensions);
+                    let _ =
+                        writeln!(text, "  database {name:?} of {:?}: {:?}", facts.owner, facts.extensions);
                 }
             }
             "pool-passwd" => {
@@ -222,7 +225,11 @@ impl World {
                 }
             }
             "cluster" => {
-                let _ = writeln!(text, "  {}", if self.exists { "the object exists" } else { "the object is gone" });
+                let _ = writeln!(
+                    text,
+                    "  {}",
+                    if self.exists { "the object exists" } else { "the object is gone" }
+                );
             }
             other => panic!("nothing to show as {other}"),
         }

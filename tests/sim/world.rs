@@ -52,7 +52,8 @@ pub struct World {
 impl World {
     /// A world with one cluster in it, as its YAML says.
     pub fn new(yaml: &str) -> Self {
-        let mut cluster: PostgresCluster = serde_saphyr::from_str(yaml).expect("the YAML is a PostgresCluster");
+        let mut cluster: PostgresCluster =
+            serde_saphyr::from_str(yaml).expect("the YAML is a PostgresCluster");
         cluster.metadata.uid = Some("uid-of-the-cluster".into());
         cluster.metadata.generation = Some(1);
         Self {
@@ -182,16 +183,17 @@ impl World {
 
     /// Stores an object as the API server does: its uid, status and defaults stay.
     pub fn store(&mut self, reference: ChildRef, mut body: Value) {
-        let uid = match self.children.get(&reference) {
+        let (uid, made) = match self.children.get(&reference) {
             Some(live) => {
                 if let Some(status) = live.get("status") {
                     body["status"] = status.clone();
                 }
-                live["metadata"]["uid"].clone()
+                (live["metadata"]["uid"].clone(), live["metadata"]["creationTimestamp"].clone())
             }
-            None => json!(format!("uid-{}", self.next())),
+            None => (json!(format!("uid-{}", self.next())), json!(self.now)),
         };
         body["metadata"]["uid"] = uid;
+        body["metadata"]["creationTimestamp"] = made;
         if reference.kind == Kind::Service {
             body["spec"]["sessionAffinity"] = json!("None");
         }
@@ -206,5 +208,7 @@ impl World {
 }
 
 fn available() -> Vec<String> {
-    ["btree_gist", "hstore", "pg_stat_statements", "pgaudit", "pgcrypto", "uuid-ossp"].map(str::to_owned).to_vec()
+    ["btree_gist", "hstore", "pg_stat_statements", "pgaudit", "pgcrypto", "uuid-ossp"]
+        .map(str::to_owned)
+        .to_vec()
 }
