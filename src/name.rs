@@ -119,6 +119,18 @@ impl ClusterName {
         self.child("credentials")
     }
 
+    /// Secrets that the operator keeps for itself, which nobody may name as their own.
+    pub fn own_secrets(&self) -> [String; 6] {
+        [
+            self.authority(),
+            self.member_tls(),
+            self.operator_tls(),
+            self.pooler_tls(),
+            self.pooler_users(),
+            self.credentials(),
+        ]
+    }
+
     /// ServiceAccount, Role and RoleBinding of members.
     pub fn member(&self) -> String {
         self.child("member")

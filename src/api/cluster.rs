@@ -8,6 +8,7 @@ use super::parts::{
     TuningRef, User,
 };
 use super::status::ClusterStatus;
+use super::told::told;
 
 /// What a person wants of one Postgres cluster.
 ///
@@ -36,17 +37,22 @@ use super::status::ClusterStatus;
     printcolumn(name = "State", type_ = "string", json_path = ".status.state", description = "health in a word"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("self.metadata.name.size() <= 40").message(
-        "metadata.name must be at most 40 characters: names of pods and Services are derived from it and must fit in 63"
+        told("metadata.name", "self.metadata.name", "at most 40 characters, since names of pods and Services are derived from it and must fit in 63. Choose a shorter name")
     ),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message(
-        "metadata.name must be a DNS label: lower-case letters, digits and '-', starting with a letter, without dots"
+        told("metadata.name", "self.metadata.name", "it must be a DNS label, so lower-case letters, digits and '-', starting with a letter, without dots")
     )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.highAvailability.synchronous != 'Strict' || self.instances >= 3").message(
-    "spec.instances must be at least 3 when spec.highAvailability.synchronous is Strict: with fewer, the loss of one member stops all writes"
+    told(
+        "spec.instances",
+        "(self.instances == 2 ? '2' : '1')",
+        "at least 3 while spec.highAvailability.synchronous is Strict, since with fewer the loss of one member stops writes. Set 3 or more, or Quorum",
+    )
 ))]
 #[x_kube(validation = Rule::new("self.databases.all(d, self.users.exists(u, u.name == d.owner))").message(
+    // The value is not told: an expression that finds it is too costly by the API server's estimate.
     "spec.databases[].owner must name a user of spec.users: add the user, or correct the owner"
 ))]
 pub struct PostgresClusterSpec {
@@ -85,13 +91,13 @@ pub struct PostgresClusterSpec {
     /// Login roles that are kept as written here.
     #[serde(default)]
     #[schemars(length(max = 64))]
-    #[x_kube(validation = Rule::new("self.all(u, self.exists_one(v, v.name == u.name))").message("spec.users[].name must be unique"))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub users: Vec<User>,
 
     /// Databases that are kept as written here. A database that is removed from the list is left alone.
     #[serde(default)]
     #[schemars(length(max = 64))]
-    #[x_kube(validation = Rule::new("self.all(d, self.exists_one(e, e.name == d.name))").message("spec.databases[].name must be unique"))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub databases: Vec<Database>,
 
     /// What is offered to Prometheus.

@@ -6,6 +6,7 @@
 mod cluster;
 mod parts;
 mod status;
+mod told;
 
 pub use cluster::{PostgresCluster, PostgresClusterSpec};
 pub use parts::{

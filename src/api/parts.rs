@@ -8,11 +8,13 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::told::{NAME, told};
+
 /// What runs in the members.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.flavor != 'Postgres' || self.version.matches('^17[.][0-9]+$')").message(
-    "spec.engine.version must be a version of PostgreSQL 17, as 17.12, when spec.engine.flavor is Postgres"
+    told("spec.engine.version", "self.version", "with flavor Postgres write a version of PostgreSQL 17, as 17.12")
 ))]
 pub struct Engine {
     /// `Postgres`, the one flavor that this release runs.
@@ -23,7 +25,7 @@ pub struct Engine {
     pub version: String,
     /// An image to use in place of the operator's `<prefix>/postgres:<version>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = "^[a-zA-Z0-9][-a-zA-Z0-9._:/@]*$"))]
     pub image: Option<String>,
 }
 
@@ -39,18 +41,20 @@ pub enum Flavor {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("quantity(self.memory).compareTo(quantity('512Mi')) >= 0").message(
-    "spec.resources.memory must be at least 512Mi: less holds neither the shared buffers nor 40 connections"
+    told("spec.resources.memory", "self.memory", "at least 512Mi, since less holds neither the shared buffers nor 40 connections")
 ))]
 #[x_kube(validation = Rule::new("quantity(self.cpu).compareTo(quantity('100m')) >= 0").message(
-    "spec.resources.cpu must be at least 100m"
+    told("spec.resources.cpu", "self.cpu", "at least 100m")
 ))]
 pub struct Resources {
     /// CPU request of the Postgres container, as `500m` or `2`. There is no CPU limit: throttling a database only
     /// makes its locks last longer.
     #[serde(default = "default_cpu")]
+    #[schemars(schema_with = "super::told::cpus")]
     pub cpu: Quantity,
     /// Memory request and limit of the Postgres container, at least `512Mi`. Computed settings follow it.
     #[serde(default = "default_memory")]
+    #[schemars(schema_with = "super::told::size")]
     pub memory: Quantity,
 }
 
@@ -72,20 +76,25 @@ impl Default for Resources {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(oldSelf.storageClass) || (has(self.storageClass) && self.storageClass == oldSelf.storageClass)").message(
-    "spec.storage.storageClass can't change: volumes stay in their class. Make a new cluster in the other class and move the data"
+    told(
+        "spec.storage.storageClass",
+        "(has(self.storageClass) ? self.storageClass : '')",
+        "it can't change, since volumes stay in their class. Make a new cluster in the other class and move the data",
+    )
 ))]
 #[x_kube(validation = Rule::new("quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0").message(
-    "spec.storage.size can't shrink: no volume can. Make a new cluster with smaller volumes and move the data"
+    told("spec.storage.size", "self.size", "no volume can shrink. Make a new cluster with smaller volumes and move the data")
 ))]
 #[x_kube(validation = Rule::new("quantity(self.size).compareTo(quantity('1Gi')) >= 0").message(
-    "spec.storage.size must be at least 1Gi: WAL alone may take that much"
+    told("spec.storage.size", "self.size", "at least 1Gi, since WAL alone may take that much")
 ))]
 pub struct Storage {
     /// Size of each member's volume, at least `1Gi`. It can grow, never shrink.
+    #[schemars(schema_with = "super::told::size")]
     pub size: Quantity,
     /// StorageClass of the volumes; the cluster's default class when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = NAME))]
     pub storage_class: Option<String>,
 }
 
@@ -94,7 +103,7 @@ pub struct Storage {
 #[serde(rename_all = "camelCase")]
 pub struct TuningRef {
     /// Name of a ConfigMap in the same namespace.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = NAME))]
     pub config_map: String,
 }
 
@@ -161,7 +170,10 @@ pub struct Access {
     pub tls: Option<Tls>,
     /// Namespaces, besides the cluster's own, whose pods may reach the pooler (by `kubernetes.io/metadata.name`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(
+        length(max = 64),
+        inner(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+    )]
     pub namespaces: Vec<String>,
 }
 
@@ -172,7 +184,7 @@ pub struct Tls {
     /// Secret of type `kubernetes.io/tls` in the same namespace with `tls.crt`, `tls.key` and, unless clients know its
     /// authority already, `ca.crt`; the certificate has to carry all names that `docs/security.md` lists. The operator
     /// reads it and never writes it.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = NAME))]
     pub secret: String,
 }
 
@@ -180,13 +192,17 @@ pub struct Tls {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(self.name in ['postgres', 'standby', 'rewind', 'stylobate', 'stylobate_monitor', 'stylobate_pooler_monitor']) && !self.name.startsWith('pg_')").message(
-    "spec.users[].name must not be a role of the system: postgres, standby, rewind, stylobate, stylobate_monitor, stylobate_pooler_monitor or pg_*"
+    told(
+        "spec.users[].name",
+        "self.name",
+        "roles of the system (postgres, standby, rewind, stylobate, stylobate_monitor, stylobate_pooler_monitor, pg_*) are kept by the operator. Choose another name",
+    )
 ))]
-#[x_kube(validation = Rule::new("!self.name.matches('[:#\\n\\r]')").message(
-    "spec.users[].name must not contain ':', '#' or a line break: Pgpool's password file can't hold them"
+#[x_kube(validation = Rule::new("!self.name.matches('[\\n\\r]')").message(
+    "spec.users[].name has a line break, which Pgpool's password file can't hold: remove it"
 ))]
 pub struct User {
-    /// Name of the role, 1 to 63 bytes, any text that Postgres takes (it is quoted). Two system names are taken.
+    /// Name of the role, 1 to 63 bytes, any text that Postgres takes (it is quoted), but none of the system's own roles.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
     /// Where the password stands. When absent, or when the Secret is absent, one is generated.
@@ -203,11 +219,11 @@ pub struct User {
 #[serde(rename_all = "camelCase")]
 pub struct PasswordRef {
     /// Name of a Secret in the same namespace.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = NAME))]
     pub secret: String,
     /// Key in it.
     #[serde(default = "default_password_key")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
     pub key: String,
 }
 
@@ -232,7 +248,7 @@ pub enum RoleOption {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(self.name in ['postgres', 'template0', 'template1'])").message(
-    "spec.databases[].name must not be postgres, template0 or template1"
+    told("spec.databases[].name", "self.name", "postgres, template0 and template1 are the system's own. Choose another name")
 ))]
 pub struct Database {
     /// Name of the database, 1 to 63 bytes, any text that Postgres takes (it is quoted).

@@ -182,7 +182,7 @@ impl Writer<'_> {
     async fn sql(&self, links: &Links, pod: &str, task: &SqlTask) -> Result<(), Error> {
         let session = links.session(pod, &task.database).await?;
         for statement in &task.statements {
-            session.execute(statement.expose()).await?;
+            session.execute(statement.sql().expose()).await?;
         }
         Ok(())
     }

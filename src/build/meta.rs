@@ -35,8 +35,18 @@ pub fn owner(target: &Target) -> OwnerReference {
 }
 
 /// Writes the digest of the body into its annotations. A field that is no longer rendered is noticed by it, which a
-/// comparison with the live object could not do.
+/// comparison with the live object could not do. A digest that is there already does not count, so that a body which was
+/// changed and changed back has its first digest again.
 pub fn stamp(mut child: Child) -> Child {
+    if let Some(metadata) = child.body["metadata"].as_object_mut() {
+        let rest = metadata.get_mut("annotations").and_then(Value::as_object_mut).map(|annotations| {
+            annotations.remove(ANNOTATION_RENDERED);
+            annotations.len()
+        });
+        if rest == Some(0) {
+            metadata.remove("annotations");
+        }
+    }
     let digest = digest(child.body.to_string().as_bytes());
     child.body["metadata"]["annotations"][ANNOTATION_RENDERED] =
         Value::String(digest[..RENDERED_DIGEST_LENGTH].to_owned());

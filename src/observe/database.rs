@@ -12,9 +12,11 @@ const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, r.rolcreatedb, r.rol
     r.rolbypassrls, r.rolpassword, \
     ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) \
     FROM pg_authid r WHERE r.rolname !~ '^pg_' ORDER BY 1";
-/// Databases and their owners.
-const DATABASES: &str =
-    "SELECT datname::text, pg_get_userbyid(datdba)::text FROM pg_database WHERE NOT datistemplate";
+/// Databases, their owners, and whether rights on them were ever set.
+const DATABASES: &str = "SELECT datname::text, pg_get_userbyid(datdba)::text, datacl IS NOT NULL \
+    FROM pg_database WHERE NOT datistemplate";
+/// Extensions whose files the server has.
+const AVAILABLE: &str = "SELECT name::text FROM pg_available_extensions ORDER BY 1";
 /// Extensions of one database.
 const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension ORDER BY 1";
 
@@ -38,7 +40,11 @@ pub async fn database(links: &Links, primary: &str, wanted: &[Database]) -> Resu
         seen.roles.insert(row.get(0), role);
     }
     for row in session.query(DATABASES).await? {
-        seen.databases.insert(row.get(0), DatabaseFacts { owner: row.get(1), extensions: Vec::new() });
+        let facts = DatabaseFacts { owner: row.get(1), restricted: row.get(2), extensions: Vec::new() };
+        seen.databases.insert(row.get(0), facts);
+    }
+    if wanted.iter().any(|database| !database.extensions.is_empty()) {
+        seen.available = session.query(AVAILABLE).await?.iter().map(|row| row.get(0)).collect();
     }
     for database in wanted.iter().filter(|database| !database.extensions.is_empty()) {
         if let Some(facts) = seen.databases.get_mut(&database.name) {

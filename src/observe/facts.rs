@@ -235,6 +235,8 @@ pub struct DatabaseSeen {
     pub roles: BTreeMap<String, RoleSeen>,
     /// Databases by name.
     pub databases: BTreeMap<String, DatabaseFacts>,
+    /// Extensions that the server could create; read only where the spec names some.
+    pub available: Vec<String>,
 }
 
 /// A role.
@@ -261,6 +263,8 @@ pub struct RoleSeen {
 pub struct DatabaseFacts {
     /// Its owner.
     pub owner: String,
+    /// Rights on it were set once: a database that is just created is open to every role.
+    pub restricted: bool,
     /// Extensions in it; read only where the spec names some.
     pub extensions: Vec<String>,
 }

@@ -3,25 +3,22 @@
 //! A password is compared by its SCRAM verifier, and set as a verifier, so that it never travels in SQL nor stands in a
 //! server's log. Roles and databases that are no longer in the spec are left alone: dropping data is a person's step.
 
-use postgres_protocol::escape::{escape_identifier, escape_literal};
-use postgres_protocol::password::scram_sha_256;
+use postgres_protocol::escape::escape_identifier;
 
 use crate::api::RoleOption;
 use crate::build::{pooler_monitor_password, user_password};
 use crate::engine::hba::{MONITOR_ROLE, POOLER_MONITOR_ROLE};
-use crate::name::ROLE_PRIMARY;
 use crate::observe::{DatabaseSeen, Observed, RoleSeen};
 use crate::secret::SecretText;
 use crate::target::{DatabaseTarget, Target};
 
-use super::step::{SqlTask, Step};
+use super::step::{SqlTask, Statement, Step};
 
 pub mod scram;
 
 /// SQL steps for all that differs; empty while no primary answers.
 pub fn statements(target: &Target, seen: &Observed) -> Vec<Step> {
-    let primary = seen.pods.iter().find(|(_, pod)| pod.role.as_deref() == Some(ROLE_PRIMARY));
-    let (Some(database), Some((pod, _))) = (&seen.database, primary) else { return Vec::new() };
+    let (Some(database), Some(pod)) = (&seen.database, seen.primary()) else { return Vec::new() };
     let mut tasks = Vec::new();
     tasks.extend(monitor(database));
     if let Some(password) = pooler_monitor_password(target, seen) {
@@ -35,15 +32,12 @@ pub fn statements(target: &Target, seen: &Observed) -> Vec<Step> {
     for wanted in &target.databases {
         tasks.extend(databases(wanted, database));
     }
-    tasks.into_iter().map(|task| Step::Sql { pod: pod.clone(), task }).collect()
+    tasks.into_iter().map(|task| Step::Sql { pod: pod.to_owned(), task }).collect()
 }
 
 fn task(database: &str, summary: String, statements: Vec<String>) -> SqlTask {
-    SqlTask {
-        database: database.to_owned(),
-        summary,
-        statements: statements.into_iter().map(SecretText::new).collect(),
-    }
+    let statements = statements.into_iter().map(Statement::plain).collect();
+    SqlTask { database: database.to_owned(), summary, statements }
 }
 
 fn monitor(seen: &DatabaseSeen) -> Option<SqlTask> {
@@ -90,18 +84,17 @@ fn role(
     if live.is_some() && known && differing.is_empty() {
         return None;
     }
-    let mut clauses = differing.clone();
-    if !known {
-        let verifier = scram_sha_256(password.expose().as_bytes());
-        clauses.push(format!("PASSWORD {}", escape_literal(&verifier)));
-    }
     let verb = if live.is_some() { "ALTER" } else { "CREATE" };
     let what = match (live.is_some(), known) {
         (false, _) => format!("create user {user}"),
         (true, false) => format!("set the password of user {user}"),
         (true, true) => format!("set {} of user {user}", differing.join(" ")),
     };
-    Some(task("postgres", what, vec![format!("{verb} ROLE {name} {}", clauses.join(" "))]))
+    let statement = Statement {
+        text: [format!("{verb} ROLE {name}")].into_iter().chain(differing).collect::<Vec<_>>().join(" "),
+        password: (!known).then(|| password.clone()),
+    };
+    Some(SqlTask { database: "postgres".to_owned(), summary: what, statements: vec![statement] })
 }
 
 fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen) -> Vec<SqlTask> {
@@ -109,14 +102,12 @@ fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen) -> Vec<SqlTask> {
     let owner = escape_identifier(&wanted.owner);
     let live = seen.databases.get(&wanted.name);
     let mut tasks = Vec::new();
+    let close = format!("REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC");
     match live {
         None => tasks.push(task(
             "postgres",
             format!("create database {}", wanted.name),
-            vec![
-                format!("CREATE DATABASE {name} OWNER {owner}"),
-                format!("REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC"),
-            ],
+            vec![format!("CREATE DATABASE {name} OWNER {owner}"), close.clone()],
         )),
         Some(live) if live.owner != wanted.owner => tasks.push(task(
             "postgres",
@@ -124,6 +115,12 @@ fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen) -> Vec<SqlTask> {
             vec![format!("ALTER DATABASE {name} OWNER TO {owner}")],
         )),
         Some(_) => {}
+    }
+    // CREATE DATABASE runs in no transaction, so a crash may come between it and the REVOKE. Rights that somebody set
+    // later are left alone.
+    if live.is_some_and(|live| !live.restricted) {
+        let what = format!("close database {} to roles that were granted nothing", wanted.name);
+        tasks.push(task("postgres", what, vec![close]));
     }
     let present = live.map(|live| live.extensions.as_slice()).unwrap_or_default();
     let missing: Vec<&String> =

@@ -15,8 +15,8 @@ pub fn patches(target: &Target, seen: &Observed) -> Vec<Step> {
         let live = seen
             .members
             .iter()
-            .find_map(|(pod, member)| Some((pod, member.config.as_ref()?)))
-            .filter(|(pod, _)| group.name.ordinal(pod).is_some());
+            .filter(|(pod, _)| group.name.ordinal(pod).is_some())
+            .find_map(|(pod, member)| Some((pod, member.config.as_ref()?)));
         let Some((pod, live)) = live else { continue };
         let wanted = engine(target.flavor).dynamic(target, group);
         if let Some(patch) = difference(&wanted, live) {

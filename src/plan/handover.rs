@@ -2,9 +2,8 @@
 
 use crate::name::{GroupName, ROLE_PRIMARY};
 use crate::observe::Observed;
-use crate::secret::SecretText;
 
-use super::step::{SqlTask, Step};
+use super::step::{SqlTask, Statement, Step};
 
 /// The pod of the group that takes writes, by Patroni's label.
 pub fn primary(group: &GroupName, seen: &Observed) -> Option<String> {
@@ -33,7 +32,7 @@ pub fn steps(group: &GroupName, from: String, to: String, reason: String) -> [St
     let checkpoint = SqlTask {
         database: "postgres".into(),
         summary: format!("checkpoint {from}, so that it stops fast"),
-        statements: vec![SecretText::new("CHECKPOINT")],
+        statements: vec![Statement::plain("CHECKPOINT")],
     };
     [
         Step::Sql { pod: from.clone(), task: checkpoint },

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use postgres_protocol::escape::escape_literal;
+use postgres_protocol::password::scram_sha_256;
 use serde_json::Value;
 
 use crate::child::{Child, ChildRef};
@@ -116,8 +118,35 @@ pub struct SqlTask {
     pub database: String,
     /// What it does, for the event; never a secret.
     pub summary: String,
-    /// Statements, run in order in one session. They may hold verifiers, so `Debug` hides them.
-    pub statements: Vec<SecretText>,
+    /// Statements, run in order in one session.
+    pub statements: Vec<Statement>,
+}
+
+/// One statement of SQL. It is planned without randomness: the salt of a password's verifier is drawn when it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The text; never a secret.
+    pub text: String,
+    /// A password that the statement ends with.
+    pub password: Option<SecretText>,
+}
+
+impl Statement {
+    /// A statement without a password.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), password: None }
+    }
+
+    /// The SQL to send. A password goes as a SCRAM verifier, so that it never travels nor stands in a server's log.
+    pub fn sql(&self) -> SecretText {
+        match &self.password {
+            None => SecretText::new(self.text.clone()),
+            Some(password) => {
+                let verifier = scram_sha_256(password.expose().as_bytes());
+                SecretText::new(format!("{} PASSWORD {}", self.text, escape_literal(&verifier)))
+            }
+        }
+    }
 }
 
 impl Step {

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::ClusterStatus;
+use crate::name::COMPONENT_MEMBER;
 use crate::observe::{Observed, PodSeen};
-use crate::plan::Step;
+use crate::plan::{Step, volumes_command};
 use crate::policy::Verdict;
 use crate::target::{Problem, Target};
 
@@ -41,6 +42,10 @@ pub mod reason {
     pub const UNSCHEDULABLE: &str = "Unschedulable";
     /// Fewer members than wanted are up.
     pub const MEMBERS_MISSING: &str = "MembersMissing";
+    /// A member runs another image than the spec says.
+    pub const OTHER_IMAGE: &str = "OtherImage";
+    /// The cluster is being deleted.
+    pub const DELETING: &str = "Deleting";
 }
 
 /// All conditions; a time of change is kept where the status did not change.
@@ -58,7 +63,7 @@ pub fn conditions(
     let generation = seen.cluster.metadata.generation;
     [
         (kind::ACCEPTED, accepted(target, problems)),
-        (kind::CONVERGED, converged(target, steps, verdicts)),
+        (kind::CONVERGED, converged(seen, target, steps, verdicts)),
         (kind::READY, ready(seen, status)),
         (kind::REDUNDANT, redundant(seen, status)),
     ]
@@ -99,31 +104,63 @@ fn accepted(target: Option<&Target>, problems: &[Problem]) -> Finding {
     (false, reason::INVALID_SPEC, format!("{}. What runs was not touched", text.join("; ")))
 }
 
-fn converged(target: Option<&Target>, steps: &[Step], verdicts: &[Verdict]) -> Finding {
-    if target.is_none() {
-        return (false, reason::INVALID_SPEC, "nothing is changed: see Accepted".into());
+fn deleting(seen: &Observed) -> Option<Finding> {
+    seen.cluster.metadata.deletion_timestamp.as_ref()?;
+    let message = format!(
+        "the cluster is being deleted, its volumes are kept; to remove them afterwards: {}",
+        volumes_command(&seen.name())
+    );
+    Some((false, reason::DELETING, message))
+}
+
+fn converged(seen: &Observed, target: Option<&Target>, steps: &[Step], verdicts: &[Verdict]) -> Finding {
+    if let Some(deleting) = deleting(seen) {
+        return deleting;
     }
+    let Some(target) = target else {
+        return (false, reason::INVALID_SPEC, "nothing is changed: see Accepted".into());
+    };
     if let Some(verdict) = verdicts.first() {
         return (false, reason::HELD_BACK, verdict.to_string());
     }
     // Bringing files up to date after a change is no work that a person waits for.
     let pending: Vec<&Step> =
         steps.iter().filter(|step| !matches!(step, Step::RefreshFiles { .. })).collect();
-    match pending.first() {
-        None => good("everything is as the spec says"),
-        Some(step) => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
+    match pending.as_slice() {
+        [] => other_image(seen, target).unwrap_or_else(|| good("everything is as the spec says")),
+        [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),
+        [step, ..] => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
     }
+}
+
+/// A member that was started before the image changed. Sets are updated on delete alone.
+fn other_image(seen: &Observed, target: &Target) -> Option<Finding> {
+    let other =
+        |(_, pod): &(&String, &PodSeen)| pod.component == COMPONENT_MEMBER && pod.main.image != target.image;
+    // The primary last: each restart of a replica costs clients nothing.
+    let (name, pod) = seen.pods.iter().filter(other).min_by_key(|(name, _)| seen.primary() == Some(name))?;
+    let message = format!(
+        "{name} runs image '{}', wanted is '{}', which it takes when its pod starts again: kubectl -n {} delete pod {name}",
+        pod.main.image, target.image, target.name.namespace
+    );
+    Some((false, reason::OTHER_IMAGE, message))
 }
 
 fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
     let writable = status.primary.as_ref().is_some_and(|name| seen.pods[name].ready);
     if !writable {
+        if let Some(deleting) = deleting(seen) {
+            return deleting;
+        }
         if let Some(trouble) = trouble(seen, |_| true) {
             return trouble;
         }
         let message = match &status.primary {
             Some(name) => {
-                format!("{name} holds the primary's role but is not ready: kubectl logs {name} -c postgres")
+                let namespace = seen.name().namespace;
+                format!(
+                    "{name} holds the primary's role but is not ready: kubectl -n {namespace} logs {name} -c postgres"
+                )
             }
             None => "no member takes writes yet: Patroni elects one as soon as a member with all data is up"
                 .into(),
@@ -154,8 +191,11 @@ fn redundant(seen: &Observed, status: &ClusterStatus) -> Finding {
         .map(|member| format!("{} is {}", member.name, member.state))
         .collect();
     let up = status.members.len() - missing.len();
-    if up as i32 == wanted && missing.is_empty() {
-        return good(format!("all {wanted} members are ready"));
+    if up as i32 >= wanted && missing.is_empty() {
+        return good(format!("all {up} members are ready"));
+    }
+    if let Some(deleting) = deleting(seen) {
+        return deleting;
     }
     trouble(seen, |_| true).unwrap_or_else(|| {
         let detail = if missing.is_empty() { String::new() } else { format!(": {}", missing.join(", ")) };

@@ -41,7 +41,7 @@ pub fn status(
         ClusterState::Paused
     } else if !writable {
         if before.system_identifier.is_some() { ClusterState::Down } else { ClusterState::Creating }
-    } else if ready == wanted && pooler.ready == pooler.wanted && pooler.wanted > 0 {
+    } else if ready >= wanted && pooler.ready == pooler.wanted && pooler.wanted > 0 {
         ClusterState::Healthy
     } else if before.state == ClusterState::Creating {
         ClusterState::Creating

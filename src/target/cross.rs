@@ -12,6 +12,9 @@ use super::{Problem, Target};
 /// Patroni and the operator, 2 for the exporter, 2 spare for a person at night.
 pub const RESERVED_CONNECTIONS: i64 = 10;
 
+/// Most members of a group: the schema's limit, held here too, since work is done for each.
+const MAX_INSTANCES: i32 = 9;
+
 /// Adds what does not fit together.
 pub fn check(seen: &Observed, target: &Target, memory: u64, problems: &mut Vec<Problem>) {
     let connections = connections(target, problems);
@@ -31,7 +34,8 @@ pub fn check(seen: &Observed, target: &Target, memory: u64, problems: &mut Vec<P
 fn connections(target: &Target, problems: &mut Vec<Problem>) -> u64 {
     let text = &target.settings["max_connections"];
     text.parse().ok().filter(|n| (10..=10_000).contains(n)).unwrap_or_else(|| {
-        problems.push(Problem::new("max_connections", text, "a whole number from 10 to 10000"));
+        let remedy = "write a whole number from 10 to 10000 in the ConfigMap of spec.tuning, or leave it out";
+        problems.push(Problem::new("setting max_connections", text, remedy));
         100
     })
 }
@@ -39,10 +43,11 @@ fn connections(target: &Target, problems: &mut Vec<Problem>) -> u64 {
 fn memory_fits(target: &Target, memory: u64, connections: u64, problems: &mut Vec<Problem>) {
     let text = &target.settings["shared_buffers"];
     let Some(buffers) = setting_bytes(text, PAGE) else {
-        problems.push(Problem::new("shared_buffers", text, "a size as 256MB or 2GB"));
+        let remedy = "write a size as 256MB or 2GB in the ConfigMap of spec.tuning, or leave it out";
+        problems.push(Problem::new("setting shared_buffers", text, remedy));
         return;
     };
-    let need = buffers + connections * BACKEND_BYTES + BASE_BYTES;
+    let need = buffers.saturating_add(connections * BACKEND_BYTES + BASE_BYTES);
     if need > memory {
         problems.push(Problem::new(
             "spec.resources.memory",
@@ -82,10 +87,10 @@ fn storage_class(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) 
         StorageClassSeen::Missing { available } => (
             target.storage_class.clone().unwrap_or_default(),
             available,
-            "no StorageClass of this name exists",
+            "no StorageClass of this name exists: name one that does, or make it",
         ),
         StorageClassSeen::NoDefault { available } => {
-            (String::new(), available, "no class is named and none is marked as the default")
+            (String::new(), available, "no class is named and none is marked as the default: name one")
         }
     };
     let names = if available.is_empty() { "none".to_owned() } else { available.join(", ") };
@@ -94,18 +99,19 @@ fn storage_class(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) 
 
 fn instances(target: &Target, problems: &mut Vec<Problem>) {
     for group in &target.groups {
-        if group.instances < 1 {
+        if !(1..=MAX_INSTANCES).contains(&group.instances) {
             problems.push(Problem::new(
                 "spec.instances",
                 group.instances,
-                "at least 1: to stop a cluster and keep its volumes, delete the PostgresCluster",
+                "from 1 to 9: to stop a cluster and keep its volumes, delete the PostgresCluster",
             ));
         }
         if target.synchronous == Synchronous::Strict && group.instances < 3 {
             problems.push(Problem::new(
                 "spec.instances",
                 group.instances,
-                "at least 3 while spec.highAvailability.synchronous is Strict: with 2 the loss of either stops writes",
+                "at least 3 while spec.highAvailability.synchronous is Strict, since with fewer the loss of one member \
+                 stops writes: set 3 or more, or Quorum",
             ));
         }
     }

@@ -7,6 +7,7 @@ use crate::observe::Observed;
 use crate::pki::{Evidence, LEAF_LIFETIME, LeafRequest, Source, Usage, Verdict, verdict};
 use crate::secret::SecretText;
 
+use super::problem::OWN_SECRET;
 use super::{Problem, Target};
 
 /// The field that names the Secret.
@@ -15,6 +16,9 @@ const FIELD: &str = "spec.access.tls.secret";
 /// What keeps the certificate from being used, and what its owner should do soon.
 pub fn check(seen: &Observed, target: &Target, now: Timestamp) -> (Option<Problem>, Vec<String>) {
     let Some(name) = &target.given_tls else { return (None, Vec::new()) };
+    if target.name.own_secrets().contains(name) {
+        return (Some(Problem::new(FIELD, name, OWN_SECRET)), Vec::new());
+    }
     let Some(data) = seen.given.secrets.get(name).and_then(Option::as_ref) else {
         let remedy =
             "no Secret of this name is in the namespace: create it (cert-manager does so from a Certificate)";

@@ -15,7 +15,7 @@ use k8s_openapi::api::core::v1::Toleration;
 use kube::ResourceExt;
 
 use crate::api::{Flavor, Spread, Synchronous};
-use crate::name::{ClusterName, GroupName};
+use crate::name::{ClusterName, GroupName, MAX_CLUSTER};
 use crate::observe::Observed;
 use crate::tuning::units::quantity_bytes;
 use crate::tuning::{Machine, Settings, computed, layered};
@@ -116,9 +116,22 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         problems.push(Problem::new("spec.engine.version", &spec.engine.version, reason));
         Version { major: 17, minor: 0 }
     });
+    if name.name.len() > MAX_CLUSTER {
+        problems.push(Problem::new(
+            "metadata.name",
+            &name.name,
+            format!(
+                "at most {MAX_CLUSTER} characters, since names of pods and Services are derived from it: make a \
+                 cluster with a shorter name"
+            ),
+        ));
+    }
+    cpu(&spec.resources.cpu.0, &mut problems);
     let memory = size("spec.resources.memory", &spec.resources.memory.0, &mut problems);
     let storage_bytes = size("spec.storage.size", &spec.storage.size.0, &mut problems);
     let settings = settings(seen, Machine { memory, storage: storage_bytes }, &mut problems);
+    // With a stand-in for what can't be read, a check of it against others would tell of problems that are none.
+    let readable = problems.is_empty();
     let (users, databases) = users::check(seen, &name, &mut problems);
     let image = spec
         .engine
@@ -158,7 +171,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         spread: spec.scheduling.spread,
         name,
     };
-    if problems.is_empty() {
+    if readable {
         cross::check(seen, &target, memory, &mut problems);
         let (refused, reminders) = given_tls::check(seen, &target, now);
         problems.extend(refused);
@@ -175,6 +188,13 @@ fn size(field: &str, text: &str, problems: &mut Vec<Problem>) -> u64 {
     })
 }
 
+/// A CPU request reads as a size does, with `m` for thousandths.
+fn cpu(text: &str, problems: &mut Vec<Problem>) {
+    if quantity_bytes(text).is_none() {
+        problems.push(Problem::new("spec.resources.cpu", text, "write a number of CPUs as 500m, 2 or 1.5"));
+    }
+}
+
 fn settings(seen: &Observed, machine: Machine, problems: &mut Vec<Problem>) -> Settings {
     let base = computed(machine);
     let mut sources = Vec::new();
@@ -189,11 +209,9 @@ fn settings(seen: &Observed, machine: Machine, problems: &mut Vec<Problem>) -> S
         }
     }
     layered(base.clone(), &sources).unwrap_or_else(|refused| {
-        problems.extend(
-            refused
-                .into_iter()
-                .map(|r| Problem::new(format!("ConfigMap {} key {}", r.source, r.key), &r.key, r.reason)),
-        );
+        problems.extend(refused.into_iter().map(|r| {
+            Problem::new(format!("setting {} of ConfigMap {}", r.key, r.source), r.value, r.reason)
+        }));
         base
     })
 }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+/// What to do about a Secret that is named in the spec and kept by the operator for itself.
+pub const OWN_SECRET: &str =
+    "the operator keeps this Secret for itself: put yours under another name and name that";
+
 /// Field, value, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

@@ -20,6 +20,8 @@ pub struct Refused {
     pub source: String,
     /// Name of the setting.
     pub key: String,
+    /// Value that was given.
+    pub value: String,
     /// Why, and what is allowed.
     pub reason: String,
 }
@@ -40,7 +42,12 @@ pub fn layered(
                 Ok(()) => {
                     settings.insert(key.to_ascii_lowercase(), value.trim().to_owned());
                 }
-                Err(reason) => refused.push(Refused { source: source.clone(), key: key.clone(), reason }),
+                Err(reason) => refused.push(Refused {
+                    source: source.clone(),
+                    key: key.clone(),
+                    value: value.clone(),
+                    reason,
+                }),
             }
         }
     }

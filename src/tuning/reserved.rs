@@ -79,13 +79,15 @@ pub fn check(key: &str, value: &str) -> Result<(), String> {
         && name.len() <= 63
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
     if !well_formed {
-        return Err("is no name of a setting: letters, digits, '_' and '.' are allowed".into());
+        return Err("no setting has such a name: correct it, letters, digits, '_' and '.' are allowed".into());
     }
     if value.contains(['\n', '\r', '\0']) {
-        return Err("has a value with a line break: give it on one line".into());
+        return Err("the value has a line break: give it on one line".into());
     }
     match RESERVED.iter().find(|(names, _)| names.contains(&name.as_str())) {
-        Some((_, reason)) => Err(format!("is kept by the operator: {reason}")),
+        Some((_, reason)) => {
+            Err(format!("the operator keeps this setting, so remove it from the ConfigMap: {reason}"))
+        }
         None => Ok(()),
     }
 }

@@ -1,0 +1,188 @@
+//! Scenarios: `decide` driven to rest in a simulated world. `tests/scenarios/NAME.txt` is the script, `NAME.golden` what
+//! it must print. `UPDATE_GOLDENS=1` writes the golden files anew: read the difference before you commit it.
+
+// Each test program uses a part of the shared simulator.
+#[allow(dead_code)]
+mod sim;
+
+use std::fs;
+
+use sim::World;
+
+/// Runs one script and compares.
+fn scenario(name: &str) {
+    let path = |suffix: &str| format!("tests/scenarios/{name}.{suffix}");
+    let script = fs::read_to_string(path("txt")).expect("the script is there");
+    let got = sim::script::run(&script);
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        fs::write(path("golden"), &got).expect("write the golden file");
+        return;
+    }
+    let wanted = fs::read_to_string(path("golden")).unwrap_or_default();
+    assert!(
+        got == wanted,
+        "{} differs; UPDATE_GOLDENS=1 accepts it\n{}",
+        path("golden"),
+        difference(&wanted, &got)
+    );
+}
+
+/// The lines that differ, with the lines around them.
+fn difference(wanted: &str, got: &str) -> String {
+    const AROUND: usize = 3;
+    let (wanted, got): (Vec<&str>, Vec<&str>) = (wanted.lines().collect(), got.lines().collect());
+    let head = wanted.iter().zip(&got).take_while(|(a, b)| a == b).count();
+    let longest = wanted.len().min(got.len()) - head;
+    let tail = wanted.iter().rev().zip(got.iter().rev()).take(longest).take_while(|(a, b)| a == b).count();
+    let lines = |mark: &str, all: &[&str], from: usize, to: usize| -> String {
+        all[from..to].iter().map(|line| format!("{mark} {line}\n")).collect()
+    };
+    let end = got.len() - tail;
+    [
+        lines(" ", &wanted, head.saturating_sub(AROUND), head),
+        lines("-", &wanted, head, wanted.len() - tail),
+        lines("+", &got, head, end),
+        lines(" ", &got, end, (end + AROUND).min(got.len())),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_cluster_is_made_and_then_nothing_is_left_to_do() {
+    scenario("create");
+}
+
+#[test]
+fn every_kind_of_child_comes_back_when_it_is_deleted_or_changed() {
+    scenario("drift");
+}
+
+#[test]
+fn a_primary_that_has_to_go_hands_over_before_its_set_becomes_smaller() {
+    scenario("scale");
+}
+
+#[test]
+fn a_paused_cluster_is_not_touched() {
+    scenario("pause");
+}
+
+#[test]
+fn a_deleted_cluster_leaves_its_volumes_and_says_how_to_remove_them() {
+    scenario("delete");
+}
+
+#[test]
+fn a_claim_of_a_dead_container_is_released_and_a_member_takes_over() {
+    scenario("kill");
+}
+
+#[test]
+fn odd_names_and_passwords_are_quoted_everywhere() {
+    scenario("quoting");
+}
+
+#[test]
+fn a_bad_edit_is_told_and_touches_nothing() {
+    scenario("bad-edit");
+}
+
+#[test]
+fn a_round_that_was_cut_is_finished_by_the_next() {
+    scenario("crash");
+}
+
+#[test]
+fn every_script_has_its_test() {
+    let source = include_str!("scenarios.rs");
+    for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        if let Some(name) = name.strip_suffix(".txt") {
+            assert!(source.contains(&format!("scenario(\"{name}\")")), "nothing runs {name}.txt");
+        }
+    }
+}
+
+/// A world at rest, reached with one crash after `cut` steps in all; none when fewer were taken.
+fn rest(mut world: World, change: impl Fn(&mut World), cut: Option<usize>) -> (World, usize) {
+    change(&mut world);
+    let mut taken = 0;
+    let mut cut = cut;
+    for _ in 0..30 {
+        let before = world.cluster.status.clone();
+        let planned = world.decide().steps.len();
+        let here = cut.filter(|cut| *cut <= taken + planned).map(|cut| cut - taken);
+        let decision = world.round(here);
+        taken += here.unwrap_or(planned);
+        if here.is_some() {
+            cut = None;
+        } else if decision.steps.is_empty() && before.as_ref() == Some(&decision.status) {
+            return (world, taken);
+        }
+    }
+    panic!("no rest: {:#?}", world.decide());
+}
+
+/// All that counts of a world: what is wanted, kept and served, without times and numbers of objects.
+fn essence(world: &World) -> String {
+    let mut text = ["children", "volumes", "pods", "cluster"].map(|part| world.show(part)).concat();
+    text.push_str(&world.show("database"));
+    for (reference, body) in &world.children {
+        text.push_str(&format!("{reference} {}\n", body["spec"]));
+    }
+    text.push_str(&format!("{:?}\n", world.config));
+    let status = world.cluster.status.as_ref().expect("it was told");
+    text.push_str(&format!("{:?} {} {:?}\n", status.state, status.ready, status.primary));
+    text
+}
+
+fn ledger() -> World {
+    World::new(&fs::read_to_string("docs/examples/ledger.yaml").expect("the example is there"))
+}
+
+/// Crashes after each number of steps that an undisturbed run takes.
+fn every_crash_ends_alike(start: &World, change: impl Fn(&mut World) + Copy) {
+    let (wanted, steps) = rest(start.clone(), change, None);
+    assert!(steps > 0, "there is nothing to cut");
+    for cut in 0..steps {
+        let (got, _) = rest(start.clone(), change, Some(cut));
+        let (wanted, got) = (essence(&wanted), essence(&got));
+        assert!(wanted == got, "a crash after {cut} steps\n{}", difference(&wanted, &got));
+    }
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_creation_ends_in_the_same_cluster() {
+    every_crash_ends_alike(&ledger(), |_| {});
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_scaling_down_ends_in_the_same_cluster() {
+    let (mut healthy, _) = rest(ledger(), |_| {}, None);
+    healthy.lead("ledger-2");
+    let (healthy, _) = rest(healthy, |_| {}, None);
+    every_crash_ends_alike(&healthy, |world| world.edit("spec.instances", "2"));
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_deletion_ends_with_all_volumes_kept() {
+    let (healthy, _) = rest(ledger(), |_| {}, None);
+    let delete = |world: &mut World| {
+        world.cluster.metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(world.now));
+    };
+    let volumes = healthy.volumes.clone();
+    for cut in 0..10 {
+        let mut world = healthy.clone();
+        delete(&mut world);
+        world.round(Some(cut));
+        for _ in 0..10 {
+            if world.exists {
+                world.round(None);
+            }
+        }
+        assert!(!world.exists, "the object is gone after a crash after {cut} steps");
+        assert!(world.children.is_empty() && world.config.is_none());
+        assert_eq!(world.volumes, volumes);
+    }
+}

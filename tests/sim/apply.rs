@@ -1,0 +1,103 @@
+//! What becomes of a step that is taken. A new kind of step does not compile until the world knows it.
+
+use serde_json::Value;
+
+use stylobate::child::Kind;
+use stylobate::name::{FINALIZER, ROLE_PRIMARY, ROLE_REPLICA};
+use stylobate::plan::Step;
+use stylobate::tuning::units::quantity_bytes;
+
+use super::{World, material, sql};
+
+impl World {
+    /// Takes one step.
+    pub fn take(&mut self, step: &Step) {
+        match step {
+            Step::Guard => {
+                self.cluster.metadata.finalizers.get_or_insert_default().push(FINALIZER.into());
+            }
+            Step::Unguard => {
+                self.cluster.metadata.finalizers = None;
+                self.exists = false;
+                // The garbage collector takes all that the cluster owns. No volume is among it.
+                self.children.clear();
+            }
+            Step::Mint(mint) => material::mint(self, mint),
+            Step::Apply { child, reason: _ } => self.store(child.reference.clone(), child.body.clone()),
+            Step::Delete { reference, uid } => {
+                if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name)
+                {
+                    self.config = None;
+                    self.claim = None;
+                }
+                let live = self.children.get(reference).map(|live| live["metadata"]["uid"].as_str());
+                if live.is_some_and(|live| uid.is_none() || live == uid.as_deref()) {
+                    self.children.remove(reference);
+                }
+            }
+            Step::Expand { claim, size } => {
+                let volume = self.volumes.get_mut(claim).expect("only claims that exist are grown");
+                let bytes = quantity_bytes(size).expect("a size");
+                assert!(bytes >= volume.requested, "{claim} can't shrink");
+                volume.requested = bytes;
+            }
+            Step::RefreshFiles { pod, digest } => {
+                self.pods.get_mut(pod).expect("only pods that exist are refreshed").files =
+                    Some(digest.clone());
+            }
+            Step::ReplacePod { pod, uid, reason: _ } => {
+                if self.pods.get(pod).is_some_and(|seen| seen.uid == *uid) {
+                    self.end(pod);
+                }
+            }
+            Step::Configure { group: _, pod, patch } => {
+                assert!(self.members.contains_key(pod), "{pod} does not answer");
+                merge(self.config.as_mut().expect("a group that runs has a configuration"), patch);
+            }
+            Step::Sql { pod, task } => {
+                assert!(self.claim.as_ref() == Some(pod), "{pod} takes no writes");
+                sql::run(&mut self.database, task);
+            }
+            Step::Switchover { group: _, from, to, reason: _ } => {
+                assert!(self.claim.as_ref() == Some(from), "{from} does not lead");
+                assert!(self.members.contains_key(to), "{to} does not answer");
+                self.lead(to);
+            }
+            Step::ReleaseClaim { group: _, holder, resource_version: _, proof: _ } => {
+                assert!(!self.members.contains_key(holder), "{holder} still runs");
+                assert!(self.claim.as_ref() == Some(holder), "{holder} holds no claim");
+                self.claim = None;
+            }
+        }
+    }
+
+    /// Makes a member the primary and all others followers.
+    pub fn lead(&mut self, leader: &str) {
+        if self.database.roles.contains_key("postgres") {
+            self.timeline += 1;
+        }
+        self.claim = Some(leader.to_owned());
+        for (name, pod) in self.pods.iter_mut().filter(|(name, _)| self.members.contains_key(*name)) {
+            let role = if name == leader { ROLE_PRIMARY } else { ROLE_REPLICA };
+            pod.role = Some(role.into());
+        }
+    }
+}
+
+/// JSON merge patch (RFC 7386), as Patroni's `PATCH /config` takes it.
+fn merge(live: &mut Value, patch: &Value) {
+    let Some(fields) = patch.as_object() else {
+        *live = patch.clone();
+        return;
+    };
+    for (key, value) in fields {
+        if value.is_null() {
+            live.as_object_mut().expect("an object").remove(key);
+        } else {
+            if !live[key].is_object() && value.is_object() {
+                live[key] = Value::Object(serde_json::Map::new());
+            }
+            merge(&mut live[key], value);
+        }
+    }
+}

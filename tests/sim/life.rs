@@ -1,0 +1,247 @@
+//! What happens by itself between two rounds of the operator: controllers make pods, the kubelet starts them, Patroni
+//! elects and reports.
+
+use serde_json::{Value, json};
+
+use stylobate::child::Kind;
+use stylobate::name::{COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA};
+use stylobate::observe::{DatabaseFacts, MemberSeen, PodSeen, RoleSeen, VolumeSeen};
+use stylobate::tuning::units::quantity_bytes;
+
+use super::World;
+
+impl World {
+    /// Lets the others go on by one round.
+    pub fn live(&mut self) {
+        self.start_containers();
+        self.elect();
+        self.report();
+        self.keep_members();
+        self.keep_poolers();
+        for volume in self.volumes.values_mut() {
+            volume.capacity = volume.requested;
+        }
+    }
+
+    /// The kubelet: a container starts once all that its pod mounts is there and its image can be had.
+    fn start_containers(&mut self) {
+        let names: Vec<String> = self.pods.keys().cloned().collect();
+        for name in names {
+            let pod = &self.pods[&name];
+            // A container that died while its pod leads waits for the kubelet's back-off, longer than any scenario.
+            if pod.main.running || (pod.main.ended.is_some() && self.claim.as_ref() == Some(&name)) {
+                continue;
+            }
+            let template = self.template(&pod.component);
+            let waiting = if self.missing_images.contains(&pod.main.image) {
+                Some(("ImagePullBackOff".to_owned(), "not found".to_owned()))
+            } else {
+                template
+                    .and_then(|template| self.unmounted(&template))
+                    .map(|missing| ("ContainerCreating".to_owned(), format!("{missing} not found")))
+            };
+            let number = self.next();
+            let pod = self.pods.get_mut(&name).expect("the name is from the map");
+            pod.main.running = waiting.is_none();
+            if waiting.is_none() {
+                pod.ip.get_or_insert_with(|| format!("10.0.0.{number}"));
+                pod.ready = pod.component == COMPONENT_POOLER;
+            }
+            pod.main.waiting = waiting;
+        }
+    }
+
+    fn template(&self, component: &str) -> Option<Value> {
+        let name = self.name();
+        let owner = match component {
+            COMPONENT_POOLER => self.child(Kind::Deployment, &name.pooler()).cloned(),
+            _ => self.child(Kind::StatefulSet, &name.group(0).scope()).cloned(),
+        };
+        owner.map(|owner| owner["spec"]["template"]["spec"].clone())
+    }
+
+    /// The first object that a pod needs and that is not there.
+    fn unmounted(&self, template: &Value) -> Option<String> {
+        let volumes = template["volumes"].as_array().into_iter().flatten();
+        let variables = template["containers"][0]["env"].as_array().into_iter().flatten();
+        let secrets = volumes
+            .clone()
+            .filter_map(|volume| volume["secret"]["secretName"].as_str())
+            .chain(variables.filter_map(|one| one["valueFrom"]["secretKeyRef"]["name"].as_str()))
+            .map(|name| (Kind::Secret, name));
+        let maps =
+            volumes.filter_map(|volume| Some((Kind::ConfigMap, volume["configMap"]["name"].as_str()?)));
+        let account = template["serviceAccountName"].as_str().map(|name| (Kind::ServiceAccount, name));
+        secrets
+            .chain(maps)
+            .chain(account)
+            .find(|(kind, name)| {
+                self.child(*kind, name).is_none()
+                    && !(*kind == Kind::Secret && self.secrets.contains_key(*name))
+            })
+            .map(|(kind, name)| format!("{kind} {name}"))
+    }
+
+    /// Patroni: a free claim goes to the member that is best fit, the first start to the first member.
+    fn elect(&mut self) {
+        let running: Vec<String> = self
+            .pods
+            .iter()
+            .filter(|(_, pod)| pod.component == COMPONENT_MEMBER && pod.main.running)
+            .map(|(name, _)| name.clone())
+            .collect();
+        self.members.retain(|name, _| running.contains(name));
+        for name in &running {
+            self.members
+                .entry(name.clone())
+                .or_insert_with(|| MemberSeen { state: "starting".into(), ..MemberSeen::default() });
+        }
+        if self.claim.is_some() {
+            return;
+        }
+        let fit = running
+            .iter()
+            .max_by_key(|name| (self.members[*name].synchronous, std::cmp::Reverse((*name).clone())))
+            .cloned();
+        let Some(leader) = fit else { return };
+        self.lead(&leader);
+        if self.database.roles.is_empty() {
+            self.bootstrap();
+        }
+    }
+
+    fn bootstrap(&mut self) {
+        let name = self.group().patroni();
+        let map = self.child(Kind::ConfigMap, &name).cloned().expect("it is mounted");
+        let text = map["data"]["patroni.yml"].as_str().expect("patroni.yml");
+        let parsed: Value = serde_saphyr::from_str(text).expect("patroni.yml is YAML");
+        self.config = Some(parsed["bootstrap"]["dcs"].clone());
+        for system in ["postgres", "standby", "rewind"] {
+            self.database.roles.insert(system.into(), RoleSeen { login: true, ..RoleSeen::default() });
+        }
+        let postgres = DatabaseFacts { owner: "postgres".into(), ..DatabaseFacts::default() };
+        self.database.databases.insert("postgres".into(), postgres);
+    }
+
+    /// What each member says of itself, and how ready it is.
+    fn report(&mut self) {
+        let leader = self.claim.clone().filter(|claim| self.members.contains_key(claim));
+        let quorum = self.config.as_ref().is_some_and(|config| config["synchronous_mode"] == "quorum");
+        for (name, member) in &mut self.members {
+            let leads = leader.as_ref() == Some(name);
+            let known = member.state == "running";
+            let pod = self.pods.get_mut(name).expect("members are pods");
+            let tag = pod.main.image.rsplit(':').next().unwrap_or_default();
+            let version = tag.split_once('.').and_then(|(major, minor)| {
+                Some(major.parse::<i64>().ok()? * 10_000 + minor.parse::<i64>().ok()?)
+            });
+            // A replica follows one round after it started.
+            let streams = known && !leads && leader.is_some();
+            *member = MemberSeen {
+                state: "running".into(),
+                role: if leads { "primary" } else { "replica" }.into(),
+                timeline: Some(self.timeline),
+                server_version: version,
+                system_identifier: Some("7300000000000000001".into()),
+                synchronous: streams && quorum,
+                replication: streams.then(|| "streaming".into()),
+                position: Some(self.timeline * 1000),
+                pending_restart: false,
+                config: self.config.clone().filter(|_| leads),
+            };
+            pod.role = Some(if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into());
+            pod.ready = leads || streams;
+        }
+    }
+
+    /// The StatefulSet controller.
+    fn keep_members(&mut self) {
+        let group = self.group();
+        let set = self.child(Kind::StatefulSet, &group.scope()).cloned();
+        let wanted = set.as_ref().and_then(|set| set["spec"]["replicas"].as_i64()).unwrap_or(0) as i32;
+        let gone: Vec<String> = self
+            .pods
+            .iter()
+            .filter(|(name, pod)| {
+                let extra = group.ordinal(name).is_none_or(|ordinal| ordinal >= wanted);
+                pod.component == COMPONENT_MEMBER && (extra || pod.deleting)
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in gone {
+            self.end(&name);
+        }
+        let Some(set) = set else { return };
+        let size = &set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"];
+        let bytes = size.as_str().and_then(quantity_bytes).expect("the claim template has a size");
+        let image = set["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image");
+        for ordinal in 0..wanted {
+            let (claim, pod) = (group.volume(ordinal), group.pod(ordinal));
+            if !self.volumes.contains_key(&claim) {
+                let uid = format!("uid-{}", self.next());
+                let volume =
+                    VolumeSeen { uid, requested: bytes, capacity: 0, volume: Some(format!("pv-{claim}")) };
+                self.volumes.insert(claim, volume);
+            }
+            if !self.pods.contains_key(&pod) {
+                let seen = self.new_pod(COMPONENT_MEMBER, image, ordinal);
+                self.pods.insert(pod, seen);
+            }
+        }
+    }
+
+    /// The Deployment controller.
+    fn keep_poolers(&mut self) {
+        let name = self.name().pooler();
+        let live = self.child(Kind::Deployment, &name).cloned();
+        let wanted = live.as_ref().and_then(|live| live["spec"]["replicas"].as_i64()).unwrap_or(0) as i32;
+        let wanted: Vec<(String, i32)> =
+            (0..wanted).map(|number| (format!("{name}-{number}"), number)).collect();
+        self.pods.retain(|pod, seen| {
+            seen.component != COMPONENT_POOLER
+                || (!seen.deleting && wanted.iter().any(|(name, _)| name == pod))
+        });
+        let Some(live) = live else { return };
+        let image = live["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image");
+        for (pod, number) in wanted {
+            if !self.pods.contains_key(&pod) {
+                let seen = self.new_pod(COMPONENT_POOLER, image, number);
+                self.pods.insert(pod, seen);
+            }
+        }
+        let ready = self.pods.values().filter(|pod| pod.component == COMPONENT_POOLER && pod.ready).count();
+        let reference = stylobate::child::ChildRef::new(Kind::Deployment, name);
+        self.children.get_mut(&reference).expect("it is live")["status"] = json!({"readyReplicas": ready});
+    }
+
+    fn new_pod(&mut self, component: &str, image: &str, number: i32) -> PodSeen {
+        let mut pod = PodSeen {
+            uid: format!("uid-{}", self.next()),
+            component: component.into(),
+            node: Some(format!("node-{}", number % 3)),
+            created: Some(self.now),
+            ..PodSeen::default()
+        };
+        pod.main.image = image.to_owned();
+        pod
+    }
+
+    /// A pod ends in order: a primary gives up its claim.
+    pub fn end(&mut self, pod: &str) {
+        self.pods.remove(pod);
+        self.members.remove(pod);
+        if self.claim.as_deref() == Some(pod) {
+            self.claim = None;
+        }
+    }
+
+    /// A container dies at once, as by `kill -9`: a claim that its pod holds stays held.
+    pub fn kill(&mut self, pod: &str) {
+        self.members.remove(pod);
+        let number = self.next();
+        let seen = self.pods.get_mut(pod).unwrap_or_else(|| panic!("no pod {pod}"));
+        seen.ready = false;
+        seen.main.running = false;
+        seen.main.ended = Some(format!("run {number} exit code 137"));
+    }
+}

@@ -1,0 +1,14 @@
+//! A cluster that lives in memory: what the API server, the kubelet, Patroni and Postgres would do with the steps that
+//! are decided. Pure and deterministic, so that a scenario reads the same on every machine.
+//!
+//! It knows just enough of each to be wrong when a decision is wrong: a pod whose Secret does not exist stays unready,
+//! SQL is read word by word, a claim is held by a dead pod until it is released.
+
+mod apply;
+mod life;
+mod material;
+pub mod script;
+mod sql;
+mod world;
+
+pub use world::World;

@@ -1,0 +1,238 @@
+//! Scripts of scenarios: one command a line, `#` begins a comment. What each command prints is the golden text.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use stylobate::child::{ChildRef, Kind};
+use stylobate::decide::Decision;
+
+use super::World;
+
+/// More rounds than any way to rest takes; one that takes more never comes to rest.
+const ENOUGH: usize = 30;
+
+/// Runs a script and gives its output.
+pub fn run(script: &str) -> String {
+    let mut stage = Stage { world: None, cut: None, round: 0, out: String::new() };
+    for line in script.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.is_empty() || line.starts_with('#') {
+            let _ = writeln!(stage.out, "{line}");
+            continue;
+        }
+        let _ = writeln!(stage.out, "> {line}");
+        stage.command(&words, line);
+    }
+    stage.out
+}
+
+struct Stage {
+    world: Option<World>,
+    cut: Option<usize>,
+    round: usize,
+    out: String,
+}
+
+impl Stage {
+    fn world(&mut self) -> &mut World {
+        self.world.as_mut().expect("a script begins with create")
+    }
+
+    fn command(&mut self, words: &[&str], line: &str) {
+        match words {
+            ["create", file] => self.world = Some(World::new(&example(file))),
+            ["round"] => self.rounds(1),
+            ["round", count] => self.rounds(count.parse().expect("a number of rounds")),
+            ["settle"] => self.settle(),
+            ["settle", "quietly"] => {
+                let said = self.out.len();
+                self.settle();
+                self.out.truncate(said);
+            }
+            ["edit", path, ..] => {
+                let value = line.split_once(path).expect("the path is in the line").1.trim();
+                self.world().edit(path, value);
+            }
+            ["pause"] => self.world().edit("spec.paused", "true"),
+            ["resume"] => self.world().edit("spec.paused", "false"),
+            ["delete", "cluster"] => {
+                let now = self.world().now;
+                self.world().cluster.metadata.deletion_timestamp =
+                    Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
+            }
+            ["delete", "pod", pod] => self.world().end(pod),
+            ["delete", kind, name] => {
+                let reference = ChildRef::new(child_kind(kind), *name);
+                let gone = self.world().children.remove(&reference);
+                assert!(gone.is_some(), "there is no {reference}");
+            }
+            ["drift", kind, name, pointer, ..] => {
+                let reference = ChildRef::new(child_kind(kind), *name);
+                let value = yaml(line.split_once(pointer).expect("the pointer is in the line").1);
+                let live = self.world().children.get_mut(&reference).expect("the child exists");
+                *live.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer} in {reference}")) = value;
+            }
+            ["secret", name, key, ..] => {
+                let text = yaml(line.split_once(key).expect("the key is in the line").1);
+                self.world().give_secret(name, key, text.as_str().expect("a text"));
+            }
+            ["kill-container", pod] => self.world().kill(pod),
+            ["lead", pod] => self.world().lead(pod),
+            ["lose-image", image] => {
+                self.world().missing_images.insert((*image).to_owned());
+            }
+            ["crash", "after", "step", count] => self.cut = Some(count.parse().expect("a number of steps")),
+            ["show", what] => {
+                let text = self.world().show(what);
+                self.out.push_str(&text);
+            }
+            other => panic!("no such command: {other:?}"),
+        }
+    }
+
+    fn rounds(&mut self, count: usize) {
+        for _ in 0..count {
+            self.one();
+        }
+    }
+
+    fn one(&mut self) -> Decision {
+        let cut = self.cut.take();
+        self.round += 1;
+        let before = self.world().cluster.status.clone();
+        let decision = self.world().round(cut);
+        let _ = writeln!(self.out, "round {}", self.round);
+        let same = before.as_ref() == Some(&decision.status);
+        self.out.push_str(&told(&decision, cut, same));
+        decision
+    }
+
+    /// Rounds until one has nothing to do and says what the one before said.
+    fn settle(&mut self) {
+        for _ in 0..ENOUGH {
+            let before = self.world().cluster.status.clone();
+            let decision = self.one();
+            let gone = !self.world().exists;
+            if gone || (decision.steps.is_empty() && before.as_ref() == Some(&decision.status)) {
+                return;
+            }
+        }
+        panic!("no rest after {ENOUGH} rounds:\n{}", self.out);
+    }
+}
+
+/// What a decision does and says, as text; a status that is the same as before is not said again.
+fn told(decision: &Decision, cut: Option<usize>, same: bool) -> String {
+    let mut text = String::new();
+    for (number, step) in decision.steps.iter().enumerate() {
+        if Some(number) == cut {
+            let _ = writeln!(text, "  -- the operator crashes here --");
+        }
+        let _ = writeln!(text, "  {:?}: {step}", step.hazard());
+    }
+    for verdict in &decision.verdicts {
+        let _ = writeln!(text, "  {verdict}");
+    }
+    if same {
+        let steps = if decision.steps.is_empty() { "no steps, " } else { "" };
+        let _ = writeln!(text, "  {steps}status as before");
+        return text;
+    }
+    let status = &decision.status;
+    let primary = status.primary.as_deref().unwrap_or("none");
+    let _ = writeln!(
+        text,
+        "  {:?}, {} ready, primary {primary}, pooler {}/{}",
+        status.state, status.ready, status.pooler.ready, status.pooler.wanted
+    );
+    for condition in &status.conditions {
+        let _ = writeln!(
+            text,
+            "  {}={} {}: {}",
+            condition.type_, condition.status, condition.reason, condition.message
+        );
+    }
+    text
+}
+
+fn example(file: &str) -> String {
+    let path = format!("docs/examples/{file}");
+    std::fs::read_to_string(&path).unwrap_or_else(|cause| panic!("failed to read {path}: {cause}"))
+}
+
+fn child_kind(name: &str) -> Kind {
+    Kind::ALL.into_iter().find(|kind| kind.to_string() == name).unwrap_or_else(|| panic!("no kind {name}"))
+}
+
+fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text.trim()).unwrap_or_else(|cause| panic!("{text} is no YAML: {cause}"))
+}
+
+impl World {
+    /// Changes a field of the spec, as `kubectl edit` does.
+    pub fn edit(&mut self, path: &str, value: &str) {
+        let mut object = serde_json::to_value(&self.cluster).expect("it serializes");
+        let mut at = &mut object;
+        for part in path.split('.') {
+            at = match part.parse::<usize>() {
+                Ok(index) => &mut at[index],
+                Err(_) => &mut at[part],
+            };
+        }
+        *at = yaml(value);
+        self.cluster = serde_json::from_value(object).expect("the edit keeps the schema");
+        self.cluster.metadata.generation = self.cluster.metadata.generation.map(|number| number + 1);
+    }
+
+    /// Part of the world as text.
+    pub fn show(&self, what: &str) -> String {
+        let mut text = String::new();
+        match what {
+            "children" => {
+                for reference in self.children.keys() {
+                    let _ = writeln!(text, "  {reference}");
+                }
+            }
+            "volumes" => {
+                for (name, volume) in &self.volumes {
+                    let _ = writeln!(text, "  {name}: {} MiB", volume.requested >> 20);
+                }
+            }
+            "pods" => {
+                for (name, pod) in &self.pods {
+                    let role = pod.role.as_deref().unwrap_or("-");
+                    let _ =
+                        writeln!(text, "  {name}: {role}, {}", if pod.ready { "ready" } else { "not ready" });
+                }
+            }
+            "database" => {
+                for (name, role) in &self.database.roles {
+                    let password =
+                        if role.verifier.is_some() { "with a password" } else { "without a password" };
+                    let _ = writeln!(text, "  role {name:?}: {password}");
+                }
+                for (name, facts) in &self.database.databases {
+                    let _ =
+                        writeln!(text, "  database {name:?} of {:?}: {:?}", facts.owner, facts.extensions);
+                }
+            }
+            "pool-passwd" => {
+                let name = self.name().pooler_users();
+                let data = self.observe().children.secret(&name).expect("the pooler has its Secret");
+                for line in data["pool_passwd"].expose().lines() {
+                    let _ = writeln!(text, "  {line}");
+                }
+            }
+            "cluster" => {
+                let _ = writeln!(
+                    text,
+                    "  {}",
+                    if self.exists { "the object exists" } else { "the object is gone" }
+                );
+            }
+            other => panic!("nothing to show as {other}"),
+        }
+        text
+    }
+}

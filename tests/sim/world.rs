@@ -1,0 +1,214 @@
+//! The state of the simulated world, and how it is observed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use stylobate::api::PostgresCluster;
+use stylobate::child::{ChildRef, Kind};
+use stylobate::decide::{Decision, Input, decide};
+use stylobate::name::{ClusterName, GroupName};
+use stylobate::observe::{
+    Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SecretData,
+    StorageClassSeen, VolumeSeen,
+};
+use stylobate::plan::suspects;
+use stylobate::policy::CATALOG;
+use stylobate::secret::SecretText;
+
+/// Seconds that pass with each round.
+const ROUND: SignedDuration = SignedDuration::from_secs(2);
+
+/// Everything that exists.
+#[derive(Clone)]
+pub struct World {
+    pub cluster: PostgresCluster,
+    /// False once the last finalizer of a deleted cluster is gone.
+    pub exists: bool,
+    pub platform: Platform,
+    pub children: BTreeMap<ChildRef, Value>,
+    pub secrets: BTreeMap<String, SecretData>,
+    pub tuning: BTreeMap<String, BTreeMap<String, String>>,
+    pub storage_classes: Vec<String>,
+    /// Images that can't be pulled.
+    pub missing_images: BTreeSet<String>,
+    pub pods: BTreeMap<String, PodSeen>,
+    pub volumes: BTreeMap<String, VolumeSeen>,
+    pub members: BTreeMap<String, MemberSeen>,
+    /// Pod that holds Patroni's leader claim.
+    pub claim: Option<String>,
+    /// Patroni's dynamic configuration and other state ConfigMaps; gone once they are deleted.
+    pub config: Option<Value>,
+    pub database: DatabaseSeen,
+    pub timeline: i64,
+    pub now: Timestamp,
+    pub counter: u64,
+}
+
+impl World {
+    /// A world with one cluster in it, as its YAML says.
+    pub fn new(yaml: &str) -> Self {
+        let mut cluster: PostgresCluster =
+            serde_saphyr::from_str(yaml).expect("the YAML is a PostgresCluster");
+        cluster.metadata.uid = Some("uid-of-the-cluster".into());
+        cluster.metadata.generation = Some(1);
+        Self {
+            cluster,
+            exists: true,
+            platform: Platform {
+                image_prefix: "localhost/stylobate".into(),
+                pooler_tag: "4.6".into(),
+                domain: "cluster.local".into(),
+                namespace: "stylobate-system".into(),
+            },
+            children: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            tuning: BTreeMap::new(),
+            storage_classes: vec!["local".into(), "standard".into()],
+            missing_images: BTreeSet::new(),
+            pods: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            members: BTreeMap::new(),
+            claim: None,
+            config: None,
+            database: DatabaseSeen { available: available(), ..DatabaseSeen::default() },
+            timeline: 1,
+            now: "2026-11-21T12:00:00Z".parse().expect("a time"),
+            counter: 0,
+        }
+    }
+
+    /// The group of plain Postgres.
+    pub fn group(&self) -> GroupName {
+        self.name().group(0)
+    }
+
+    /// Namespace and name of the cluster.
+    pub fn name(&self) -> ClusterName {
+        let meta = &self.cluster.metadata;
+        ClusterName::new(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+    }
+
+    /// A child as it is stored.
+    pub fn child(&self, kind: Kind, name: &str) -> Option<&Value> {
+        self.children.get(&ChildRef::new(kind, name))
+    }
+
+    /// What the operator would read.
+    pub fn observe(&self) -> Observed {
+        let claim = |holder: &String| LeaderSeen { holder: holder.clone(), resource_version: "1".into() };
+        let mut seen = Observed {
+            cluster: Arc::new(self.cluster.clone()),
+            platform: self.platform.clone(),
+            children: Children(self.children.clone()),
+            given: self.given(),
+            pods: self.pods.clone(),
+            volumes: self.volumes.clone(),
+            members: self.members.clone(),
+            leaders: BTreeMap::new(),
+            database: None,
+        };
+        if suspects(&self.pods) {
+            seen.leaders = self.claim.iter().map(|holder| (0, claim(holder))).collect();
+        }
+        let answers = seen.primary().is_some_and(|pod| self.members.contains_key(pod));
+        seen.database = answers.then(|| self.database.clone());
+        seen
+    }
+
+    fn given(&self) -> Given {
+        let spec = &self.cluster.spec;
+        let named = spec
+            .users
+            .iter()
+            .filter_map(|user| user.password.as_ref().map(|password| &password.secret))
+            .chain(spec.access.tls.as_ref().map(|tls| &tls.secret));
+        let own = Children(self.children.clone());
+        let storage_class = match &spec.storage.storage_class {
+            Some(name) if !self.storage_classes.contains(name) => {
+                StorageClassSeen::Missing { available: self.storage_classes.clone() }
+            }
+            None if self.storage_classes.is_empty() => StorageClassSeen::NoDefault { available: Vec::new() },
+            _ => StorageClassSeen::Found,
+        };
+        Given {
+            // The operator reads a named Secret whoever made it.
+            secrets: named
+                .map(|name| (name.clone(), self.secrets.get(name).cloned().or_else(|| own.secret(name))))
+                .collect(),
+            tuning: spec
+                .tuning
+                .iter()
+                .map(|tuning| (tuning.config_map.clone(), self.tuning.get(&tuning.config_map).cloned()))
+                .collect(),
+            storage_class,
+            pod_monitors: false,
+        }
+    }
+
+    /// Decides on what is seen now.
+    pub fn decide(&self) -> Decision {
+        decide(&Input { seen: &self.observe(), catalog: CATALOG, now: self.now })
+    }
+
+    /// One round of the operator, cut off after `cut` steps, and then the life of all others.
+    pub fn round(&mut self, cut: Option<usize>) -> Decision {
+        let decision = self.decide();
+        self.cluster.status = Some(decision.status.clone());
+        for step in decision.steps.iter().take(cut.unwrap_or(usize::MAX)) {
+            self.take(step);
+        }
+        self.live();
+        self.now += ROUND;
+        decision
+    }
+
+    /// A number that was not used before.
+    pub fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    /// Puts a Secret of the operator's among the children.
+    pub fn put_secret(&mut self, name: &str, data: &SecretData) {
+        let data: BTreeMap<&String, String> =
+            data.iter().map(|(key, text)| (key, STANDARD.encode(text.expose()))).collect();
+        let body = json!({"metadata": {"name": name}, "type": "Opaque", "data": data});
+        self.store(ChildRef::new(Kind::Secret, name), body);
+    }
+
+    /// Stores an object as the API server does: its uid, status and defaults stay.
+    pub fn store(&mut self, reference: ChildRef, mut body: Value) {
+        let (uid, made) = match self.children.get(&reference) {
+            Some(live) => {
+                if let Some(status) = live.get("status") {
+                    body["status"] = status.clone();
+                }
+                (live["metadata"]["uid"].clone(), live["metadata"]["creationTimestamp"].clone())
+            }
+            None => (json!(format!("uid-{}", self.next())), json!(self.now)),
+        };
+        body["metadata"]["uid"] = uid;
+        body["metadata"]["creationTimestamp"] = made;
+        if reference.kind == Kind::Service {
+            body["spec"]["sessionAffinity"] = json!("None");
+        }
+        self.children.insert(reference, body);
+    }
+
+    /// A Secret that a person makes or changes.
+    pub fn give_secret(&mut self, name: &str, key: &str, text: &str) {
+        let entry = self.secrets.entry(name.to_owned()).or_default();
+        entry.insert(key.to_owned(), SecretText::new(text));
+    }
+}
+
+fn available() -> Vec<String> {
+    ["btree_gist", "hstore", "pg_stat_statements", "pgaudit", "pgcrypto", "uuid-ossp"]
+        .map(str::to_owned)
+        .to_vec()
+}
