@@ -177,6 +177,8 @@ pub struct ContainerSeen {
     pub waiting: Option<(String, String)>,
     /// Identity of the last run that the kubelet says has ended.
     pub ended: Option<String>,
+    /// Times that the kubelet started it again.
+    pub restarts: i32,
 }
 
 /// A volume claim.

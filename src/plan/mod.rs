@@ -12,6 +12,8 @@ mod compare;
 mod config;
 mod deletion;
 mod files;
+mod handover;
+mod request;
 mod scale;
 mod step;
 mod token;
@@ -28,6 +30,7 @@ pub use certificates::{LeafPurpose, Mint};
 pub use claim::suspects;
 pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
+pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
 pub use step::{Hazard, SqlTask, Step};
 
 /// Steps towards the target, in order.

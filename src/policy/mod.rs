@@ -31,6 +31,12 @@ pub struct Objection {
     pub remedy: String,
 }
 
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; to go on: {}", self.reason, self.remedy)
+    }
+}
+
 /// A step that is held back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
