@@ -104,7 +104,7 @@ fn a_request_is_marked_as_in_progress_and_served_after_a_checkpoint() {
     let [Step::Sql { pod, task }, Step::Switchover { .. }] = &decision.steps[..] else {
         panic!("a checkpoint, then the switchover, nothing else: {:?}", decision.steps)
     };
-    assert_eq!((pod.as_str(), task.statements[0].expose()), ("db-0", "CHECKPOINT"));
+    assert_eq!((pod.as_str(), task.statements[0].text.as_str()), ("db-0", "CHECKPOINT"));
 }
 
 #[test]

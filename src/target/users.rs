@@ -61,7 +61,9 @@ pub fn check(
         let field = format!("spec.users[{}]", user.name);
         identifier(&format!("{field}.name"), &user.name, problems);
         let password = password(seen, name, user);
-        if let Some(reference) = user.password.as_ref().filter(|given| name.own_secrets().contains(&given.secret)) {
+        if let Some(reference) =
+            user.password.as_ref().filter(|given| name.own_secrets().contains(&given.secret))
+        {
             problems.push(Problem::new(format!("{field}.password.secret"), &reference.secret, OWN_SECRET));
         } else if let Some(data) = password.data(seen) {
             problems.extend(password_problem(&field, user, &password, &data));

@@ -31,6 +31,8 @@ pub fn mint(world: &mut World, mint: &Mint) {
             });
             world.put_secret(secret, &data);
         }
+        // Rotation has a test of its own that lives through twelve years: src/plan/authority_tests.rs.
+        Mint::Rotate { stage, .. } => panic!("a scenario lived long enough to rotate its authority: {stage}"),
         Mint::Passwords { secret, keys, plain, purpose: _ } => {
             let mut data = world.observe().children.secret(secret).unwrap_or_default();
             data.extend(plain.iter().map(|(key, text)| (key.clone(), SecretText::new(text.clone()))));
