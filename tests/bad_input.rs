@@ -186,6 +186,11 @@ const CASES: &[Case] = &[
         ],
     ),
     (
+        "a database whose owner is no user",
+        |world| world.edit("spec.databases", r#"[{"name": "bank", "owner": "nobody"}]"#),
+        ["spec.databases[bank].owner", "'nobody'", "add the user, or correct the owner"],
+    ),
+    (
         "a StorageClass that does not exist",
         |world| world.edit("spec.storage.storageClass", "fast"),
         [
