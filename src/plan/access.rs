@@ -3,6 +3,8 @@
 //! A password is compared by its SCRAM verifier, and set as a verifier, so that it never travels in SQL nor stands in a
 //! server's log. Roles and databases that are no longer in the spec are left alone: dropping data is a person's step.
 
+use std::collections::BTreeSet;
+
 use postgres_protocol::escape::escape_identifier;
 
 use crate::api::RoleOption;
@@ -24,12 +26,15 @@ pub fn statements(target: &Target, seen: &Observed) -> Vec<Step> {
     if let Some(password) = pooler_monitor_password(target, seen) {
         tasks.extend(pooler_monitor(&password, database.roles.get(POOLER_MONITOR_ROLE)));
     }
+    let mut roles: BTreeSet<&str> = database.roles.keys().map(String::as_str).collect();
     for user in &target.users {
         if let Some(password) = user_password(&user.password, seen) {
             tasks.extend(role(&user.name, &user.options, &password, database.roles.get(&user.name)));
+            roles.insert(&user.name);
         }
     }
-    for wanted in &target.databases {
+    // An owner whose password is not generated yet has no role yet: its database comes with it, a round later.
+    for wanted in target.databases.iter().filter(|wanted| roles.contains(wanted.owner.as_str())) {
         tasks.extend(databases(wanted, database));
     }
     tasks.into_iter().map(|task| Step::Sql { pod: pod.to_owned(), task }).collect()

@@ -79,6 +79,13 @@ pub fn check(
         .map(|database| {
             identifier(&format!("spec.databases[{}].name", database.name), &database.name, problems);
             problems.extend(unknown_extensions(seen, database));
+            if !spec.users.iter().any(|user| user.name == database.owner) {
+                problems.push(Problem::new(
+                    format!("spec.databases[{}].owner", database.name),
+                    &database.owner,
+                    "no user of spec.users has this name: add the user, or correct the owner",
+                ));
+            }
             DatabaseTarget {
                 name: database.name.clone(),
                 owner: database.owner.clone(),
