@@ -6,7 +6,7 @@ small() {
   local name=$1
   shift
   printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresCluster' "metadata: {name: $name, namespace: $NS}" 'spec:' \
-    "  engine: ${ENGINE:-{version: '17.12'\}}" '  instances: 1' '  resources: {cpu: 50m, memory: 512Mi}' "$@"
+    "  engine: ${ENGINE:-{version: '17.12'\}}" '  instances: 1' '  resources: {cpu: 100m, memory: 512Mi}' "$@"
 }
 
 # refused_later NAME TEXT...: the condition Accepted is False and says all of the texts.
