@@ -11,14 +11,14 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::api::{ClusterStatus, PostgresCluster};
+use crate::api::{ClusterStatus, PostgresCluster, SwitchoverOutcome};
 use crate::apply::{self, Writer};
 use crate::decide::{Again, Input, decide};
 use crate::lease::Claim;
 use crate::metrics::{ClusterKey, Metrics, figures, write_of};
 use crate::name::ClusterName;
 use crate::observe::{Platform, Stores, Trigger, links, observe};
-use crate::plan::volumes_command;
+use crate::plan::{self, volumes_command};
 use crate::policy::CATALOG;
 use crate::record::Record;
 use crate::serve::{BEAT_EVERY, Health};
@@ -135,6 +135,14 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
     let writer =
         Writer { client: &context.client, claim: &context.claim, links: links.as_ref(), name: name.clone() };
 
+    if let Some(answer) = &decision.answer {
+        match writer.answer(answer, cluster.resource_version()).await {
+            Err(error) if error.is_stale() => return Ok(Action::requeue(SOON)),
+            other => other?,
+        }
+        metrics.wrote("PostgresCluster", "status");
+        context.record.answer(&cluster, answer).await;
+    }
     let before = cluster.status.clone().unwrap_or_default();
     if before != decision.status {
         writer.status(&decision.status).await?;
@@ -158,19 +166,28 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
             let (kind, verb) = write_of(step);
             metrics.wrote(kind, verb);
         }
-        if matches!(step, crate::plan::Step::Unguard) {
+        if matches!(step, plan::Step::Unguard) {
             metrics.forget_cluster(&key);
-            let note = format!("all is removed but the volumes; to remove them: {}", volumes_command(&name));
+            let note = format!(
+                "all is removed but the volumes and the passwords of the data in them; to remove both: {}",
+                volumes_command(&name)
+            );
             context.record.note(&cluster, "VolumesKept", note).await;
         }
         context.record.step(&cluster, step, error.as_deref()).await;
+        if let (plan::Step::Switchover { .. }, Some(answer), Err(cause)) = (step, &decision.answer, &outcome)
+            && cause.had_no_effect()
+        {
+            let failed = SwitchoverOutcome::Failed;
+            let answer = plan::answered(answer, failed, cause.to_string(), Timestamp::now());
+            writer.answer(&answer, None).await?;
+            metrics.wrote("PostgresCluster", "status");
+        }
         if let Err(error) = outcome {
             failure = failure.or(Some(error));
             // One child that can't be written must not keep the others from being put right; what mounts a Secret that
             // could not be made would only wait.
-            if matches!(step, crate::plan::Step::Guard | crate::plan::Step::Mint(_))
-                || !context.claim.is_current()
-            {
+            if matches!(step, plan::Step::Guard | plan::Step::Mint(_)) || !context.claim.is_current() {
                 break;
             }
         }

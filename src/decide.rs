@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use crate::api::ClusterStatus;
+use crate::api::{ClusterState, ClusterStatus, SwitchoverOutcome, SwitchoverStatus};
 use crate::observe::Observed;
-use crate::plan::{self, Step};
+use crate::plan::{self, Asked, Step};
 use crate::policy::{Policy, Verdict, judge};
 use crate::status;
-use crate::target::{Problem, Target, validate};
+use crate::target::{Problem, validate};
 
 /// All that a decision depends on.
 pub struct Input<'a> {
@@ -28,8 +28,10 @@ pub struct Decision {
     pub verdicts: Vec<Verdict>,
     /// What is wrong with the spec.
     pub problems: Vec<Problem>,
-    /// The status as it should stand.
+    /// The status as it should stand, but for the answer.
     pub status: ClusterStatus,
+    /// A new answer to a request for a switchover. It has to be written before the steps are taken.
+    pub answer: Option<SwitchoverStatus>,
     /// How soon to look again when nothing happens.
     pub again: Again,
 }
@@ -46,33 +48,43 @@ pub enum Again {
 /// Validates, plans and judges.
 pub fn decide(input: &Input) -> Decision {
     let seen = input.seen;
-    if seen.cluster.metadata.deletion_timestamp.is_some() {
+    let (target, problems, planned) = if seen.cluster.metadata.deletion_timestamp.is_some() {
         let groups = 1;
-        let (steps, verdicts) = judge(plan::deletion(seen, groups), seen, input.catalog);
-        return finish(seen, None, steps, verdicts, Vec::new(), input.now);
-    }
-    match validate(seen) {
-        Ok(target) => {
-            let (steps, verdicts) = judge(plan::plan(&target, seen, input.now), seen, input.catalog);
-            finish(seen, Some(&target), steps, verdicts, Vec::new(), input.now)
+        (None, Vec::new(), plan::deletion(seen, groups))
+    } else {
+        match validate(seen, input.now) {
+            Ok(target) => {
+                let planned = plan::plan(&target, seen, input.now);
+                (Some(target), Vec::new(), planned)
+            }
+            Err(problems) => (None, problems, plan::emergency(seen, input.now)),
         }
-        Err(problems) => {
-            let (steps, verdicts) = judge(plan::emergency(seen), seen, input.catalog);
-            finish(seen, None, steps, verdicts, problems, input.now)
-        }
-    }
+    };
+    let (planned, answer) = serve(plan::asked(seen, input.now), planned, input);
+    let (steps, verdicts) = judge(planned, seen, input.catalog);
+    let status = status::status(seen, target.as_ref(), &steps, &verdicts, &problems, input.now);
+    let handing_over = answer.is_some()
+        || status.switchover.as_ref().is_some_and(|last| last.outcome == SwitchoverOutcome::InProgress);
+    let settled = steps.is_empty() && status.state == ClusterState::Healthy && !handing_over;
+    let again = if settled { Again::Later } else { Again::Soon };
+    Decision { steps, verdicts, problems, status, answer, again }
 }
 
-fn finish(
-    seen: &Observed,
-    target: Option<&Target>,
-    steps: Vec<Step>,
-    verdicts: Vec<Verdict>,
-    problems: Vec<Problem>,
-    now: Timestamp,
-) -> Decision {
-    let status = status::status(seen, target, &steps, &verdicts, &problems, now);
-    let settled = steps.is_empty() && status.state == crate::api::ClusterState::Healthy;
-    let again = if settled { Again::Later } else { Again::Soon };
-    Decision { steps, verdicts, problems, status, again }
+/// Puts a requested switchover in the place of the plan: what else there is to do is planned anew from what is seen after
+/// it. A request that a policy objects to is refused for good rather than held back, since somebody waits for the answer.
+fn serve(asked: Asked, planned: Vec<Step>, input: &Input) -> (Vec<Step>, Option<SwitchoverStatus>) {
+    let (answer, steps) = match asked {
+        Asked::Nothing => return (planned, None),
+        Asked::Answer(answer) => return (planned, Some(answer)),
+        Asked::Start { answer, steps } => (answer, steps),
+    };
+    let refused = |why| Some(plan::answered(&answer, SwitchoverOutcome::Refused, why, input.now));
+    if let Some(other) = planned.iter().find(|step| matches!(step, Step::Switchover { .. })) {
+        let why = format!("the operator is about to {other}: ask again after it");
+        return (planned, refused(why));
+    }
+    match judge(steps.clone(), input.seen, input.catalog).1.first() {
+        Some(verdict) => (planned, refused(verdict.objection.to_string())),
+        None => (steps, Some(answer)),
+    }
 }

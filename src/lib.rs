@@ -15,6 +15,8 @@ pub mod cli;
 pub mod control;
 pub mod decide;
 pub mod engine;
+#[cfg(test)]
+mod fixture;
 pub mod lease;
 pub mod metrics;
 pub mod name;

@@ -1,8 +1,11 @@
 //! The binary: arguments to one subcommand, nothing else.
 
+use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use stylobate::cli::connect::Connection;
 use stylobate::telemetry::{self, Format};
 use stylobate::{cli, workload};
 
@@ -10,6 +13,8 @@ use stylobate::{cli, workload};
 #[derive(Parser)]
 #[command(name = "stylobate", version)]
 struct Cli {
+    #[command(flatten)]
+    connection: Connection,
     #[command(subcommand)]
     command: Command,
 }
@@ -20,8 +25,12 @@ enum Command {
     Operator(cli::operator::OperatorArgs),
     /// Print the CustomResourceDefinition
     Crd,
-    /// Show members, roles and conditions
+    /// Show members, roles, lag and conditions, warnings first
     Status(cli::status::StatusArgs),
+    /// Open a session through the pooler with the local psql
+    Psql(cli::psql::PsqlArgs),
+    /// Hand the primary's role to another member
+    Switchover(cli::switchover::SwitchoverArgs),
     /// Run a workload that checks its own invariants
     #[command(subcommand)]
     Workload(Workload),
@@ -33,34 +42,42 @@ enum Workload {
     Bank(workload::bank::BankArgs),
 }
 
+/// The arguments. As a plugin of kubectl the usage text says what the person typed.
+fn arguments() -> Cli {
+    let mut command = Cli::command();
+    let called = std::env::args_os().next().unwrap_or_default();
+    if Path::new(&called).file_stem().is_some_and(|name| name == "kubectl-stylobate") {
+        command = command.bin_name("kubectl stylobate");
+    }
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let Cli { connection, command } = arguments();
+    let outcome: Result<ExitCode, Box<dyn Error>> = match command {
         Command::Operator(args) => {
             telemetry::init(Format::Json);
-            cli::operator::run(args).await
+            cli::operator::run(args, &connection).await.map(|()| ExitCode::SUCCESS)
         }
-        Command::Crd => {
-            print!("{}", cli::crd());
-            Ok(())
-        }
+        Command::Crd => cli::print(&cli::crd()).map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Command::Status(args) => {
-            telemetry::init(Format::Human);
-            cli::status::run(args).await
+            cli::status::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
+        Command::Psql(args) => cli::psql::run(args, &connection).await.map_err(Into::into),
+        Command::Switchover(args) => {
+            cli::switchover::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
         Command::Workload(Workload::Bank(args)) => {
             let result = workload::bank::run(args).await;
             if let Err(error) = &result {
                 eprintln!("{error}");
             }
-            return ExitCode::from(workload::bank::exit_code(&result));
+            Ok(ExitCode::from(workload::bank::exit_code(&result)))
         }
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
 }

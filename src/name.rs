@@ -40,12 +40,19 @@ pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";
 pub const COMPONENT_MEMBER: &str = "member";
 /// Value of [`LABEL_COMPONENT`] on pooler pods.
 pub const COMPONENT_POOLER: &str = "pooler";
+/// Label with the value `true` on what outlives its cluster on purpose.
+pub const LABEL_KEEP: &str = "stylobate.dev/keep";
 /// Annotation: digest of what was rendered, to see a change of ours beside drift of others.
 pub const ANNOTATION_RENDERED: &str = "stylobate.dev/rendered";
 /// Annotation on a Secret that the operator made: what for.
 pub const ANNOTATION_PURPOSE: &str = "stylobate.dev/purpose";
 /// Annotation that makes the kubelet look at a pod's mounted files now, not at its next round (up to 90 s).
 pub const ANNOTATION_FILES: &str = "stylobate.dev/files";
+/// Annotation on a `PostgresCluster` that asks for a switchover: `<member or any>@<unique id>`.
+pub const ANNOTATION_SWITCHOVER: &str = "stylobate.dev/switchover";
+/// Field manager of the answer to a switchover request, apart from the rest of the status: a status that is written from a
+/// stale view must not take the answer back, or the request would be served twice.
+pub const SWITCHOVER_MANAGER: &str = "stylobate-switchover";
 
 /// A cluster by namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Client, Resource};
 
-use crate::api::PostgresCluster;
+use crate::api::{PostgresCluster, SwitchoverOutcome, SwitchoverStatus};
 use crate::plan::Step;
 use crate::policy::Verdict;
 
@@ -48,6 +48,18 @@ impl Record {
     pub async fn verdict(&self, cluster: &PostgresCluster, verdict: &Verdict) {
         tracing::info!(policy = verdict.policy, "{verdict}");
         self.publish(cluster, EventType::Warning, "HeldBack", "Judge", verdict.to_string()).await;
+    }
+
+    /// A request for a switchover has an answer. While it is in progress the step itself is told.
+    pub async fn answer(&self, cluster: &PostgresCluster, answer: &SwitchoverStatus) {
+        let (type_, reason) = match answer.outcome {
+            SwitchoverOutcome::InProgress => return,
+            SwitchoverOutcome::Done => (EventType::Normal, "SwitchoverDone"),
+            SwitchoverOutcome::Refused => (EventType::Warning, "SwitchoverRefused"),
+            SwitchoverOutcome::Failed => (EventType::Warning, "SwitchoverFailed"),
+        };
+        tracing::info!(request = answer.request, reason, "{}", answer.message);
+        self.publish(cluster, type_, reason, "Switchover", answer.message.clone()).await;
     }
 
     /// Something else that a person should know.

@@ -113,7 +113,7 @@ const CASES: &[Case] = &[
     (
         "more clients than connections",
         |world| world.edit("spec.pooler.clients", "1000"),
-        ["spec.pooler.clients", "'1000'", "at most 45 clients, or raise max_connections or memory"],
+        ["spec.pooler.clients", "'1000'", "at most 43 clients, or raise max_connections or memory"],
     ),
     (
         "a Secret without its key",
@@ -215,7 +215,7 @@ const CASES: &[Case] = &[
             world.give_secret("cert", "tls.crt", "x");
             world.edit("spec.access", r#"{"tls": {"secret": "cert"}}"#);
         },
-        ["spec.access.tls.secret", "'cert'", "the Secret has no key tls.key: add it"],
+        ["spec.access.tls.secret", "'cert'", "tls.key is missing; the Secret must hold tls.crt and tls.key"],
     ),
     (
         "a certificate in a Secret of the operator's own",

@@ -128,7 +128,12 @@ fn essence(world: &World) -> String {
     let mut text = ["children", "volumes", "pods", "cluster"].map(|part| world.show(part)).concat();
     text.push_str(&world.show("database"));
     for (reference, body) in &world.children {
-        text.push_str(&format!("{reference} {}\n", body["spec"]));
+        let mut spec = body["spec"].clone();
+        // A digest of a certificate, whose dates follow from the time at which it was made.
+        if let Some(notes) = spec.pointer_mut("/template/metadata/annotations") {
+            notes["stylobate.dev/pooler-restart"] = Default::default();
+        }
+        text.push_str(&format!("{reference} {spec}\n"));
     }
     text.push_str(&format!("{:?}\n", world.config));
     let status = world.cluster.status.as_ref().expect("it was told");
@@ -182,7 +187,8 @@ fn a_crash_between_any_two_steps_of_deletion_ends_with_all_volumes_kept() {
             }
         }
         assert!(!world.exists, "the object is gone after a crash after {cut} steps");
-        assert!(world.children.is_empty() && world.config.is_none());
+        assert!(world.config.is_none());
+        assert_eq!(world.show("children"), "  Secret ledger-credentials\n");
         assert_eq!(world.volumes, volumes);
     }
 }

@@ -4,8 +4,23 @@
 # kubectl as administrator, inside the namespace: it works whatever became of the port outside.
 kubectl_admin() { inside "$(part_dir kube)/kube" kubectl --kubeconfig "$ADMIN" "$@"; }
 
+# Writes of the operator's account are logged by the API server itself, so that a test need not believe the operator.
+audit_policy() {
+  cat <<'YAML'
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - level: Metadata
+    users: ["system:serviceaccount:stylobate-system:stylobate"]
+    verbs: [create, update, patch, delete, deletecollection]
+  - level: None
+YAML
+}
+
 # The API server: certificates and service accounts for authentication, the rest as Kubernetes has it by default.
 apiserver_up() {
+  audit_policy >"$CONF/audit-policy.yaml"
   daemon kube-apiserver "$(part_dir kube)/kube" kube-apiserver \
     --etcd-servers=http://127.0.0.1:2379 --bind-address=0.0.0.0 --secure-port=6443 --advertise-address="$NODE_IP" \
     --client-ca-file="$PKI/ca.crt" --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" \
@@ -19,7 +34,8 @@ apiserver_up() {
     --requestheader-username-headers=X-Remote-User \
     --proxy-client-cert-file="$PKI/front-proxy.crt" --proxy-client-key-file="$PKI/front-proxy.key" \
     --service-cluster-ip-range="$SERVICE_RANGE" --authorization-mode=Node,RBAC \
-    --enable-admission-plugins=NodeRestriction --allow-privileged=true
+    --audit-policy-file="$CONF/audit-policy.yaml" --audit-log-path="$STATE/audit.log" --audit-log-maxsize=20 \
+    --audit-log-maxbackup=1 --enable-admission-plugins=NodeRestriction --allow-privileged=true
 }
 
 # The controllers, without those that hand out pod ranges and cloud routes: one node needs neither.

@@ -13,7 +13,9 @@ pub use parts::{
     Access, Database, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Pooler, Resources,
     RoleOption, Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
 };
-pub use status::{ClusterState, ClusterStatus, MemberRole, MemberStatus, PoolerStatus};
+pub use status::{
+    ClusterState, ClusterStatus, MemberRole, MemberStatus, PoolerStatus, SwitchoverOutcome, SwitchoverStatus,
+};
 
 /// The API group of every kind of Stylobate.
 pub const GROUP: &str = "stylobate.dev";

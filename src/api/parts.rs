@@ -181,8 +181,9 @@ pub struct Access {
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// Secret of type `kubernetes.io/tls` in the same namespace with `tls.crt`, `tls.key` and `ca.crt`; the
-    /// certificate has to carry all names that `docs/security.md` lists. The operator reads it and never writes it.
+    /// Secret of type `kubernetes.io/tls` in the same namespace with `tls.crt`, `tls.key` and, unless clients know its
+    /// authority already, `ca.crt`; the certificate has to carry all names that `docs/security.md` lists. The operator
+    /// reads it and never writes it.
     #[schemars(length(min = 1, max = 253), regex(pattern = NAME))]
     pub secret: String,
 }
@@ -190,11 +191,11 @@ pub struct Tls {
 /// A login role.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!(self.name in ['postgres', 'standby', 'rewind', 'stylobate', 'stylobate_monitor']) && !self.name.startsWith('pg_')").message(
+#[x_kube(validation = Rule::new("!(self.name in ['postgres', 'standby', 'rewind', 'stylobate', 'stylobate_monitor', 'stylobate_pooler_monitor']) && !self.name.startsWith('pg_')").message(
     told(
         "spec.users[].name",
         "self.name",
-        "roles of the system (postgres, standby, rewind, stylobate, stylobate_monitor, pg_*) are kept by the operator. Choose another name",
+        "roles of the system (postgres, standby, rewind, stylobate, stylobate_monitor, stylobate_pooler_monitor, pg_*) are kept by the operator. Choose another name",
     )
 ))]
 #[x_kube(validation = Rule::new("!self.name.matches('[\\n\\r]')").message(

@@ -1,11 +1,11 @@
 //! What the operator reports back in `status`.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What is seen of a cluster. It holds no clock values of its own, so that a converged cluster has a still status.
+/// What is seen of a cluster. It holds no clock values but times of change, so that a converged cluster has a still status.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterStatus {
@@ -39,6 +39,9 @@ pub struct ClusterStatus {
     /// The pooler.
     #[serde(default)]
     pub pooler: PoolerStatus,
+    /// The answer to the last switchover that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switchover: Option<SwitchoverStatus>,
     /// Conditions: type, status, reason in one word, message for a person.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -86,6 +89,17 @@ pub struct MemberStatus {
     /// WAL timeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline: Option<i64>,
+    /// Bytes of WAL behind the primary, coarse on purpose: 0 below 16 MiB, else rounded up to a power of two. The exact
+    /// number moves all the time and each move would be a write to the API server; the metric
+    /// `stylobate_cluster_member_lag_bytes` has it. Absent when it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_bytes: Option<i64>,
+    /// Server version that the member runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Times that the kubelet started the Postgres container again in this pod.
+    #[serde(default)]
+    pub restarts: i32,
     /// True when settings wait for a restart.
     #[serde(default)]
     pub pending_restart: bool,
@@ -118,4 +132,41 @@ pub struct PoolerStatus {
     /// Pods ready.
     #[serde(default)]
     pub ready: i32,
+}
+
+/// The answer to a request for a switchover: the annotation `stylobate.dev/switchover`, as `stylobate switchover` sets it.
+/// A request is served at most once: it is marked as in progress before anything is done.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SwitchoverStatus {
+    /// The annotation's value that is answered.
+    pub request: String,
+    /// What became of it.
+    pub outcome: SwitchoverOutcome,
+    /// Member that took writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Member that should take them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The outcome in words: for a refusal the cause and the next step.
+    #[serde(default)]
+    pub message: String,
+    /// When the outcome became so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+}
+
+/// What became of a request for a switchover.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SwitchoverOutcome {
+    /// The role is being handed over.
+    #[default]
+    InProgress,
+    /// The role was handed over.
+    Done,
+    /// Nothing was done.
+    Refused,
+    /// It was tried, and the role is not where it should be.
+    Failed,
 }

@@ -1,16 +1,21 @@
 //! The only writer: takes the steps that were judged, one after the other. Every step can be taken again after a crash.
 
+mod material;
 mod mint;
+
+pub use material::{Material, material};
 
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::DynamicObject;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use crate::api::{ClusterStatus, PostgresCluster};
+use crate::api::{ClusterStatus, PostgresCluster, SwitchoverStatus};
 use crate::child::{Child, Kind};
 use crate::lease::Claim;
-use crate::name::{ANNOTATION_FILES, ClusterName, FINALIZER, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER};
+use crate::name::{
+    ANNOTATION_FILES, ClusterName, FINALIZER, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER, SWITCHOVER_MANAGER,
+};
 use crate::observe::{Links, Observed};
 use crate::plan::{SqlTask, Step};
 
@@ -24,6 +29,17 @@ pub enum Error {
         what: String,
         /// The API server's words.
         cause: kube::Error,
+    },
+    /// A Secret stands where one is to be made.
+    #[error(
+        "failed to {what}: a Secret {secret} is there that this cluster does not own. It is looked at again at once; if this \
+         comes back, somebody else made that Secret: rename it or delete it"
+    )]
+    Taken {
+        /// The step, in words.
+        what: String,
+        /// Its name.
+        secret: String,
     },
     /// Certificates could not be made.
     #[error(transparent)]
@@ -40,6 +56,25 @@ pub enum Error {
     /// Another operator leads.
     #[error("failed to {0}: this operator leads no longer")]
     NotLeader(String),
+}
+
+impl Error {
+    /// True when what was read is older than what the API server has: a newer view is on its way.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Error::Api { cause: kube::Error::Api(status), .. } if status.is_conflict())
+    }
+
+    /// True when the step surely had no effect. A member that did not answer in time may have done it all the same, and
+    /// so may one that knows no outcome (Patroni's words for it).
+    pub fn had_no_effect(&self) -> bool {
+        match self {
+            Error::Patroni(crate::patroni::Error::Refused { answer, .. }) => {
+                !answer.contains("status unknown")
+            }
+            Error::NoLink(_) | Error::NotLeader(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// What a writer needs.
@@ -194,18 +229,39 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes the status.
+    /// Writes the status, all but the answer to a switchover request.
     ///
     /// # Errors
     /// Those of the API server.
     pub async fn status(&self, status: &ClusterStatus) -> Result<(), Error> {
+        let own = ClusterStatus { switchover: None, ..status.clone() };
+        self.patch_status(STATUS_MANAGER, json!({"name": self.name.name}), json!(own)).await
+    }
+
+    /// Writes the answer to a switchover request. With a version, only onto the object as it was seen: a request is marked
+    /// as in progress once, also with two operators or a stale view.
+    ///
+    /// # Errors
+    /// Those of the API server; [`Error::is_stale`] tells that the object has changed.
+    pub async fn answer(&self, answer: &SwitchoverStatus, seen: Option<String>) -> Result<(), Error> {
+        if !self.claim.is_current() {
+            return Err(Error::NotLeader("answer the switchover request".into()));
+        }
+        let mut metadata = json!({"name": self.name.name});
+        if let Some(version) = seen {
+            metadata["resourceVersion"] = version.into();
+        }
+        self.patch_status(SWITCHOVER_MANAGER, metadata, json!({"switchover": answer})).await
+    }
+
+    async fn patch_status(&self, manager: &str, metadata: Value, status: Value) -> Result<(), Error> {
         let body = json!({
             "apiVersion": "stylobate.dev/v1alpha1",
             "kind": "PostgresCluster",
-            "metadata": {"name": self.name.name},
+            "metadata": metadata,
             "status": status,
         });
-        let params = PatchParams::apply(STATUS_MANAGER).force();
+        let params = PatchParams::apply(manager).force();
         self.clusters()
             .patch_status(&self.name.name, &params, &Patch::Apply(&body))
             .await

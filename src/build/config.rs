@@ -1,4 +1,4 @@
-//! ConfigMaps: Patroni's configuration, the pooler's, and the authority's certificate for clients.
+//! ConfigMaps: Patroni's configuration, the pooler's, and the authorities to verify by.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
@@ -8,6 +8,7 @@ use crate::child::{Child, Kind};
 use crate::engine::{engine, paths};
 use crate::observe::Observed;
 use crate::pooler;
+use crate::secret::SecretText;
 use crate::target::Target;
 
 use super::meta::metadata;
@@ -32,17 +33,23 @@ pub fn config_maps(target: &Target, seen: &Observed) -> Vec<Child> {
             ("exporter-web.yml", yaml(&web_config(pooler::paths::TLS))),
         ],
     ));
-    // Clients verify the pooler by this; a Secret would hide what is meant to be public.
-    let authority =
-        seen.children.secret(&target.name.authority()).and_then(|data| data.get("ca.crt").cloned());
-    if let Some(certificate) = authority {
-        children.push(config_map(
-            target,
-            target.name.authority(),
-            [("ca.crt", certificate.expose().to_owned())],
-        ));
-    }
+    children.extend(trust(target, seen));
     children
+}
+
+/// What to verify by: `ca.crt` for clients of the pooler, `members.crt` for the pooler and for what scrapes members. A
+/// Secret would hide what is meant to be public.
+fn trust(target: &Target, seen: &Observed) -> Option<Child> {
+    let own = seen.children.secret(&target.name.authority())?.get("ca.crt")?.clone();
+    let clients = match &target.given_tls {
+        None => Some(own.clone()),
+        // Without one, its authority is one that clients know already (`sslrootcert=system`).
+        Some(name) => seen.given.secrets.get(name).and_then(Option::as_ref)?.get("ca.crt").cloned(),
+    };
+    let entry = |key, text: SecretText| (key, text.expose().to_owned());
+    let entries = clients.map(|text| entry(pooler::CLIENTS_AUTHORITY, text));
+    let entries = entries.into_iter().chain([entry(pooler::MEMBERS_AUTHORITY, own)]);
+    Some(config_map(target, target.name.authority(), entries))
 }
 
 /// TLS of a Prometheus exporter (exporter-toolkit's web configuration); it reads the files anew for each connection.
@@ -58,7 +65,7 @@ fn yaml(value: &Value) -> String {
     serde_saphyr::to_string(value).expect("a JSON value is also a YAML value")
 }
 
-fn config_map<const N: usize>(target: &Target, name: String, data: [(&str, String); N]) -> Child {
+fn config_map<'a>(target: &Target, name: String, data: impl IntoIterator<Item = (&'a str, String)>) -> Child {
     let object = ConfigMap {
         metadata: metadata(target, &name),
         data: Some(data.into_iter().map(|(key, text)| (key.to_owned(), text)).collect::<BTreeMap<_, _>>()),

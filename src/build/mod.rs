@@ -16,7 +16,7 @@ use crate::observe::Observed;
 use crate::target::Target;
 
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
-pub use secrets::user_password;
+pub use secrets::{pooler_monitor_password, user_password};
 
 /// Names that certificates must carry.
 pub mod certificate_names {
@@ -36,7 +36,7 @@ pub fn children(target: &Target, seen: &Observed) -> Vec<Child> {
     children.extend(member::stateful_sets(target, seen));
     children.extend(pooler::deployment(target, seen));
     if target.pod_monitor {
-        children.extend(monitor::pod_monitors(target));
+        children.extend(monitor::pod_monitors(target, seen));
     }
     children.into_iter().map(stamp).collect()
 }

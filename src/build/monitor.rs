@@ -4,21 +4,30 @@ use serde_json::json;
 
 use crate::child::{Child, ChildRef, Kind};
 use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
+use crate::observe::Observed;
+use crate::pooler::{CLIENTS_AUTHORITY, MEMBERS_AUTHORITY};
 use crate::target::Target;
 
 use super::meta::metadata;
 
-/// One PodMonitor for members and one for the pooler; both are scraped over TLS and verified by the cluster's authority.
-pub fn pod_monitors(target: &Target) -> Vec<Child> {
+/// One PodMonitor for members and one for the pooler; both are scraped over TLS and verified by name.
+pub fn pod_monitors(target: &Target, seen: &Observed) -> Vec<Child> {
     let group = &target.groups[0];
-    let member_host = group.name.primary();
+    let (members, pooler) = (group.name.primary(), target.name.pooler());
+    let given = target.given_tls.as_ref().and_then(|name| seen.given.secrets.get(name)?.as_ref());
+    // A given certificate without an authority beside it is verified by what Prometheus knows already.
+    let clients = given.is_none_or(|data| data.contains_key("ca.crt")).then_some(CLIENTS_AUTHORITY);
     vec![
-        monitor(target, group.name.members(), COMPONENT_MEMBER, &member_host),
-        monitor(target, target.name.pooler(), COMPONENT_POOLER, &target.name.pooler()),
+        monitor(target, group.name.members(), COMPONENT_MEMBER, &members, Some(MEMBERS_AUTHORITY)),
+        monitor(target, pooler.clone(), COMPONENT_POOLER, &pooler, clients),
     ]
 }
 
-fn monitor(target: &Target, name: String, component: &str, server: &str) -> Child {
+fn monitor(target: &Target, name: String, component: &str, server: &str, authority: Option<&str>) -> Child {
+    let mut tls = json!({"serverName": server});
+    if let Some(key) = authority {
+        tls["ca"] = json!({"configMap": {"name": target.name.authority(), "key": key}});
+    }
     let body = json!({
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
@@ -28,10 +37,7 @@ fn monitor(target: &Target, name: String, component: &str, server: &str) -> Chil
             "podMetricsEndpoints": [{
                 "port": "metrics",
                 "scheme": "https",
-                "tlsConfig": {
-                    "ca": {"configMap": {"name": target.name.authority(), "key": "ca.crt"}},
-                    "serverName": server,
-                },
+                "tlsConfig": tls,
             }],
         },
     });

@@ -1,14 +1,16 @@
-//! The pooler's Deployment: Pgpool-II with its supervisor.
+//! The pooler's Deployment: Pgpool-II with its supervisor, and the metrics exporter beside it.
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, PodSpec, PodTemplateSpec, Probe, TCPSocketAction,
+    Container, ContainerPort, EnvVar, EnvVarSource, PodSpec, PodTemplateSpec, Probe, SecretKeySelector,
+    TCPSocketAction,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::collections::BTreeMap;
 
 use crate::child::{Child, Kind};
+use crate::engine::hba::POOLER_MONITOR_ROLE;
 use crate::name::{COMPONENT_POOLER, LABEL_COMPONENT, service_hosts};
 use crate::observe::Observed;
 use crate::pooler::{self, paths};
@@ -25,13 +27,17 @@ const GRACE_SECONDS: i64 = 30;
 /// The Deployment; none until its Secrets exist, since a pod that waits for a mount is tried again ever more slowly.
 pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
     let certificate = target.given_tls.clone().unwrap_or_else(|| target.name.pooler_tls());
-    let exists = |name: &str| {
-        seen.children.get(Kind::Secret, name).is_some()
-            || matches!(seen.given.secrets.get(name), Some(Some(_)))
+    let given = seen.given.secrets.get(&certificate).cloned().flatten();
+    let shown = match target.given_tls {
+        Some(_) => given,
+        None => seen.children.secret(&certificate),
     };
-    if !(exists(&certificate) && exists(&target.name.pooler_users())) {
-        return None;
-    }
+    let authority = seen.children.secret(&target.name.authority())?;
+    seen.children.get(Kind::Secret, &target.name.pooler_users())?;
+    // Pgpool reads these when it starts. The authority is read for each new connection as well, but a pod that runs with an
+    // old one would be found out only in the middle of a rotation.
+    let restart =
+        pooler::restart_digest(target, &[shown?.get("tls.crt")?.expose(), authority.get("ca.crt")?.expose()]);
     let name = target.name.pooler();
     let selector = target.name.selector(COMPONENT_POOLER);
     let mut labels = target.name.labels();
@@ -39,7 +45,7 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
-            annotations: Some(BTreeMap::from([(ANNOTATION_RESTART.into(), pooler::restart_digest(target))])),
+            annotations: Some(BTreeMap::from([(ANNOTATION_RESTART.into(), restart)])),
             ..Default::default()
         }),
         spec: Some(PodSpec {
@@ -51,7 +57,7 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
             topology_spread_constraints: Some(pod::zone_spread(&selector)),
             node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
             tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
-            containers: vec![pgpool(target)],
+            containers: vec![pgpool(target), exporter(target)],
             volumes: Some(vec![
                 pod::config_volume("conf", &name),
                 pod::secret_volume("users", &target.name.pooler_users()),
@@ -85,6 +91,7 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
 }
 
 fn pgpool(target: &Target) -> Container {
+    let sessions = i64::from(target.pooler.clients + pooler::METRICS_SESSIONS);
     Container {
         name: "pgpool".into(),
         image: Some(target.pooler_image.clone()),
@@ -96,7 +103,7 @@ fn pgpool(target: &Target) -> Container {
             ..Default::default()
         }]),
         // Pgpool forks a process of about 6 MiB for each client it may serve.
-        resources: Some(pod::resources("50m", &format!("{}Mi", 64 + 6 * i64::from(target.pooler.clients)))),
+        resources: Some(pod::resources("50m", &format!("{}Mi", 64 + 6 * sessions))),
         security_context: Some(pod::container_security()),
         readiness_probe: Some(Probe {
             tcp_socket: Some(TCPSocketAction { port: IntOrString::Int(pooler::PORT), host: None }),
@@ -112,6 +119,50 @@ fn pgpool(target: &Target) -> Container {
             pod::mount("tmp", "/tmp", false),
             pod::mount("run", "/run/pgpool", false),
         ]),
+        ..Default::default()
+    }
+}
+
+/// Metrics over TLS, asked of the Pgpool beside it. It sees the certificate and its own password, not those of users.
+fn exporter(target: &Target) -> Container {
+    let value =
+        |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), value_from: None };
+    let password = EnvVar {
+        name: "DATA_SOURCE_PASS".into(),
+        value_from: Some(EnvVarSource {
+            secret_key_ref: Some(SecretKeySelector {
+                name: target.name.credentials(),
+                key: POOLER_MONITOR_ROLE.into(),
+                optional: None,
+            }),
+            ..Default::default()
+        }),
+        value: None,
+    };
+    Container {
+        name: "metrics".into(),
+        image: Some(target.pooler_image.clone()),
+        image_pull_policy: Some("IfNotPresent".into()),
+        command: Some(vec!["pgpool-exporter".into()]),
+        args: Some(vec![
+            format!("--web.config.file={}/exporter-web.yml", paths::CONF),
+            "--log.level=warn".into(),
+        ]),
+        env: Some(vec![
+            // Within the pod there is nobody to take for another, so the certificate's name is not compared.
+            value("DATA_SOURCE_URI", format!("127.0.0.1:{}/postgres?sslmode=require", pooler::PORT)),
+            value("DATA_SOURCE_USER", POOLER_MONITOR_ROLE.into()),
+            password,
+        ]),
+        ports: Some(vec![ContainerPort {
+            name: Some("metrics".into()),
+            container_port: pooler::METRICS_PORT,
+            protocol: Some("TCP".into()),
+            ..Default::default()
+        }]),
+        resources: Some(pod::resources("10m", "64Mi")),
+        security_context: Some(pod::container_security()),
+        volume_mounts: Some(vec![pod::mount("conf", paths::CONF, true), pod::mount("tls", paths::TLS, true)]),
         ..Default::default()
     }
 }

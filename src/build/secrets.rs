@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use std::collections::BTreeMap;
 
 use crate::child::{Child, Kind};
+use crate::engine::hba::POOLER_MONITOR_ROLE;
 use crate::observe::Observed;
 use crate::pooler::password_file;
 use crate::secret::SecretText;
@@ -14,19 +15,21 @@ use super::meta::metadata;
 
 /// The password of a user, once its Secret exists.
 pub fn user_password(source: &PasswordSource, seen: &Observed) -> Option<SecretText> {
-    let data = match source.given {
-        true => seen.given.secrets.get(&source.secret)?.clone()?,
-        false => seen.children.secret(&source.secret)?,
-    };
-    data.get(&source.key).cloned()
+    source.data(seen)?.get(&source.key).cloned()
+}
+
+/// The password of the pooler's metrics exporter, once it exists.
+pub fn pooler_monitor_password(target: &Target, seen: &Observed) -> Option<SecretText> {
+    seen.children.secret(&target.name.credentials())?.get(POOLER_MONITOR_ROLE).cloned()
 }
 
 /// Pgpool's password file; none until every user has a password, so that Pgpool never runs with half of them.
 pub fn pool_users(target: &Target, seen: &Observed) -> Option<Child> {
-    let passwords: Vec<(&str, SecretText)> = target
-        .users
-        .iter()
+    let monitor = pooler_monitor_password(target, seen).map(|password| (POOLER_MONITOR_ROLE, password));
+    let users = target.users.iter();
+    let passwords: Vec<(&str, SecretText)> = users
         .map(|user| Some((user.name.as_str(), user_password(&user.password, seen)?)))
+        .chain([monitor])
         .collect::<Option<_>>()?;
     let file = password_file(passwords.iter().map(|(name, password)| (*name, password)));
     let name = target.name.pooler_users();

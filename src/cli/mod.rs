@@ -1,7 +1,28 @@
-//! The command line: one file for each subcommand.
+//! The command line: one file or folder for each subcommand, and what they share.
 
+pub mod connect;
+pub mod explain;
+mod find;
+mod human;
 pub mod operator;
+mod progress;
+pub mod psql;
 pub mod status;
+pub mod switchover;
+
+/// Writes to standard output. A reader that has seen enough, as `head`, is no error.
+///
+/// # Errors
+/// Those of standard output, such as a full disk.
+pub fn print(text: &str) -> Result<(), explain::Error> {
+    use std::io::{ErrorKind, Write, stdout};
+    match stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+            Err(explain::Error::Plain(format!("failed to write to standard output: {cause}")))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// The generated CRD as YAML, as it stands in `crds/`.
 ///

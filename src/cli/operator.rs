@@ -20,6 +20,8 @@ use crate::observe::{Platform, Stores};
 use crate::record::Record;
 use crate::serve::{Health, Server};
 
+use super::connect::Connection;
+
 /// What must be before the operator is ready, as `/readyz` names it.
 const CRD: &str = "the definition of PostgresCluster";
 const STORES: &str = "the first list of every watch";
@@ -51,8 +53,8 @@ pub struct OperatorArgs {
 ///
 /// # Errors
 /// What ended it.
-pub async fn run(args: OperatorArgs) -> Result<(), Box<dyn std::error::Error>> {
-    let client = Client::try_default().await?;
+pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<dyn std::error::Error>> {
+    let client = connection.patient().await?;
     let (health, metrics) = (Health::new([CRD, STORES]), Metrics::new(env!("CARGO_PKG_VERSION")));
     let stop = signal().shared();
     let server = Server::bind(args.listen).await?;

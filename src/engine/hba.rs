@@ -5,6 +5,9 @@
 
 /// Role of the metrics exporter; it has `pg_monitor` and no password.
 pub const MONITOR_ROLE: &str = "stylobate_monitor";
+/// Role of the pooler's metrics exporter. It logs in through Pgpool and asks Pgpool itself; in the servers it has no right but
+/// to connect to the database `postgres`.
+pub const POOLER_MONITOR_ROLE: &str = "stylobate_pooler_monitor";
 /// Superuser: of Patroni by socket, of the operator by TLS, SCRAM and client certificate.
 pub const SUPERUSER: &str = "postgres";
 /// Role of replication.
@@ -22,6 +25,8 @@ pub fn hba() -> Vec<String> {
         format!("hostssl replication {REPLICATION_ROLE} all scram-sha-256 clientcert=verify-ca"),
         format!("hostssl all {SUPERUSER},{REWIND_ROLE} all scram-sha-256 clientcert=verify-ca"),
         format!("hostssl all {REPLICATION_ROLE},{MONITOR_ROLE} all reject"),
+        format!("hostssl postgres {POOLER_MONITOR_ROLE} all scram-sha-256"),
+        format!("hostssl all {POOLER_MONITOR_ROLE} all reject"),
         "hostssl all all all scram-sha-256".to_owned(),
     ]
 }

@@ -6,15 +6,14 @@ use super::{ClusterFigures, ConditionFigure, MemberFigures};
 use crate::api::{ClusterStatus, MemberRole, MemberStatus};
 use crate::observe::MemberSeen;
 use crate::plan::Step;
+use crate::status::lag::behind;
 
 /// The figures of a cluster with `wanted` members, from its status and what its members said of themselves.
 pub fn figures(wanted: i32, status: &ClusterStatus, seen: &BTreeMap<String, MemberSeen>) -> ClusterFigures {
-    let position = |member: &MemberStatus| seen.get(&member.name)?.position;
     let lag = |member: &MemberStatus| {
         let primary =
             status.members.iter().find(|m| m.role == MemberRole::Primary && m.group == member.group)?;
-        // The two were asked one after the other, so a replica can seem ahead: that is no lag.
-        u64::try_from((position(primary)? - position(member)?).max(0)).ok()
+        u64::try_from(behind(seen.get(&primary.name)?, seen.get(&member.name)?)?).ok()
     };
     let of_member = |member: &MemberStatus| MemberFigures {
         lag_bytes: lag(member),

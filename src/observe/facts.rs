@@ -110,7 +110,8 @@ pub fn secret_data(secret: &Value) -> SecretData {
 /// What a person supplies beside the cluster: none in a map means that the object does not exist.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
-    /// Secrets named in the spec (passwords and certificates).
+    /// Secrets with passwords and certificates that the cluster does not own: named in the spec, or in the place where a
+    /// password would be generated.
     pub secrets: BTreeMap<String, Option<SecretData>>,
     /// ConfigMaps of `spec.tuning`.
     pub tuning: BTreeMap<String, Option<BTreeMap<String, String>>>,
@@ -176,6 +177,8 @@ pub struct ContainerSeen {
     pub waiting: Option<(String, String)>,
     /// Identity of the last run that the kubelet says has ended.
     pub ended: Option<String>,
+    /// Times that the kubelet started it again.
+    pub restarts: i32,
 }
 
 /// A volume claim.

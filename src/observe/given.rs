@@ -8,8 +8,10 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::PostgresClusterSpec;
+use crate::child::Kind;
+use crate::name::ClusterName;
 
-use super::facts::{Given, StorageClassSeen, secret_data};
+use super::facts::{Children, Given, StorageClassSeen, secret_data};
 
 /// Annotation of the default StorageClass.
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
@@ -20,19 +22,15 @@ const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 /// Those of the API server; an absent object is no error.
 pub async fn given(
     client: &Client,
-    namespace: &str,
+    cluster: &ClusterName,
     spec: &PostgresClusterSpec,
+    children: &Children,
     pod_monitors: bool,
 ) -> Result<Given, kube::Error> {
+    let namespace = &cluster.namespace;
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let named: BTreeSet<&String> = spec
-        .users
-        .iter()
-        .filter_map(|user| user.password.as_ref().map(|password| &password.secret))
-        .chain(spec.access.tls.as_ref().map(|tls| &tls.secret))
-        .collect();
     let mut given = Given { pod_monitors, ..Given::default() };
-    for name in named {
+    for name in &secret_names(cluster, spec, children) {
         let secret = secrets.get_opt(name).await?;
         let data = secret.map(|secret| secret_data(&serde_json::to_value(secret).unwrap_or_default()));
         given.secrets.insert(name.clone(), data);
@@ -44,6 +42,20 @@ pub async fn given(
     }
     given.storage_class = storage_class(client, spec.storage.storage_class.as_deref()).await?;
     Ok(given)
+}
+
+/// Secrets that a person may have supplied: those that the spec names, and those that stand where a password would be
+/// generated. What the cluster owns is in the stores already.
+fn secret_names(cluster: &ClusterName, spec: &PostgresClusterSpec, children: &Children) -> BTreeSet<String> {
+    spec.users
+        .iter()
+        .map(|user| match &user.password {
+            Some(password) => password.secret.clone(),
+            None => cluster.user_secret(&user.name),
+        })
+        .filter(|secret| children.get(Kind::Secret, secret).is_none())
+        .chain(spec.access.tls.as_ref().map(|tls| tls.secret.clone()))
+        .collect()
 }
 
 async fn storage_class(client: &Client, name: Option<&str>) -> Result<StorageClassSeen, kube::Error> {
@@ -70,4 +82,23 @@ async fn storage_class(client: &Client, name: Option<&str>) -> Result<StorageCla
         Some(_) => StorageClassSeen::Missing { available },
         None => StorageClassSeen::NoDefault { available },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use serde_json::json;
+
+    #[test]
+    fn a_secret_that_a_person_put_in_the_default_place_is_looked_up() {
+        let users = json!({"users": [{"name": "app"}, {"name": "own", "password": {"secret": "mine"}}]});
+        let mut seen = fixture::observed(users);
+        let names = |seen: &crate::observe::Observed| {
+            Vec::from_iter(secret_names(&seen.name(), &seen.cluster.spec, &seen.children))
+        };
+        assert_eq!(names(&seen), ["c-user-app", "mine"]);
+        fixture::put_secret(&mut seen, "c-user-app", &fixture::entries(&[("password", "p")]));
+        assert_eq!(names(&seen), ["mine"], "what the cluster owns is not read again");
+    }
 }

@@ -53,7 +53,13 @@ fn container(image: String, live: Option<&ContainerStatus>) -> ContainerSeen {
             let id = id.rsplit('/').next().unwrap_or_default();
             format!("run {} exit code {}", &id[..id.len().min(12)], end.exit_code)
         });
-    ContainerSeen { image, running: state.is_some_and(|state| state.running.is_some()), waiting, ended }
+    ContainerSeen {
+        image,
+        running: state.is_some_and(|state| state.running.is_some()),
+        waiting,
+        ended,
+        restarts: live.map_or(0, |live| live.restart_count),
+    }
 }
 
 /// A volume claim as it counts here.

@@ -102,7 +102,7 @@ pub async fn observe(
         None => BTreeMap::new(),
     };
     let mut seen = Observed {
-        given: given::given(client, &name.namespace, &cluster.spec, stores.pod_monitors()).await?,
+        given: given::given(client, &name, &cluster.spec, &children, stores.pod_monitors()).await?,
         volumes: stores.volumes(&name),
         leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
         database: None,

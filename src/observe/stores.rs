@@ -82,12 +82,12 @@ impl Stores {
         self.kinds.contains_key(&Kind::PodMonitor)
     }
 
-    /// Children of a cluster that its very object owns.
+    /// Children of a cluster that its very object owns, and the passwords that stay with its volumes.
     pub fn children(&self, name: &ClusterName, uid: &str) -> Children {
         let mut children = BTreeMap::new();
         for (kind, store) in &self.kinds {
             for object in store.state().iter().filter(|object| belongs(object.as_ref(), name)) {
-                if object.owner_references().iter().any(|owner| owner.uid == uid) {
+                if owned(*kind, object.as_ref(), name, uid) {
                     let body = serde_json::to_value(object.as_ref()).unwrap_or_default();
                     children.insert(ChildRef::new(*kind, object.name_any()), body);
                 }
@@ -124,6 +124,14 @@ fn belongs<K: Resource>(object: &K, name: &ClusterName) -> bool {
         && meta.labels.as_ref().and_then(|labels| labels.get(LABEL_CLUSTER)) == Some(&name.name)
 }
 
+/// Owned by this very object. The passwords of the system roles have no owner: they are kept with the volumes, whose data
+/// knows them, and a cluster of the same name takes up both (`docs/decisions/0006-kept-passwords.md`).
+fn owned(kind: Kind, object: &DynamicObject, name: &ClusterName, uid: &str) -> bool {
+    let owners = object.owner_references();
+    owners.iter().any(|owner| owner.uid == uid)
+        || (kind == Kind::Secret && owners.is_empty() && object.name_any() == name.credentials())
+}
+
 /// Turns events of children into clusters to look at, leaving out events that change nothing that counts: Patroni writes
 /// its position into the pod's annotations in every round.
 fn wake<K: Resource + Send + 'static>(
@@ -157,4 +165,30 @@ fn fingerprint(value: &impl std::fmt::Debug) -> u64 {
 fn fingerprint_all<K: Resource>(object: &K) -> u64 {
     let meta = object.meta();
     fingerprint(&(&meta.resource_version, &meta.uid, meta.deletion_timestamp.is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn secret(name: &str, owners: serde_json::Value) -> DynamicObject {
+        let body = json!({"metadata": {"name": name, "namespace": "shop", "ownerReferences": owners}});
+        serde_json::from_value(body).unwrap()
+    }
+
+    fn by(uid: &str) -> serde_json::Value {
+        json!([{"apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster", "name": "c", "uid": uid}])
+    }
+
+    #[test]
+    fn a_cluster_made_again_takes_up_the_kept_passwords_and_nothing_else_that_it_does_not_own() {
+        let name = ClusterName::new("shop", "c");
+        let belongs = |secret: &DynamicObject| owned(Kind::Secret, secret, &name, "u-2");
+        assert!(belongs(&secret("c-credentials", json!([]))));
+        assert!(belongs(&secret("c-credentials", by("u-2"))));
+        assert!(!belongs(&secret("c-credentials", by("u-1"))), "a cluster that is going still has it");
+        assert!(!belongs(&secret("c-user-app", json!([]))));
+        assert!(!owned(Kind::ConfigMap, &secret("c-credentials", json!([])), &name, "u-2"));
+    }
 }

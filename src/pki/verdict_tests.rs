@@ -31,7 +31,7 @@ impl World {
         Evidence {
             cert_pem: Some(&self.leaf.cert_pem),
             key_pem: Some(&self.leaf.key_pem),
-            ca_pem: self.ca.cert_pem(),
+            ca_pem: Some(self.ca.cert_pem()),
             source,
         }
     }
@@ -84,7 +84,7 @@ fn a_key_of_another_certificate_is_seen() {
 #[test]
 fn an_issuer_of_the_same_name_and_another_key_is_not_the_issuer() {
     let (one, two) = (World::new(), World::new());
-    let moved = Evidence { ca_pem: two.ca.cert_pem(), ..one.evidence(Source::Issued) };
+    let moved = Evidence { ca_pem: Some(two.ca.cert_pem()), ..one.evidence(Source::Issued) };
     let expected = Reason::WrongIssuer { subject: "CN=shop".into() };
     assert_eq!(verdict(moved, &wanted(), now()), Verdict::Renew(expected));
 }
@@ -140,4 +140,13 @@ fn a_leaf_from_the_future_is_not_used() {
         verdict(world.evidence(Source::Supplied), &wanted(), before),
         Verdict::Reject(Reason::NotYetValid { .. })
     ));
+}
+
+#[test]
+fn a_supplied_leaf_of_an_authority_that_all_know_needs_no_authority_beside_it() {
+    let world = World::new();
+    let public = Evidence { ca_pem: None, ..world.evidence(Source::Supplied) };
+    assert_eq!(verdict(public, &wanted(), now()), Verdict::Keep);
+    let broken = Evidence { ca_pem: Some("x"), ..public };
+    assert!(matches!(verdict(broken, &wanted(), now()), Verdict::Reject(Reason::Unreadable(_))));
 }

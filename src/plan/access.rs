@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use postgres_protocol::escape::escape_identifier;
 
 use crate::api::RoleOption;
-use crate::build::user_password;
-use crate::engine::hba::MONITOR_ROLE;
+use crate::build::{pooler_monitor_password, user_password};
+use crate::engine::hba::{MONITOR_ROLE, POOLER_MONITOR_ROLE};
 use crate::observe::{DatabaseSeen, Observed, RoleSeen};
 use crate::secret::SecretText;
-use crate::target::{DatabaseTarget, Target, UserTarget};
+use crate::target::{DatabaseTarget, Target};
 
 use super::step::{SqlTask, Statement, Step};
 
@@ -23,10 +23,13 @@ pub fn statements(target: &Target, seen: &Observed) -> Vec<Step> {
     let (Some(database), Some(pod)) = (&seen.database, seen.primary()) else { return Vec::new() };
     let mut tasks = Vec::new();
     tasks.extend(monitor(database));
+    if let Some(password) = pooler_monitor_password(target, seen) {
+        tasks.extend(pooler_monitor(&password, database.roles.get(POOLER_MONITOR_ROLE)));
+    }
     let mut roles: BTreeSet<&str> = database.roles.keys().map(String::as_str).collect();
     for user in &target.users {
         if let Some(password) = user_password(&user.password, seen) {
-            tasks.extend(role(user, &password, database.roles.get(&user.name)));
+            tasks.extend(role(&user.name, &user.options, &password, database.roles.get(&user.name)));
             roles.insert(&user.name);
         }
     }
@@ -56,9 +59,19 @@ fn monitor(seen: &DatabaseSeen) -> Option<SqlTask> {
     Some(task("postgres", format!("keep role {MONITOR_ROLE} of the metrics exporter"), statements))
 }
 
-fn role(user: &UserTarget, password: &SecretText, live: Option<&RoleSeen>) -> Option<SqlTask> {
-    let name = escape_identifier(&user.name);
-    let has = |option| user.options.contains(&option);
+/// The pooler's exporter is a login without any option, kept as a user's is.
+fn pooler_monitor(password: &SecretText, live: Option<&RoleSeen>) -> Option<SqlTask> {
+    role(POOLER_MONITOR_ROLE, &[], password, live)
+}
+
+fn role(
+    user: &str,
+    options: &[RoleOption],
+    password: &SecretText,
+    live: Option<&RoleSeen>,
+) -> Option<SqlTask> {
+    let name = escape_identifier(user);
+    let has = |option| options.contains(&option);
     let wanted = [
         ("LOGIN", true, live.is_some_and(|role| role.login)),
         ("CREATEDB", has(RoleOption::CreateDb), live.is_some_and(|role| role.create_db)),
@@ -78,9 +91,9 @@ fn role(user: &UserTarget, password: &SecretText, live: Option<&RoleSeen>) -> Op
     }
     let verb = if live.is_some() { "ALTER" } else { "CREATE" };
     let what = match (live.is_some(), known) {
-        (false, _) => format!("create user {}", user.name),
-        (true, false) => format!("set the password of user {}", user.name),
-        (true, true) => format!("set {} of user {}", differing.join(" "), user.name),
+        (false, _) => format!("create user {user}"),
+        (true, false) => format!("set the password of user {user}"),
+        (true, true) => format!("set {} of user {user}", differing.join(" ")),
     };
     let statement = Statement {
         text: [format!("{verb} ROLE {name}")].into_iter().chain(differing).collect::<Vec<_>>().join(" "),
@@ -125,4 +138,47 @@ fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen) -> Vec<SqlTask> {
         ));
     }
     tasks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{observed, put_pods, settle, start, target};
+
+    #[test]
+    fn the_poolers_exporter_gets_a_login_without_any_right_and_one_line_in_pgpools_file() {
+        let mut seen = observed(serde_json::json!({}));
+        settle(&mut seen, start());
+        put_pods(&mut seen);
+        seen.database = Some(DatabaseSeen::default());
+        let steps = statements(&target(&seen), &seen);
+        let sql: Vec<&Statement> = steps
+            .iter()
+            .flat_map(|step| match step {
+                Step::Sql { task, .. } => task.statements.iter().collect(),
+                _ => Vec::new(),
+            })
+            .filter(|statement| statement.text.contains(POOLER_MONITOR_ROLE))
+            .collect();
+        assert_eq!(sql.len(), 1);
+        assert_eq!(sql[0].text, r#"CREATE ROLE "stylobate_pooler_monitor" LOGIN"#);
+        assert!(sql[0].password.is_some());
+        let users = seen.children.secret("c-pooler-users").unwrap();
+        assert!(users["pool_passwd"].expose().starts_with("stylobate_pooler_monitor:TEXT"));
+
+        let password = pooler_monitor_password(&target(&seen), &seen).unwrap();
+        let role = RoleSeen {
+            login: true,
+            verifier: Some(SecretText::new(postgres_protocol::password::scram_sha_256(
+                password.expose().as_bytes(),
+            ))),
+            ..RoleSeen::default()
+        };
+        assert_eq!(pooler_monitor(&password, Some(&role)), None, "a role as wanted is left alone");
+        let wider = RoleSeen { create_role: true, ..role };
+        assert_eq!(
+            pooler_monitor(&password, Some(&wider)).unwrap().statements[0].text,
+            r#"ALTER ROLE "stylobate_pooler_monitor" NOCREATEROLE"#
+        );
+    }
 }

@@ -10,13 +10,11 @@ use jiff::Timestamp;
 use crate::build::certificate_names;
 use crate::engine::hba;
 use crate::observe::{Observed, SecretData};
-use crate::pki::{
-    self, CaState, CaVerdict, Certificate, Evidence, LEAF_LIFETIME, LeafRequest, Source, Usage, Validity,
-    Verdict,
-};
+use crate::pki::{self, Certificate, Evidence, LEAF_LIFETIME, LeafRequest, Source, Usage, Verdict};
 use crate::secret::SecretText;
 use crate::target::Target;
 
+use super::authority::{self, Stage};
 use super::step::Step;
 
 /// Material to make and the Secret to keep it in.
@@ -26,6 +24,15 @@ pub enum Mint {
     Authority {
         /// Secret.
         secret: String,
+        /// Why.
+        reason: String,
+    },
+    /// The next stage of replacing it.
+    Rotate {
+        /// Secret.
+        secret: String,
+        /// Stage.
+        stage: Stage,
         /// Why.
         reason: String,
     },
@@ -66,10 +73,41 @@ pub enum LeafPurpose {
     Operator,
 }
 
+impl Mint {
+    /// Secret that is written.
+    pub fn secret(&self) -> &str {
+        match self {
+            Mint::Authority { secret, .. }
+            | Mint::Rotate { secret, .. }
+            | Mint::Leaf { secret, .. }
+            | Mint::Passwords { secret, .. } => secret,
+        }
+    }
+
+    /// Secret that the material is made from.
+    pub fn signer(&self) -> Option<&str> {
+        match self {
+            Mint::Leaf { authority, .. } => Some(authority),
+            Mint::Rotate { secret, .. } => Some(secret),
+            Mint::Authority { .. } | Mint::Passwords { .. } => None,
+        }
+    }
+
+    /// What the Secret is for, in a word for its annotation.
+    pub fn purpose(&self) -> &'static str {
+        match self {
+            Mint::Authority { .. } | Mint::Rotate { .. } => "certificate authority",
+            Mint::Leaf { .. } => "certificate",
+            Mint::Passwords { .. } => "passwords",
+        }
+    }
+}
+
 impl fmt::Display for Mint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Mint::Authority { secret, reason } => write!(f, "make certificate authority {secret}: {reason}"),
+            Mint::Rotate { stage, reason, .. } => write!(f, "{stage}: {reason}"),
             Mint::Leaf { secret, reason, .. } => write!(f, "issue certificate {secret}: {reason}"),
             Mint::Passwords { secret, purpose, .. } => write!(f, "generate {purpose} in Secret {secret}"),
         }
@@ -81,15 +119,14 @@ pub fn mints(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
     let mut mints = Vec::new();
     let name = &target.name;
     let authority = seen.children.secret(&name.authority());
-    let broken = authority_reason(authority.as_ref(), now);
-    if let Some(reason) = &broken {
-        mints.push(Mint::Authority { secret: name.authority(), reason: reason.clone() });
-    }
+    let step = authority::authority(target, seen, now);
+    let broken = matches!(step, Some(Mint::Authority { .. }));
+    mints.extend(step);
     let mut leaf = |secret: String, purpose, request: LeafRequest| {
         let live = seen.children.secret(&secret);
-        let reason = match &broken {
-            Some(_) => Some("the authority is new".to_owned()),
-            None => leaf_reason(live.as_ref(), authority.as_ref(), &request, now),
+        let reason = match broken {
+            true => Some("the authority is new".to_owned()),
+            false => leaf_reason(live.as_ref(), authority.as_ref(), &request, now),
         };
         if let Some(reason) = reason {
             let authority = name.authority();
@@ -113,26 +150,25 @@ pub fn mints(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
     mints.into_iter().map(Step::Mint).collect()
 }
 
-fn authority_reason(live: Option<&SecretData>, now: Timestamp) -> Option<String> {
-    let Some(data) = live else { return Some("there was none".into()) };
-    match (data.get("ca.crt"), data.get("tls.key")) {
-        (Some(certificate), Some(_)) => {
-            let signing =
-                Certificate::first("ca.crt", certificate.expose()).ok().map(|found| Validity::from(&found));
-            let state = CaState {
-                signing,
-                next: None,
-                previous_trusted: false,
-                bundle_loaded: true,
-                leaves_moved: true,
-            };
-            match pki::ca_verdict(&state, now) {
-                CaVerdict::Create(reason) => Some(reason.to_string()),
-                _ => None,
-            }
-        }
-        _ => Some("its Secret lost a key".into()),
-    }
+/// Renewals that need no valid target: a spec that stays wrong for months must not let the certificates of what runs end.
+/// Each is made with the names that it has.
+pub fn renewals(seen: &Observed, now: Timestamp) -> Vec<Step> {
+    let name = seen.name();
+    let Some(authority) = seen.children.secret(&name.authority()) else { return Vec::new() };
+    let leaves = [
+        (name.member_tls(), LeafPurpose::Member, Usage::Both),
+        (name.operator_tls(), LeafPurpose::Operator, Usage::Client),
+        (name.pooler_tls(), LeafPurpose::Pooler, Usage::Server),
+    ];
+    let due = leaves.into_iter().filter_map(|(secret, purpose, usage)| {
+        let live = seen.children.secret(&secret)?;
+        let certificate = Certificate::first("tls.crt", live.get("tls.crt")?.expose()).ok()?;
+        let request =
+            request(certificate.common_name.as_deref()?, Vec::from_iter(certificate.dns_names), usage);
+        let reason = leaf_reason(Some(&live), Some(&authority), &request, now)?;
+        Some(Mint::Leaf { secret, authority: name.authority(), purpose, request, reason })
+    });
+    due.map(Step::Mint).collect()
 }
 
 fn request(common_name: &str, names: Vec<String>, usage: Usage) -> LeafRequest {
@@ -155,7 +191,7 @@ fn leaf_reason(
     let evidence = Evidence {
         cert_pem: data.get("tls.crt").map(SecretText::expose),
         key_pem: data.get("tls.key"),
-        ca_pem: bundle.expose(),
+        ca_pem: authority.and_then(|data| data.get("tls.crt")).map(SecretText::expose),
         source: Source::Issued,
     };
     match pki::verdict(evidence, request, now) {
@@ -173,7 +209,8 @@ fn passwords(target: &Target, seen: &Observed) -> Vec<Mint> {
     };
     let mut mints = Vec::new();
     let credentials = target.name.credentials();
-    let keys = absent(&credentials, &[hba::SUPERUSER, hba::REPLICATION_ROLE, hba::REWIND_ROLE]);
+    let roles = [hba::SUPERUSER, hba::REPLICATION_ROLE, hba::REWIND_ROLE, hba::POOLER_MONITOR_ROLE];
+    let keys = absent(&credentials, &roles);
     if !keys.is_empty() {
         mints.push(Mint::Passwords {
             secret: credentials,

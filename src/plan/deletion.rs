@@ -1,4 +1,5 @@
-//! Deletion in order: members stop, then what Patroni made is removed, then the finalizer. Volumes are kept.
+//! Deletion in order: members stop, then what Patroni made is removed, then the finalizer. Volumes are kept, and with them
+//! the passwords that their data knows.
 //!
 //! What the cluster owns is removed by Kubernetes' garbage collector once the finalizer is gone.
 
@@ -48,7 +49,47 @@ pub fn deletion(seen: &Observed, groups: i32) -> Vec<Step> {
     steps
 }
 
-/// The command that removes the volumes which a deleted cluster leaves behind.
+/// The command that removes what a deleted cluster leaves behind: volumes, and the passwords of the system roles in them.
 pub fn volumes_command(cluster: &ClusterName) -> String {
-    format!("kubectl -n {} delete pvc -l {}={}", cluster.namespace, crate::name::LABEL_CLUSTER, cluster.name)
+    let ClusterName { namespace, name } = cluster;
+    let (label, secret) = (crate::name::LABEL_CLUSTER, cluster.credentials());
+    format!(
+        "kubectl -n {namespace} delete pvc -l {label}={name} && kubectl -n {namespace} delete secret {secret}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{observed, settle, start};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_deletion_takes_no_step_against_the_kept_passwords_and_says_how_to_remove_them() {
+        let mut seen = observed(serde_json::json!({}));
+        settle(&mut seen, start());
+        assert!(seen.children.secret("c-credentials").is_some());
+        Arc::make_mut(&mut seen.cluster).metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(start()));
+        let mut deleted = Vec::new();
+        loop {
+            let before = deleted.len();
+            let mut steps = deletion(&seen, 1);
+            steps.retain(|step| matches!(step, Step::Delete { .. }));
+            for step in steps {
+                let Step::Delete { reference, .. } = step else { continue };
+                if seen.children.0.remove(&reference).is_some() {
+                    deleted.push(reference.to_string());
+                }
+            }
+            if deleted.len() == before {
+                break;
+            }
+        }
+        assert_eq!(deleted, ["StatefulSet c", "Deployment c-pooler"]);
+        assert_eq!(
+            volumes_command(&seen.name()),
+            "kubectl -n shop delete pvc -l stylobate.dev/cluster=c && kubectl -n shop delete secret c-credentials"
+        );
+    }
 }

@@ -4,6 +4,7 @@
 //! that it never waits behind them half-done.
 
 mod access;
+mod authority;
 mod certificates;
 mod children;
 mod claim;
@@ -11,6 +12,8 @@ mod compare;
 mod config;
 mod deletion;
 mod files;
+mod handover;
+mod request;
 mod scale;
 mod step;
 mod token;
@@ -22,10 +25,12 @@ use crate::observe::Observed;
 use crate::target::Target;
 
 pub use access::scram;
+pub use authority::Stage;
 pub use certificates::{LeafPurpose, Mint};
 pub use claim::suspects;
 pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
+pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
 pub use step::{Hazard, SqlTask, Statement, Step};
 
 /// Steps towards the target, in order.
@@ -46,6 +51,8 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
 }
 
 /// Steps that keep a running cluster alive whatever the spec says: they need no valid target.
-pub fn emergency(seen: &Observed) -> Vec<Step> {
-    claim::releases(seen)
+pub fn emergency(seen: &Observed, now: Timestamp) -> Vec<Step> {
+    let mut steps = certificates::renewals(seen, now);
+    steps.extend(claim::releases(seen));
+    steps
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::child::Kind;
-use crate::name::ROLE_PRIMARY;
 use crate::observe::Observed;
-use crate::target::{GroupTarget, Target};
+use crate::target::Target;
 
+use super::handover::{primary, steps, successor};
 use super::step::Step;
 
 /// What scaling asks for.
@@ -31,7 +31,7 @@ pub fn scale(target: &Target, seen: &Observed) -> Scaling {
         let Some(replicas) = replicas.filter(|replicas| *replicas > i64::from(group.instances)) else {
             continue;
         };
-        let Some(primary) = primary(group, seen) else {
+        let Some(primary) = primary(&group.name, seen) else {
             // Without a known primary any removed member might be the one with the newest data.
             scaling.hold.insert(name, replicas);
             continue;
@@ -40,38 +40,11 @@ pub fn scale(target: &Target, seen: &Observed) -> Scaling {
             continue;
         }
         scaling.hold.insert(name, replicas);
-        if let Some(to) = successor(group, seen) {
-            scaling.steps.push(Step::Switchover {
-                group: group.name.clone(),
-                from: primary,
-                to,
-                reason: format!(
-                    "spec.instances is {}, so the member that takes writes goes",
-                    group.instances
-                ),
-            });
+        if let Some(to) = successor(&group.name, seen, |ordinal| ordinal < group.instances) {
+            let reason =
+                format!("spec.instances is {}, so the member that takes writes goes", group.instances);
+            scaling.steps.extend(steps(&group.name, primary, to, reason));
         }
     }
     scaling
-}
-
-fn primary(group: &GroupTarget, seen: &Observed) -> Option<String> {
-    seen.pods
-        .iter()
-        .find(|(name, pod)| pod.role.as_deref() == Some(ROLE_PRIMARY) && group.name.ordinal(name).is_some())
-        .map(|(name, _)| name.clone())
-}
-
-/// The member that stays and is best fit to take over: synchronous first, then the one that has most WAL.
-fn successor(group: &GroupTarget, seen: &Observed) -> Option<String> {
-    seen.members
-        .iter()
-        .filter(|(name, member)| {
-            group.name.ordinal(name).is_some_and(|ordinal| ordinal < group.instances)
-                && member.replication.as_deref() == Some("streaming")
-        })
-        .max_by_key(|(name, member)| {
-            (member.synchronous, member.position, std::cmp::Reverse((*name).clone()))
-        })
-        .map(|(name, _)| name.clone())
 }

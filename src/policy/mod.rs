@@ -4,6 +4,7 @@
 //! scenario in `tests/scenarios/`. Policies judge; they never change a plan.
 
 mod healthy;
+mod keep_passwords;
 mod keep_volumes;
 mod paused;
 
@@ -30,6 +31,12 @@ pub struct Objection {
     pub remedy: String,
 }
 
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; to go on: {}", self.reason, self.remedy)
+    }
+}
+
 /// A step that is held back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -52,7 +59,8 @@ impl fmt::Display for Verdict {
 }
 
 /// All rules, in the order in which they are asked.
-pub static CATALOG: &[&dyn Policy] = &[&paused::Paused, &keep_volumes::KeepVolumes, &healthy::Healthy];
+pub static CATALOG: &[&dyn Policy] =
+    &[&paused::Paused, &keep_volumes::KeepVolumes, &keep_passwords::KeepPasswords, &healthy::Healthy];
 
 /// Parts the steps into those that may run and the verdicts on those that may not. The first objection to a step counts.
 pub fn judge(steps: Vec<Step>, seen: &Observed, catalog: &[&dyn Policy]) -> (Vec<Step>, Vec<Verdict>) {

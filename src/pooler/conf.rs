@@ -9,7 +9,7 @@ use crate::engine::ports;
 use crate::name::digest;
 use crate::target::Target;
 
-use super::{PORT, paths};
+use super::{MEMBERS_AUTHORITY, METRICS_SESSIONS, PORT, paths};
 
 /// Parameters that Pgpool-II 4.6 reads again on reload (its manual marks each one); all others need a restart.
 const RELOADABLE: [&str; 12] = [
@@ -37,13 +37,17 @@ pub fn pgpool_conf(target: &Target) -> String {
     text
 }
 
-/// Digest of the parameters that only a restart applies: it stands on the pods, so that a change of it rolls them.
-pub fn restart_digest(target: &Target) -> String {
-    let fixed: String = parameters(target)
+/// Digest of what only a restart applies: parameters, and `files`, which Pgpool reads when it starts (its certificate and the
+/// authority of members). It stands on the pods, so that a change of it rolls them one by one.
+pub fn restart_digest(target: &Target, files: &[&str]) -> String {
+    let mut fixed: String = parameters(target)
         .into_iter()
         .filter(|(key, _)| !RELOADABLE.contains(key))
         .map(|(key, value)| format!("{key}={value}\n"))
         .collect();
+    for file in files {
+        fixed.push_str(&digest(file.as_bytes()));
+    }
     digest(fixed.as_bytes())[..16].to_owned()
 }
 
@@ -101,7 +105,7 @@ fn parameters(target: &Target) -> Vec<(&'static str, String)> {
         ("use_watchdog", "off".into()),
         ("memory_cache_enabled", "off".into()),
         ("connect_timeout", "1000".into()),
-        ("num_init_children", target.pooler.clients.to_string()),
+        ("num_init_children", (target.pooler.clients + METRICS_SESSIONS).to_string()),
         ("reserved_connections", "0".into()),
         ("max_pool", "1".into()),
         // A kept backend connection would hold a server slot per child, and outlive a switchover as a dead socket.
@@ -111,7 +115,7 @@ fn parameters(target: &Target) -> Vec<(&'static str, String)> {
         ("ssl", "on".into()),
         ("ssl_cert", file(paths::TLS, "tls.crt")),
         ("ssl_key", file(paths::TLS, "tls.key")),
-        ("ssl_ca_cert", file(paths::AUTHORITY, "ca.crt")),
+        ("ssl_ca_cert", file(paths::AUTHORITY, MEMBERS_AUTHORITY)),
         ("ssl_prefer_server_ciphers", "on".into()),
     ]);
     parameters

@@ -14,11 +14,17 @@ pub mod paths {
     pub const USERS: &str = "/etc/pgpool-users";
     /// Folder of the certificate that clients see.
     pub const TLS: &str = "/etc/pgpool-tls";
-    /// Folder of the authority that signed the members' certificates.
+    /// Folder of the authority's ConfigMap.
     pub const AUTHORITY: &str = "/etc/pgpool-ca";
 }
 
+/// Entry of the authority's ConfigMap by which clients verify the pooler.
+pub const CLIENTS_AUTHORITY: &str = "ca.crt";
+/// Entry of the authority's ConfigMap by which the pooler verifies members.
+pub const MEMBERS_AUTHORITY: &str = "members.crt";
 /// Port that clients connect to.
 pub const PORT: i32 = 5432;
 /// Port of the pooler's metrics.
 pub const METRICS_PORT: i32 = 9719;
+/// Sessions of the metrics exporter in each pod, beside those of clients: one for its queries, one for its collectors.
+pub const METRICS_SESSIONS: i32 = 2;

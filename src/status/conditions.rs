@@ -62,7 +62,7 @@ pub fn conditions(
 ) -> Vec<Condition> {
     let generation = seen.cluster.metadata.generation;
     [
-        (kind::ACCEPTED, accepted(problems)),
+        (kind::ACCEPTED, accepted(target, problems)),
         (kind::CONVERGED, converged(seen, target, steps, verdicts)),
         (kind::READY, ready(seen, status)),
         (kind::REDUNDANT, redundant(seen, status)),
@@ -92,9 +92,13 @@ fn good(message: impl Into<String>) -> Finding {
     (true, reason::AS_WANTED, message.into())
 }
 
-fn accepted(problems: &[Problem]) -> Finding {
+fn accepted(target: Option<&Target>, problems: &[Problem]) -> Finding {
     if problems.is_empty() {
-        return good("the spec can be carried out");
+        let reminders = target.map(|target| target.reminders.join("; ")).unwrap_or_default();
+        return good(match reminders.as_str() {
+            "" => "the spec can be carried out".to_owned(),
+            soon => format!("the spec can be carried out, but soon to do: {soon}"),
+        });
     }
     let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
     (false, reason::INVALID_SPEC, format!("{}. What runs was not touched", text.join("; ")))

@@ -1,6 +1,7 @@
 //! What the operator says of a cluster: state, members and conditions. Pure.
 
 mod conditions;
+pub mod lag;
 mod members;
 
 use jiff::Timestamp;
@@ -64,6 +65,8 @@ pub fn status(
         primary,
         members,
         pooler,
+        // Written by itself, see `decide::Decision::answer`.
+        switchover: before.switchover,
         conditions: Vec::new(),
     };
     status.conditions =

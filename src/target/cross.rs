@@ -2,10 +2,10 @@
 
 use crate::api::Synchronous;
 use crate::observe::{Observed, StorageClassSeen};
+use crate::pooler::METRICS_SESSIONS;
 use crate::tuning::computed::{BACKEND_BYTES, BASE_BYTES};
 use crate::tuning::units::{PAGE, human_mib, setting_bytes};
 
-use super::problem::OWN_SECRET;
 use super::{Problem, Target};
 
 /// Connections that are kept back from the pooler: 3 for superusers (`superuser_reserved_connections`), 3 for
@@ -21,7 +21,6 @@ pub fn check(seen: &Observed, target: &Target, memory: u64, problems: &mut Vec<P
     memory_fits(target, memory, connections, problems);
     pooler_fits(target, connections, problems);
     storage_class(seen, target, problems);
-    certificate(seen, target, problems);
     instances(target, problems);
     if target.pod_monitor && !seen.given.pod_monitors {
         problems.push(Problem::new(
@@ -63,18 +62,20 @@ fn memory_fits(target: &Target, memory: u64, connections: u64, problems: &mut Ve
 }
 
 fn pooler_fits(target: &Target, connections: u64, problems: &mut Vec<Problem>) {
-    let wanted = i64::from(target.pooler.instances) * i64::from(target.pooler.clients);
+    let sessions = i64::from(target.pooler.clients + METRICS_SESSIONS);
+    let wanted = i64::from(target.pooler.instances) * sessions;
     let room = connections as i64 - RESERVED_CONNECTIONS;
     if wanted > room {
         problems.push(Problem::new(
             "spec.pooler.clients",
             target.pooler.clients,
             format!(
-                "{} pooler pods of {} clients open up to {wanted} connections, but max_connections {connections} leaves \
-                 {room} after {RESERVED_CONNECTIONS} reserved: at most {} clients, or raise max_connections or memory",
+                "{} pooler pods of {} clients and {METRICS_SESSIONS} metrics sessions open up to {wanted} connections, but \
+                 max_connections {connections} leaves {room} after {RESERVED_CONNECTIONS} reserved: at most {} clients, \
+                 or raise max_connections or memory",
                 target.pooler.instances,
                 target.pooler.clients,
-                (room / i64::from(target.pooler.instances)).max(0)
+                (room / i64::from(target.pooler.instances) - i64::from(METRICS_SESSIONS)).max(0)
             ),
         ));
     }
@@ -94,29 +95,6 @@ fn storage_class(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) 
     };
     let names = if available.is_empty() { "none".to_owned() } else { available.join(", ") };
     problems.push(Problem::new("spec.storage.storageClass", value, format!("{what}; classes here: {names}")));
-}
-
-fn certificate(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) {
-    let Some(name) = &target.given_tls else { return };
-    let field = "spec.access.tls.secret";
-    if target.name.own_secrets().contains(name) {
-        problems.push(Problem::new(field, name, OWN_SECRET));
-        return;
-    }
-    match seen.given.secrets.get(name).and_then(Option::as_ref) {
-        None => problems.push(Problem::new(
-            field,
-            name,
-            "no Secret of this name is in the namespace: create it (cert-manager does so from a Certificate)",
-        )),
-        Some(data) => {
-            for key in ["tls.crt", "tls.key", "ca.crt"] {
-                if !data.contains_key(key) {
-                    problems.push(Problem::new(field, name, format!("the Secret has no key {key}: add it")));
-                }
-            }
-        }
-    }
 }
 
 fn instances(target: &Target, problems: &mut Vec<Problem>) {

@@ -3,12 +3,14 @@
 //! All problems are collected, so that a person mends all at once. One problem means that nothing is changed.
 
 mod cross;
+mod given_tls;
 mod problem;
 mod users;
 mod version;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Toleration;
 use kube::ResourceExt;
 
@@ -62,6 +64,8 @@ pub struct Target {
     pub pooler: PoolerTarget,
     /// Secret with a certificate of a person's own for the pooler.
     pub given_tls: Option<String>,
+    /// What still works and needs a person soon.
+    pub reminders: Vec<String>,
     /// Namespaces whose pods may reach the pooler.
     pub client_namespaces: Vec<String>,
     /// Login roles.
@@ -102,7 +106,7 @@ pub struct PoolerTarget {
 ///
 /// # Errors
 /// Every problem found, each naming field, value and what is allowed.
-pub fn validate(seen: &Observed) -> Result<Target, Vec<Problem>> {
+pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>> {
     let cluster = &seen.cluster;
     let spec = &cluster.spec;
     let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
@@ -135,7 +139,8 @@ pub fn validate(seen: &Observed) -> Result<Target, Vec<Problem>> {
         .clone()
         .unwrap_or_else(|| format!("{}/postgres:{version}", seen.platform.image_prefix));
 
-    let target = Target {
+    let mut target = Target {
+        reminders: Vec::new(),
         uid: cluster.uid().unwrap_or_default(),
         domain: seen.platform.domain.clone(),
         operator_namespace: seen.platform.namespace.clone(),
@@ -168,6 +173,9 @@ pub fn validate(seen: &Observed) -> Result<Target, Vec<Problem>> {
     };
     if readable {
         cross::check(seen, &target, memory, &mut problems);
+        let (refused, reminders) = given_tls::check(seen, &target, now);
+        problems.extend(refused);
+        target.reminders = reminders;
     }
     if problems.is_empty() { Ok(target) } else { Err(problems) }
 }

@@ -1,8 +1,9 @@
 //! Users and databases: where each password stands, and what is wrong with the given Secrets.
 
-use crate::api::{Database, RoleOption};
+use crate::api::{Database, RoleOption, User};
+use crate::child::Kind;
 use crate::name::ClusterName;
-use crate::observe::Observed;
+use crate::observe::{Observed, SecretData};
 
 use super::Problem;
 use super::problem::OWN_SECRET;
@@ -40,6 +41,8 @@ pub struct DatabaseTarget {
     pub extensions: Vec<String>,
 }
 
+/// Key of a password that the operator generates.
+const GENERATED_KEY: &str = "password";
 /// Longest identifier in bytes (NAMEDATALEN - 1).
 const MAX_IDENTIFIER: usize = 63;
 /// Longest password in bytes: a field of Pgpool's password file holds 128, of which the mark `TEXT` takes 4 (found by
@@ -57,48 +60,17 @@ pub fn check(
     for user in &spec.users {
         let field = format!("spec.users[{}]", user.name);
         identifier(&format!("{field}.name"), &user.name, problems);
-        let generated = name.user_secret(&user.name);
-        let given = user.password.as_ref().filter(|password| password.secret != generated);
-        if let Some(reference) = given.filter(|given| name.own_secrets().contains(&given.secret)) {
+        let password = password(seen, name, user);
+        if let Some(reference) =
+            user.password.as_ref().filter(|given| name.own_secrets().contains(&given.secret))
+        {
             problems.push(Problem::new(format!("{field}.password.secret"), &reference.secret, OWN_SECRET));
-        } else if let Some(reference) = given {
-            let secret = seen.given.secrets.get(&reference.secret).and_then(Option::as_ref);
-            if let Some(data) = secret {
-                match data.get(&reference.key) {
-                    None => problems.push(Problem::new(
-                        format!("{field}.password.key"),
-                        &reference.key,
-                        format!(
-                            "Secret {} has no such key with text in it (it has {}): add the key, or name another",
-                            reference.secret,
-                            listed(data.keys().map(String::as_str)),
-                        ),
-                    )),
-                    Some(password) => {
-                        if let Err(remedy) = usable(password.expose()) {
-                            problems.push(Problem::new(
-                                format!("{field}.password"),
-                                format!("Secret {} key {}", reference.secret, reference.key),
-                                remedy,
-                            ));
-                        }
-                    }
-                }
-            }
+        } else if let Some(data) = password.data(seen) {
+            problems.extend(password_problem(&field, user, &password, &data));
         }
         let mut options = user.options.clone();
         options.sort_unstable();
         options.dedup();
-        // A Secret that a person names but that does not exist is generated, under that name.
-        let absent = |secret: &str| !matches!(seen.given.secrets.get(secret), Some(Some(_)));
-        let password = match given {
-            Some(reference) => PasswordSource {
-                secret: reference.secret.clone(),
-                key: reference.key.clone(),
-                given: !absent(&reference.secret),
-            },
-            None => PasswordSource { secret: generated, key: "password".into(), given: false },
-        };
         users.push(UserTarget { name: user.name.clone(), password, options });
     }
     let databases = spec
@@ -122,6 +94,65 @@ pub fn check(
         })
         .collect();
     (users, databases)
+}
+
+/// Where a user's password stands. The operator generates one only where there is no Secret at all; what a person put
+/// there is used as it is and never written.
+fn password(seen: &Observed, name: &ClusterName, user: &User) -> PasswordSource {
+    let (secret, key) = match &user.password {
+        Some(reference) => (reference.secret.clone(), reference.key.clone()),
+        None => (name.user_secret(&user.name), GENERATED_KEY.to_owned()),
+    };
+    let owned = seen.children.get(Kind::Secret, &secret).is_some();
+    let given = !owned && matches!(seen.given.secrets.get(&secret), Some(Some(_)));
+    PasswordSource { secret, key, given }
+}
+
+impl PasswordSource {
+    /// The Secret's entries; none while it does not exist.
+    pub fn data(&self, seen: &Observed) -> Option<SecretData> {
+        match self.given {
+            true => seen.given.secrets.get(&self.secret)?.clone(),
+            false => seen.children.secret(&self.secret),
+        }
+    }
+}
+
+/// What is wrong with a Secret that exists.
+fn password_problem(
+    field: &str,
+    user: &User,
+    password: &PasswordSource,
+    data: &SecretData,
+) -> Option<Problem> {
+    let PasswordSource { secret, key, given } = password;
+    match data.get(key) {
+        // A key that the operator's own Secret lost is generated again.
+        None if !given => None,
+        None => {
+            let has = listed(data.keys().map(String::as_str));
+            Some(match user.password {
+                Some(_) => Problem::new(
+                    format!("{field}.password.key"),
+                    key,
+                    format!(
+                        "Secret {secret} has no such key with text in it (it has {has}): add the key, or name another"
+                    ),
+                ),
+                None => Problem::new(
+                    format!("{field}.password"),
+                    format!("Secret {secret}"),
+                    format!(
+                        "this Secret was not made by Stylobate, so it is used and never written, but it has no key {key} \
+                         with text in it (it has {has}): add the key, or delete the Secret to have one generated"
+                    ),
+                ),
+            })
+        }
+        Some(text) => usable(text.expose()).err().map(|remedy| {
+            Problem::new(format!("{field}.password"), format!("Secret {secret} key {key}"), remedy)
+        }),
+    }
 }
 
 fn identifier(field: &str, name: &str, problems: &mut Vec<Problem>) {
@@ -175,4 +206,68 @@ fn usable(password: &str) -> Result<(), String> {
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
     if names.is_empty() { "none".into() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{entries, observed, settle, start, target};
+    use crate::plan::{Mint, Step};
+    use serde_json::json;
+
+    fn generated(seen: &Observed) -> Vec<String> {
+        let input = crate::decide::Input { seen, catalog: crate::policy::CATALOG, now: start() };
+        let mints = crate::decide::decide(&input).steps.into_iter().filter_map(|step| match step {
+            Step::Mint(Mint::Passwords { secret, .. }) => Some(secret),
+            _ => None,
+        });
+        mints.filter(|secret| secret.contains("user")).collect()
+    }
+
+    #[test]
+    fn a_password_is_generated_only_where_there_is_no_secret() {
+        let mut seen = observed(json!({"users": [{"name": "app"}]}));
+        assert_eq!(generated(&seen), ["c-user-app"]);
+        settle(&mut seen, start());
+        assert_eq!(generated(&seen), [""; 0]);
+        assert!(!target(&seen).users[0].password.given, "the cluster owns what it generated");
+    }
+
+    #[test]
+    fn a_secret_that_a_person_made_in_the_default_place_is_used_and_never_written() {
+        let mut seen = observed(json!({"users": [{"name": "app"}]}));
+        seen.given.secrets.insert("c-user-app".into(), Some(entries(&[("password", "theirs")])));
+        settle(&mut seen, start());
+        assert!(seen.children.get(Kind::Secret, "c-user-app").is_none());
+        let pooler = seen.children.secret("c-pooler-users").unwrap();
+        assert!(pooler["pool_passwd"].expose().contains("app:TEXTtheirs\n"));
+    }
+
+    #[test]
+    fn a_given_secret_without_its_key_is_a_problem_that_says_what_to_do() {
+        let mut seen = observed(json!({"users": [{"name": "app"}]}));
+        seen.given.secrets.insert("c-user-app".into(), Some(entries(&[("pass", "theirs")])));
+        let problems = crate::target::validate(&seen, start()).unwrap_err();
+        assert_eq!(
+            problems[0].to_string(),
+            "spec.users[app].password is 'Secret c-user-app': this Secret was not made by Stylobate, so it is used and \
+             never written, but it has no key password with text in it (it has pass): add the key, or delete the Secret \
+             to have one generated"
+        );
+    }
+
+    #[test]
+    fn a_named_secret_is_used_when_it_exists_and_generated_under_its_name_when_not() {
+        let mut seen =
+            observed(json!({"users": [{"name": "app", "password": {"secret": "mine", "key": "pw"}}]}));
+        seen.given.secrets.insert("mine".into(), None);
+        assert!(!target(&seen).users[0].password.given);
+        settle(&mut seen, start());
+        assert!(seen.children.secret("mine").unwrap().contains_key("pw"));
+
+        seen.children.0.clear();
+        seen.given.secrets.insert("mine".into(), Some(entries(&[("pw", "theirs")])));
+        settle(&mut seen, start());
+        assert!(seen.children.get(Kind::Secret, "mine").is_none());
+    }
 }

@@ -45,6 +45,12 @@ healthy() { is "$1" .status.state Healthy && settled "$1"; }
 settled() { is "$1" '.status.conditions[0].observedGeneration' "$(field "$1" .metadata.generation)"; }
 # primary CLUSTER: the pod that takes writes.
 primary() { field "$1" .status.primary; }
+# test_equal VALUE COMMAND...: the command prints just that.
+test_equal() {
+  local wanted=$1
+  shift
+  [ "$("$@")" = "$wanted" ]
+}
 # says TEXT COMMAND...: the command's output holds the text.
 says() {
   local text=$1 out

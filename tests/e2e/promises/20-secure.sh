@@ -22,7 +22,7 @@ no_secret_is_seen() {
     k exec "$pod" -- sh -c 'cat /proc/[0-9]*/cmdline' 2>/dev/null | tr '\0' ' ' >>"$WORK/seen"
   done
   for name in shop-user-app shop-credentials; do
-    for key in $(k get secret $name -o json | jq -r '.data | keys[] | select(. == "password" or . == "postgres" or . == "standby" or . == "rewind")'); do
+    for key in $(k get secret $name -o json | jq -r '.data | keys[] | select(. == "password" or . == "postgres" or . == "standby" or . == "rewind" or . == "stylobate_pooler_monitor")'); do
       ! grep -qF "$(secret $name "$key")" "$WORK/seen" || { echo "$key of $name is seen"; return 1; }
     done
   done
@@ -36,6 +36,20 @@ import ssl, sys, urllib.request
 context = ssl.create_default_context(cafile="/etc/stylobate/tls/ca.crt")
 print(urllib.request.urlopen(sys.argv[1], context=context, timeout=5).read().decode())' \
     "https://shop-1.shop-members.$NS.svc.cluster.local:9187/metrics" | grep -q '^pg_up 1'
+}
+
+# Metrics of a pooler pod: no Service leads there, so the name in its certificate is given by hand.
+pooler_metrics() {
+  local ip
+  ip=$(k get pods -l stylobate.dev/cluster=shop,app.kubernetes.io/component=pooler -o 'jsonpath={.items[0].status.podIP}')
+  k exec shop-0 -c postgres -- python3 -c '
+import http.client, socket, ssl, sys
+context = ssl.create_default_context(cafile="/etc/stylobate/tls/ca.crt")
+connection = http.client.HTTPConnection("pooler")
+connection.sock = context.wrap_socket(socket.create_connection((sys.argv[1], 9719), 5), server_hostname="shop-pooler")
+connection.request("GET", "/metrics")
+print(connection.getresponse().read().decode())' "$ip" >"$WORK/metrics"
+  grep -q '^pg_up 1' "$WORK/metrics" && grep -q '^pgpool_backend_select_cnt{' "$WORK/metrics"
 }
 
 operator_metrics() {
@@ -59,4 +73,5 @@ promise "passwords are stored as SCRAM-SHA-256" passwords_are_scram
 promise "no password or key is in logs, events, status, ConfigMaps or arguments" no_secret_is_seen
 promise "pods run as nobody in particular, on read-only file systems" restricted
 promise "members' metrics are served over TLS of the cluster's authority" member_metrics
+promise "the pooler's metrics come from Pgpool itself, over TLS" within 30 pooler_metrics
 promise "the operator's metrics count the ready members" operator_metrics

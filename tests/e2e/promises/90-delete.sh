@@ -5,7 +5,7 @@ deletion() {
   k delete pgc odd --timeout=90s
   within 60 nothing_owned
   [ -n "$(k get pvc -l stylobate.dev/cluster=odd -o name)" ]
-  within 10 says "delete pvc -l stylobate.dev/cluster=odd" events odd
+  within 10 says "delete pvc -l stylobate.dev/cluster=odd && kubectl -n $NS delete secret odd-credentials" events odd
 }
 nothing_owned() {
   [ -z "$(k get pods,statefulsets,deployments,services,configmaps,secrets,pdb,networkpolicies,sa,roles,rolebindings \

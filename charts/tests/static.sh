@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# What can be said of the charts' text and of what helm renders from it.
+
+lints() { helm lint --strict "charts/$1" --kube-version "$KUBE_VERSION" -f "$2"; }
+
+generated_json() { to_json <crds/postgresclusters.yaml | jq -S '.[0].spec'; }
+
+same_file() {
+  cmp crds/postgresclusters.yaml charts/stylobate/files/postgresclusters.yaml ||
+    { echo "run 'make crd', which writes both"; return 1; }
+}
+
+same_definition() {
+  local rendered
+  rendered=$(render stylobate charts/stylobate/values.yaml -s templates/crds.yaml | to_json)
+  diff <(generated_json) <(jq -S '.[0].spec' <<<"$rendered")
+  jq -e '.[0].metadata.annotations["helm.sh/resource-policy"] == "keep"' <<<"$rendered"
+}
+
+standard_labels() {
+  render "$1" "$2" | in_own_group | to_json | jq -e '
+    ["name", "instance", "version", "part-of", "managed-by"] as $wanted
+    | map(. as $object | $wanted[] | select($object.metadata.labels["app.kubernetes.io/" + .] == null)
+      | "\($object.kind) \($object.metadata.name) has no label \(.)")
+    | . == [] or error(join(", "))'
+}
+
+# Every value stands in the README's table.
+told() {
+  local value
+  while read -r value; do
+    grep -qE "^[|] .*\`${value}[.\`]" "charts/$1/README.md" || { echo "README.md says nothing of $value"; return 1; }
+  done < <(grep -oE '^[a-zA-Z]+' "charts/$1/values.yaml")
+}
+
+monitors() {
+  local kind
+  for kind in PodMonitor ServiceMonitor; do
+    render stylobate charts/stylobate/ci/full-values.yaml -s templates/metrics.yaml --set "monitor.kind=$kind" |
+      grep -A 12 "^kind: $kind" | grep -q 'release: prometheus'
+  done
+}
+
+prove_static() {
+  local chart values
+  keeps "the scripts of the charts pass shellcheck" shellcheck -x charts/*.sh charts/tests/*.sh
+  for chart in stylobate postgres-cluster; do
+    for values in $(values_of "$chart"); do
+      keeps "helm lint --strict has nothing against ${values#charts/}" lints "$chart" "$values"
+      keeps "all objects of ${values#charts/} bear the standard labels" standard_labels "$chart" "$values"
+    done
+    keeps "the README of $chart tells of every value" told "$chart"
+  done
+  keeps "the chart's copy of the definition is the generated one, byte for byte" same_file
+  keeps "the rendered definition is the generated one, and stays after an uninstall" same_definition
+  keeps "a monitor of either kind bears the labels that Prometheus selects by" monitors
+}

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Checks what the images promise, one line for each promise. The archives that build.sh made are unpacked and looked at, and
+# their programs run as a pod runs them: not as root, on a read-only root file system with /tmp alone to write to, and
+# without a way to gain privileges. No engine and no cluster is needed. Ends with "images: N promises kept".
+set -euo pipefail
+
+cd "$(dirname "$0")"
+CITUS=localhost/stylobate/citus:17
+kept=0
+broken=0
+containers=()
+
+# Removes the unpacked images; none may pile up in buildah's storage.
+clean() { [ ${#containers[@]} -eq 0 ] || buildah rm "${containers[@]}" >/dev/null; }
+trap clean EXIT
+
+# Tells of one promise: $1 image, $2 promise, then a command that succeeds when it is kept; its output is the detail.
+promise() {
+  local image=$1 what=$2 detail
+  shift 2
+  if detail=$("$@" 2>&1); then
+    kept=$((kept + 1))
+    printf 'kept    %-14s %s%s\n' "$image" "$what" "${detail:+: ${detail%%$'\n'*}}"
+  else
+    broken=$((broken + 1))
+    printf 'BROKEN  %-14s %s: %s\n' "$image" "$what" "${detail:-nothing was found}" >&2
+  fi
+}
+
+# Runs a program of the image at $root under its user $user, as a pod does.
+inside() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  unshare --mount --pid --fork bash -c '
+    root=$1 user=$2; shift 2
+    mount --bind "$root" "$root" && mount -o remount,bind,ro "$root"
+    mount -t tmpfs tmpfs "$root/tmp"
+    [ ! -d "$root/proc" ] || mount -t proc proc "$root/proc"
+    cd / && exec env -i HOME=/tmp LANG=C.UTF-8 PATH=/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin \
+      setpriv --no-new-privs chroot --userspec="$user" "$root" "$@"' inside "$root" "$user" "$@"
+}
+
+config() { buildah inspect --type container --format "$1" "$container"; }
+
+not_root() {
+  echo "$user"
+  [[ $user =~ ^[1-9][0-9]*:[1-9][0-9]*$ ]]
+}
+
+# The label $1 is there, and is $2 when that is given.
+label() {
+  local value
+  value=$(config "{{index .OCIv1.Config.Labels \"$1\"}}")
+  echo "$value"
+  [ -n "$value" ] && { [ -z "${2:-}" ] || [ "$value" = "$2" ]; }
+}
+
+# No file of these kinds is in the image: what is found is printed.
+no_compilers() {
+  absent \( -type f -o -type l \) -path '*bin/*' -regextype posix-extended \
+    -regex '.*/([a-z0-9_]+-linux-gnu-)?(gcc|g\+\+|cc|c\+\+|cpp|clang|ld|as|make|cargo|rustc)(-[0-9.]+)?'
+}
+no_setuid() { absent -type f -perm /6000; }
+no_shell() { absent \( -type f -o -type l \) \( -name sh -o -name bash -o -name dash -o -name busybox \); }
+absent() {
+  local found
+  found=$(find "$root" -xdev "$@" -printf '/%P ')
+  echo -n "$found"
+  [ -z "$found" ]
+}
+
+# The output of the program, run as a pod runs it, matches the pattern $1; the matching line is printed.
+says() {
+  local pattern=$1
+  shift
+  inside "$@" 2>&1 | grep -E -m1 "$pattern"
+}
+
+# A version is at least $1, as sort -V orders them.
+at_least() {
+  local least=$1 found
+  shift
+  found=$(inside "$@" 2>&1 | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n1)
+  echo "$found"
+  [ -n "$found" ] && [ "$(printf '%s\n' "$least" "$found" | sort -V | head -n1)" = "$least" ]
+}
+
+has() { ls "$root/$1" >/dev/null && echo "$1"; }
+
+# What every image promises.
+check_common() {
+  promise "$1" "runs as a user that is not root" not_root
+  promise "$1" "OCI label title" label org.opencontainers.image.title
+  promise "$1" "OCI label licenses" label org.opencontainers.image.licenses
+  promise "$1" "OCI label version" label org.opencontainers.image.version "$2"
+  promise "$1" "no compiler is left in" no_compilers
+  promise "$1" "no setuid or setgid file is left in" no_setuid
+}
+
+check_postgres() {
+  check_common "$1" "$2"
+  promise "$1" "the server is the version of the tag" says "\(PostgreSQL\) ${2//./\\.}\b" postgres --version
+  promise "$1" "Patroni is 4.1.1 or newer" at_least 4.1.1 patroni --version
+  promise "$1" "the label with Patroni's version is true" \
+    says " $(label dev.stylobate.patroni.version)\$" patroni --version
+  promise "$1" "pgBackRest runs" says 'pgBackRest 2\.' pgbackrest version
+  promise "$1" "pgaudit can be created" has 'usr/share/postgresql/17/extension/pgaudit.control'
+  promise "$1" "the metrics exporter runs, non-root on a read-only root" says 'postgres_exporter, version' prometheus-postgres-exporter --version
+  promise "$1" "a server is made and starts, non-root on a read-only root" says 'ready' bash -c \
+    'initdb -D /tmp/d >/dev/null && pg_ctl -D /tmp/d -s -w -o "-k /tmp -c listen_addresses=" start >/dev/null &&
+     psql -h /tmp -d postgres -Atc "select '"'ready'"'"; pg_ctl -D /tmp/d -s stop'
+}
+
+check_pgpool() {
+  check_common "$1" "$2"
+  promise "$1" "Pgpool-II is the version of the tag" says "version ${2//./\\.}" pgpool --version
+  promise "$1" "the metrics exporter runs, non-root on a read-only root" says 'postgres_exporter, version' prometheus-postgres-exporter --version
+  promise "$1" "the exporter has its questions" has usr/local/share/pgpool-exporter/queries.yaml
+  promise "$1" "the supervisor is the entry point" says '^#!/bin/sh' cat /usr/local/bin/run-pgpool
+}
+
+check_operator() {
+  check_common "$1" "$2"
+  promise "$1" "there is no shell" no_shell
+  promise "$1" "the program starts and has its libraries" says '^stylobate ' stylobate --version
+}
+
+# Unpacks the image of the archive or name $1, then asks the check $2 with image name $3 and tag $4.
+look() {
+  container=$(buildah from --pull-never "$1" 2>/dev/null || buildah from --quiet "$1")
+  containers+=("$container")
+  root=$(buildah mount "$container")
+  user=$(config '{{.OCIv1.Config.User}}')
+  "$2" "$3" "$4"
+}
+
+[ "$(id -u)" = 0 ] || { echo "failed to test the images: mounting them needs root; run make test-images as root" >&2; exit 1; }
+while read -r archive image _; do
+  [ -e "$archive" ] || { echo "failed to test $image: it is not built; run make images" >&2; exit 1; }
+  name=${image##*/}
+  look "docker-archive:$archive" "check_${name%:*}" "$name" "${name#*:}"
+done < <(./build.sh --list)
+if buildah inspect --type image "$CITUS" >/dev/null 2>&1; then
+  look "$CITUS" check_common citus:17 ""
+  promise citus:17 "citus can be created" has 'usr/share/postgresql/17/extension/citus.control'
+else
+  echo "skipped citus:17       no image $CITUS is here: its packages come from its vendor, see images/citus/Dockerfile"
+fi
+[ "$broken" = 0 ] || { echo "images: $broken promises broken, $kept kept" >&2; exit 1; }
+echo "images: $kept promises kept"

@@ -1,0 +1,41 @@
+//! Handing the primary's role to another member: who is fit, and the steps. The same for scaling and for a person's request.
+
+use crate::name::{GroupName, ROLE_PRIMARY};
+use crate::observe::Observed;
+
+use super::step::{SqlTask, Statement, Step};
+
+/// The pod of the group that takes writes, by Patroni's label.
+pub fn primary(group: &GroupName, seen: &Observed) -> Option<String> {
+    seen.pods
+        .iter()
+        .find(|(name, pod)| pod.role.as_deref() == Some(ROLE_PRIMARY) && group.ordinal(name).is_some())
+        .map(|(name, _)| name.clone())
+}
+
+/// The best fit member of those whose ordinal `may` take over: synchronous first, then the one that has most WAL.
+pub fn successor(group: &GroupName, seen: &Observed, may: impl Fn(i32) -> bool) -> Option<String> {
+    seen.members
+        .iter()
+        .filter(|(name, member)| {
+            group.ordinal(name).is_some_and(&may) && member.replication.as_deref() == Some("streaming")
+        })
+        .max_by_key(|(name, member)| {
+            (member.synchronous, member.position, std::cmp::Reverse((*name).clone()))
+        })
+        .map(|(name, _)| name.clone())
+}
+
+/// A checkpoint while writes go on, then the switchover: the old primary's shutdown checkpoint, during which nobody takes
+/// writes, then has little left to write. A checkpoint that fails holds nothing up.
+pub fn steps(group: &GroupName, from: String, to: String, reason: String) -> [Step; 2] {
+    let checkpoint = SqlTask {
+        database: "postgres".into(),
+        summary: format!("checkpoint {from}, so that it stops fast"),
+        statements: vec![Statement::plain("CHECKPOINT")],
+    };
+    [
+        Step::Sql { pod: from.clone(), task: checkpoint },
+        Step::Switchover { group: group.clone(), from, to, reason },
+    ]
+}
