@@ -3,8 +3,7 @@
 mod material;
 mod mint;
 
-#[cfg(test)]
-pub(crate) use material::material;
+pub use material::{Material, material};
 
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::DynamicObject;

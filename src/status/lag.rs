@@ -9,7 +9,7 @@ const NOTABLE: i64 = 16 * 1024 * 1024;
 ///
 /// The two were asked one after the other, so a replica can seem ahead: that is no lag.
 pub fn behind(primary: &MemberSeen, member: &MemberSeen) -> Option<i64> {
-    Some((primary.position? - member.position?).max(0))
+    Some(primary.position?.saturating_sub(member.position?).max(0))
 }
 
 /// The same for the status: 0 below 16 MiB, else rounded up to a power of two, so that the status of a busy cluster keeps

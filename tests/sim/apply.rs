@@ -19,8 +19,9 @@ impl World {
             Step::Unguard => {
                 self.cluster.metadata.finalizers = None;
                 self.exists = false;
-                // The garbage collector takes all that the cluster owns. No volume is among it.
-                self.children.clear();
+                // The garbage collector takes all that the cluster owns. No volume is among it, nor the passwords in them.
+                let kept = self.name().credentials();
+                self.children.retain(|reference, _| reference.name == kept);
             }
             Step::Mint(mint) => material::mint(self, mint),
             Step::Apply { child, reason: _ } => self.store(child.reference.clone(), child.body.clone()),

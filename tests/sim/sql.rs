@@ -66,7 +66,6 @@ fn execute(seen: &mut DatabaseSeen, connected: &str, tokens: &[Token]) {
             assert!(seen.available.contains(&name(5)), "no extension {:?}", name(5));
             seen.databases.get_mut(connected).expect("checked before").extensions.push(name(5));
         }
-        // Before a switchover: it changes nothing that is seen here.
         ["CHECKPOINT"] => {}
         other => panic!("no SQL that is known here: {other:?}"),
     }

@@ -122,12 +122,13 @@ impl World {
 
     fn given(&self) -> Given {
         let spec = &self.cluster.spec;
-        let named = spec
-            .users
-            .iter()
-            .filter_map(|user| user.password.as_ref().map(|password| &password.secret))
-            .chain(spec.access.tls.as_ref().map(|tls| &tls.secret));
-        let own = Children(self.children.clone());
+        let passwords = spec.users.iter().map(|user| match &user.password {
+            Some(password) => password.secret.clone(),
+            None => self.name().user_secret(&user.name),
+        });
+        let named = passwords
+            .filter(|name| self.child(Kind::Secret, name).is_none())
+            .chain(spec.access.tls.as_ref().map(|tls| tls.secret.clone()));
         let storage_class = match &spec.storage.storage_class {
             Some(name) if !self.storage_classes.contains(name) => {
                 StorageClassSeen::Missing { available: self.storage_classes.clone() }
@@ -136,10 +137,7 @@ impl World {
             _ => StorageClassSeen::Found,
         };
         Given {
-            // The operator reads a named Secret whoever made it.
-            secrets: named
-                .map(|name| (name.clone(), self.secrets.get(name).cloned().or_else(|| own.secret(name))))
-                .collect(),
+            secrets: named.map(|name| (name.clone(), self.secrets.get(&name).cloned())).collect(),
             tuning: spec
                 .tuning
                 .iter()
