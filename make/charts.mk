@@ -3,5 +3,3 @@
 test-charts: ## test the charts: lint, schemas of the running API server, refusals, rights
 	@local/up.sh
 	@charts/test.sh
-
-test: test-charts

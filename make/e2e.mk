@@ -5,3 +5,7 @@ test-e2e: ## the operator end to end, one line for each promise; E2E=names runs 
 	@images/build.sh
 	@images/load.sh
 	@tests/e2e/run.sh
+
+.PHONY: test-admission
+test-admission: ## what the API server refuses by the definition that test-e2e installed
+	@source local/.state/env && PATH="$$STYLOBATE_BIN:$$PATH" cargo test --locked --test admission -- --ignored

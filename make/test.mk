@@ -1,2 +1,6 @@
-.PHONY: test
-test: test-csi test-rust ## everything: format, lints, unit tests, storage driver
+# All rings, the quick ones first: what breaks early is told early.
+.PHONY: test test-local
+test: test-rust test-csi test-charts test-images test-local test-e2e test-admission ## everything: lints, scenarios, API server, charts, images, end to end
+
+test-local: ## test make up, down and clean on a copy of the checkout
+	@local/test.sh
