@@ -1,24 +1,32 @@
 //! What was done and refused, told to people: a Kubernetes Event in plain words and a structured log line.
 
-use kube::runtime::events::{Event, EventType, Recorder};
-use kube::{Client, Resource};
+use jiff::Timestamp;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::runtime::events::EventType;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde_json::json;
 
-use crate::api::{PostgresCluster, SwitchoverOutcome, SwitchoverStatus};
+use crate::api::{GROUP, PostgresCluster, SwitchoverOutcome, SwitchoverStatus};
+use crate::name::digest;
 use crate::plan::Step;
 use crate::policy::Verdict;
 
-/// Tells of steps. One for the life of the process: it groups repeated events.
+/// Bytes of a note: the API server takes at most 1024.
+const MAX_NOTE_BYTES: usize = 1000;
+
+/// Tells of steps.
 #[derive(Clone)]
 pub struct Record {
-    recorder: Recorder,
+    client: Client,
+    instance: String,
 }
 
 impl Record {
     /// A record whose events name `instance` as their source.
     pub fn new(client: Client, instance: String) -> Self {
-        let reporter =
-            kube::runtime::events::Reporter { controller: "stylobate".into(), instance: Some(instance) };
-        Self { recorder: Recorder::new(client, reporter) }
+        Self { client, instance }
     }
 
     /// A step was taken, or failed.
@@ -76,16 +84,84 @@ impl Record {
         action: &str,
         note: String,
     ) {
-        // The API server takes at most 1024 bytes.
-        let note: String = note.chars().take(1000).collect();
-        let event =
-            Event { type_, reason: reason.into(), note: Some(note), action: action.into(), secondary: None };
-        match self.recorder.publish(&event, &cluster.object_ref(&())).await {
+        let note = note[..note.floor_char_boundary(MAX_NOTE_BYTES)].to_owned();
+        let said = Said { type_, reason, action, note };
+        match self.publish_said(cluster, &said).await {
             // A namespace on its way out takes no new objects, and nobody will look for them there.
             Err(kube::Error::Api(status)) if status.is_forbidden() && status.message.contains("terminat") => {
             }
             Err(error) => tracing::warn!(%error, "failed to publish an event; the log has it"),
             Ok(()) => {}
         }
+    }
+
+    async fn publish_said(&self, cluster: &PostgresCluster, said: &Said<'_>) -> Result<(), kube::Error> {
+        let events: Api<Event> =
+            Api::namespaced(self.client.clone(), &cluster.namespace().unwrap_or_default());
+        let event = said.event(cluster, &self.instance, MicroTime(Timestamp::now()));
+        match events.create(&PostParams::default(), &event).await {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                let name = event.name_any();
+                let seen = events.get(&name).await?;
+                let count = seen.series.map_or(1, |series| series.count) + 1;
+                let series =
+                    json!({"series": {"count": count, "lastObservedTime": MicroTime(Timestamp::now())}});
+                events.patch(&name, &PatchParams::default(), &Patch::Merge(series)).await.map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+}
+
+/// What is said once; saying it again counts on.
+struct Said<'a> {
+    type_: EventType,
+    reason: &'a str,
+    action: &'a str,
+    note: String,
+}
+
+impl Said<'_> {
+    /// The name follows from what is said of which object, so that the same words become one event with a count, whoever
+    /// of the operators says them, and different words never do: kube's own recorder groups by reason alone.
+    fn event(&self, cluster: &PostgresCluster, instance: &str, now: MicroTime) -> Event {
+        let type_ = match self.type_ {
+            EventType::Normal => "Normal",
+            EventType::Warning => "Warning",
+        };
+        let uid = cluster.uid().unwrap_or_default();
+        let words = [&uid, type_, self.reason, self.action, &self.note].join("\n");
+        let mut event = Event {
+            action: Some(self.action.into()),
+            event_time: Some(now),
+            note: Some(self.note.clone()),
+            reason: Some(self.reason.into()),
+            regarding: Some(cluster.object_ref(&())),
+            reporting_controller: Some(format!("{GROUP}/operator")),
+            reporting_instance: Some(instance.into()),
+            type_: Some(type_.into()),
+            ..Event::default()
+        };
+        event.metadata.name = Some(format!("{}.{}", cluster.name_any(), &digest(words.as_bytes())[..16]));
+        event.metadata.namespace = cluster.namespace();
+        event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_words_are_one_event_and_different_words_are_two() {
+        let cluster = crate::fixture::observed(json!({})).cluster;
+        let name = |note: &str| {
+            let said =
+                Said { type_: EventType::Normal, reason: "StepDone", action: "Apply", note: note.into() };
+            said.event(&cluster, "me", MicroTime(Timestamp::now())).name_any()
+        };
+        assert_eq!(name("apply Service a"), name("apply Service a"));
+        assert_ne!(name("apply Service a"), name("apply Service b"));
+        assert!(name("apply Service a").starts_with(&format!("{}.", cluster.name_any())));
     }
 }

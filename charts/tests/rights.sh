@@ -61,6 +61,7 @@ watch persistentvolumeclaims
 patch persistentvolumeclaims
 get storageclasses.storage.k8s.io
 list storageclasses.storage.k8s.io
+get events.events.k8s.io
 create events.events.k8s.io
 patch events.events.k8s.io
 CALLS

@@ -137,10 +137,10 @@ pub struct Pooler {
     #[schemars(range(min = 1, max = 9))]
     pub instances: i32,
     /// Clients that each pooler pod serves at once (`num_init_children`), 4 to 1000. All pods together must fit the
-    /// server's `max_connections`.
-    #[serde(default = "default_clients")]
+    /// server's `max_connections`. When absent: as many as fit, at most 32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 4, max = 1000))]
-    pub clients: i32,
+    pub clients: Option<i32>,
     /// True sends reads outside of write transactions to replicas. A read may then miss a write of another session.
     #[serde(default)]
     pub load_balancing: bool,
@@ -150,14 +150,9 @@ fn default_pooler_instances() -> i32 {
     2
 }
 
-/// Two pods of 32 fit the 100 connections that a member of 1Gi has.
-fn default_clients() -> i32 {
-    32
-}
-
 impl Default for Pooler {
     fn default() -> Self {
-        Self { instances: default_pooler_instances(), clients: default_clients(), load_balancing: false }
+        Self { instances: default_pooler_instances(), clients: None, load_balancing: false }
     }
 }
 

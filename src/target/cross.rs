@@ -3,6 +3,7 @@
 use crate::api::Synchronous;
 use crate::observe::{Observed, StorageClassSeen};
 use crate::pooler::METRICS_SESSIONS;
+use crate::tuning::Settings;
 use crate::tuning::computed::{BACKEND_BYTES, BASE_BYTES};
 use crate::tuning::units::{PAGE, human_mib, setting_bytes};
 
@@ -11,6 +12,10 @@ use super::{Problem, Target};
 /// Connections that are kept back from the pooler: 3 for superusers (`superuser_reserved_connections`), 3 for
 /// Patroni and the operator, 2 for the exporter, 2 spare for a person at night.
 pub const RESERVED_CONNECTIONS: i64 = 10;
+
+/// Clients of a pooler pod, when they are computed.
+const LEAST_CLIENTS: i64 = 4;
+const MOST_CLIENTS: i64 = 32;
 
 /// Most members of a group: the schema's limit, held here too, since work is done for each.
 const MAX_INSTANCES: i32 = 9;
@@ -59,6 +64,15 @@ fn memory_fits(target: &Target, memory: u64, connections: u64, problems: &mut Ve
             ),
         ));
     }
+}
+
+/// Clients of each pooler pod where the spec names no number: as many as the server has room for, and no more than an
+/// ordinary cluster needs, since each takes a process of 6 MiB in the pod.
+pub fn fitting_clients(instances: i32, settings: &Settings) -> i32 {
+    let connections = settings.get("max_connections").and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    let room =
+        (connections - RESERVED_CONNECTIONS) / i64::from(instances.max(1)) - i64::from(METRICS_SESSIONS);
+    room.clamp(LEAST_CLIENTS, MOST_CLIENTS) as i32
 }
 
 fn pooler_fits(target: &Target, connections: u64, problems: &mut Vec<Problem>) {

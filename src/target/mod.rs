@@ -154,13 +154,16 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         storage: spec.storage.size.0.clone(),
         storage_bytes,
         storage_class: spec.storage.storage_class.clone(),
-        settings,
         synchronous: spec.high_availability.synchronous,
         pooler: PoolerTarget {
             instances: spec.pooler.instances,
-            clients: spec.pooler.clients,
+            clients: match spec.pooler.clients {
+                Some(clients) => clients,
+                None => cross::fitting_clients(spec.pooler.instances, &settings),
+            },
             load_balancing: spec.pooler.load_balancing,
         },
+        settings,
         given_tls: spec.access.tls.as_ref().map(|tls| tls.secret.clone()),
         client_namespaces: spec.access.namespaces.clone(),
         users,
