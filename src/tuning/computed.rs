@@ -51,6 +51,8 @@ pub fn computed(machine: Machine) -> Settings {
         // After a crash every file is flushed before replay: one syncfs of the volume, which holds nothing else, took
         // 0.1 s where a walk over all files took 3.3 s (measured on a small database).
         ("recovery_init_sync_method", "syncfs".into()),
+        // A replica that lost the primary asks the next one soon: commits wait for it.
+        ("wal_retrieve_retry_interval", "500ms".into()),
         ("wal_sender_timeout", "10s".into()),
         ("wal_receiver_timeout", "10s".into()),
         ("log_checkpoints", "on".into()),
