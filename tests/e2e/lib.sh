@@ -18,7 +18,24 @@ promise() {
     printf 'FAIL  %4ss  %s\n' $((SECONDS - started)) "$what"
     tail -n 25 "$WORK/out" | sed 's/^/        /'
     BROKEN+=("$what")
+    circumstances 2>&1 | sed 's/^/        /'
   fi
+}
+
+# circumstances: what a person would look at first when a promise was broken.
+circumstances() {
+  local pod
+  k get pgc,pods || true
+  for pod in $(k get pods -l app.kubernetes.io/component=member -o json | jq -r '.items[]
+    | select(all(.status.conditions[]?; .type != "Ready" or .status == "False")) | .metadata.name'); do
+    echo "-- what Patroni on $pod says"
+    k exec "$pod" -c postgres -- python3 -c '
+import ssl, urllib.request
+context = ssl._create_unverified_context()
+print(urllib.request.urlopen("https://127.0.0.1:8008/patroni", context=context, timeout=5).read().decode())' || true
+    k exec "$pod" -c postgres -- psql -XU postgres -xc 'select * from pg_stat_wal_receiver' || true
+    k logs "$pod" -c postgres --tail=5 || true
+  done
 }
 
 # within SECONDS COMMAND...: asks every half second until it is true; says what it waited for when it never is.
