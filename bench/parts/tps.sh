@@ -3,7 +3,7 @@
 
 TPS_SECONDS=15
 
-tps() { jq '.transfers_per_second' "$WORK/summary"; }
+tps() { jq '.transfers_per_s' "$WORK/summary"; }
 
 measure_tps() {
   local direct pooled ratios=() pooled_all=() direct_all=()
