@@ -1,7 +1,7 @@
 # The longest write gap that the bank saw, for each way in which a primary goes.
 # shellcheck shell=bash
 
-GAP_SECONDS=30
+GAP_SECONDS=20
 BEFORE_SECONDS=5 # of calm load before the blow
 
 blow_postmaster() { k exec "$1" -c postgres -- sh -c 'kill -9 "$(head -1 /data/pgdata/postmaster.pid)"'; }

@@ -1,7 +1,7 @@
 # Transfers per second through Pgpool as a ratio of the same workload straight to the primary, run by run side by side.
 # shellcheck shell=bash
 
-TPS_SECONDS=15
+TPS_SECONDS=10
 
 tps() { jq '.transfers_per_s' "$WORK/summary"; }
 
