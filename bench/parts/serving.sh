@@ -19,7 +19,7 @@ YAML
   k wait pod/client --for=condition=Ready --timeout=60s >/dev/null
 }
 
-writes() {
+serves() {
   k get secret ledger-user-app -o 'jsonpath={.data.password}' | base64 -d |
     k exec -i client -- env PGHOST=ledger-pooler.$NS.svc PGUSER=app PGDATABASE=bank PGSSLMODE=require PGCONNECT_TIMEOUT=2 sh -c \
       'IFS= read -r PGPASSWORD; export PGPASSWORD; exec psql -XAtqc "create table served as select 1" </dev/null'
@@ -31,7 +31,7 @@ measure_serving() {
   for run in $(seq "$RUNS"); do
     from=$(now)
     sed "s/namespace: ledger/namespace: $NS/" docs/examples/ledger.yaml | k apply -f - >/dev/null
-    within 120 writes
+    within 120 serves
     times+=("$(since "$from")")
     within 120 healthy
     whole+=("$(since "$from")")
