@@ -3,6 +3,8 @@
 
 # Installs the rendered roles under this run's names, for an identity of its own.
 rights_install() {
+  # A right to what the server does not serve can't be asked about; where the definition is, it is left as it is.
+  kubectl get crd postgresclusters.stylobate.dev >/dev/null 2>&1 || kubectl apply --server-side -f crds/ >/dev/null
   render stylobate charts/stylobate/values.yaml -s templates/clusterrole.yaml | to_json | jq --arg name "$RUN" '
     .[] | .metadata.name = $name | if .kind == "ClusterRoleBinding" then .roleRef.name = $name else . end' |
     kubectl apply -f - >/dev/null
