@@ -13,7 +13,7 @@ to_two() {
 
 to_three() {
   k scale pgc shop --replicas=3
-  within 120 test_equal 3 field shop .status.ready
+  within 120 test_equal 3/3 field shop .status.ready
   within 60 healthy shop
   k get pvc -l stylobate.dev/cluster=shop -o 'jsonpath={.items[*].metadata.uid}' | diff - "$WORK/volumes"
 }
