@@ -89,6 +89,14 @@ pub struct Writer<'a> {
     pub name: ClusterName,
 }
 
+/// What is not there any more needs no removal.
+fn gone<T>(answer: Result<T, kube::Error>) -> Result<(), kube::Error> {
+    match answer {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 impl Writer<'_> {
     fn clusters(&self) -> Api<PostgresCluster> {
         Api::namespaced(self.client.clone(), &self.name.namespace)
@@ -124,10 +132,7 @@ impl Writer<'_> {
                         .map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
                     ..DeleteParams::background()
                 };
-                match self.children(reference.kind).delete(&reference.name, &params).await {
-                    Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-                    other => other.map(drop).map_err(api),
-                }
+                gone(self.children(reference.kind).delete(&reference.name, &params).await).map_err(api)
             }
             Step::Expand { claim, size } => {
                 let claims: Api<k8s_openapi::api::core::v1::PersistentVolumeClaim> =
@@ -144,10 +149,7 @@ impl Writer<'_> {
                     preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
                     ..DeleteParams::default()
                 };
-                match self.pods().delete(pod, &params).await {
-                    Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-                    other => other.map(drop).map_err(api),
-                }
+                gone(self.pods().delete(pod, &params).await).map_err(api)
             }
             Step::RefreshFiles { pod, digest } => {
                 let patch = json!({"metadata": {"annotations": {ANNOTATION_FILES: digest}}});
@@ -223,10 +225,7 @@ impl Writer<'_> {
             "resourceVersion": seen.cluster.metadata.resource_version,
             "finalizers": others,
         }});
-        match self.clusters().patch(&self.name.name, &PatchParams::default(), &Patch::Merge(&patch)).await {
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-            other => other.map(drop),
-        }
+        gone(self.clusters().patch(&self.name.name, &PatchParams::default(), &Patch::Merge(&patch)).await)
     }
 
     /// Writes the status, all but the answer to a switchover request.

@@ -4,9 +4,9 @@ use k8s_openapi::api::apps::v1::{
     StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
 };
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
+    Container, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
     ObjectFieldSelector, PersistentVolumeClaim, PersistentVolumeClaimSpec, PodSpec, PodTemplateSpec, Probe,
-    ProjectedVolumeSource, SecretKeySelector, ServiceAccountTokenProjection, Volume, VolumeProjection,
+    ProjectedVolumeSource, ServiceAccountTokenProjection, Volume, VolumeProjection,
     VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -150,18 +150,12 @@ fn token() -> Volume {
 }
 
 fn postgres(target: &Target, group: &GroupTarget) -> Container {
-    let port = |name: &str, port: i32| ContainerPort {
-        name: Some(name.into()),
-        container_port: port,
-        protocol: Some("TCP".into()),
-        ..Default::default()
-    };
     Container {
         name: CONTAINER.into(),
         image: Some(target.image.clone()),
         image_pull_policy: Some("IfNotPresent".into()),
         env: Some(environment(target, group)),
-        ports: Some(vec![port("postgres", ports::POSTGRES), port("patroni", ports::PATRONI)]),
+        ports: Some(vec![pod::port("postgres", ports::POSTGRES), pod::port("patroni", ports::PATRONI)]),
         resources: Some(pod::resources(&target.cpu, &target.memory)),
         security_context: Some(pod::container_security()),
         readiness_probe: Some(probe("/readiness", 1, 3)),
@@ -215,27 +209,14 @@ fn environment(target: &Target, group: &GroupTarget) -> Vec<EnvVar> {
         }),
         ..Default::default()
     };
-    let secret = |name: &str, key: &str| EnvVar {
-        name: name.into(),
-        value_from: Some(EnvVarSource {
-            secret_key_ref: Some(SecretKeySelector {
-                name: target.name.credentials(),
-                key: key.into(),
-                optional: None,
-            }),
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
-    let value =
-        |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), ..Default::default() };
+    let secret = |name: &str, key: &str| pod::secret_variable(name, target.name.credentials(), key);
     let host = group.name.member_host("$(PATRONI_NAME)", &target.domain);
     vec![
         field("PATRONI_NAME", "metadata.name"),
         field("PATRONI_KUBERNETES_NAMESPACE", "metadata.namespace"),
         field("PATRONI_KUBERNETES_POD_IP", "status.podIP"),
-        value("PATRONI_POSTGRESQL_CONNECT_ADDRESS", format!("{host}:{}", ports::POSTGRES)),
-        value("PATRONI_RESTAPI_CONNECT_ADDRESS", format!("{host}:{}", ports::PATRONI)),
+        pod::variable("PATRONI_POSTGRESQL_CONNECT_ADDRESS", format!("{host}:{}", ports::POSTGRES)),
+        pod::variable("PATRONI_RESTAPI_CONNECT_ADDRESS", format!("{host}:{}", ports::PATRONI)),
         secret("PATRONI_SUPERUSER_PASSWORD", hba::SUPERUSER),
         secret("PATRONI_REPLICATION_PASSWORD", hba::REPLICATION_ROLE),
         secret("PATRONI_REWIND_PASSWORD", hba::REWIND_ROLE),
@@ -255,17 +236,8 @@ fn exporter(target: &Target) -> Container {
             format!("--web.config.file={}/exporter-web.yml", paths::PATRONI),
             "--log.level=warn".into(),
         ]),
-        env: Some(vec![EnvVar {
-            name: "DATA_SOURCE_NAME".into(),
-            value: Some(source),
-            ..Default::default()
-        }]),
-        ports: Some(vec![ContainerPort {
-            name: Some("metrics".into()),
-            container_port: ports::METRICS,
-            protocol: Some("TCP".into()),
-            ..Default::default()
-        }]),
+        env: Some(vec![pod::variable("DATA_SOURCE_NAME", source)]),
+        ports: Some(vec![pod::port("metrics", ports::METRICS)]),
         resources: Some(pod::resources("10m", "64Mi")),
         security_context: Some(pod::container_security()),
         volume_mounts: Some(vec![

@@ -1,10 +1,7 @@
 //! The pooler's Deployment: Pgpool-II with its supervisor, and the metrics exporter beside it.
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
-use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvVar, EnvVarSource, PodSpec, PodTemplateSpec, Probe, SecretKeySelector,
-    TCPSocketAction,
-};
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Probe, TCPSocketAction};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::collections::BTreeMap;
@@ -96,12 +93,7 @@ fn pgpool(target: &Target) -> Container {
         name: "pgpool".into(),
         image: Some(target.pooler_image.clone()),
         image_pull_policy: Some("IfNotPresent".into()),
-        ports: Some(vec![ContainerPort {
-            name: Some("postgres".into()),
-            container_port: pooler::PORT,
-            protocol: Some("TCP".into()),
-            ..Default::default()
-        }]),
+        ports: Some(vec![pod::port("postgres", pooler::PORT)]),
         // Pgpool forks a process of about 6 MiB for each client it may serve.
         resources: Some(pod::resources("50m", &format!("{}Mi", 64 + 6 * sessions))),
         security_context: Some(pod::container_security()),
@@ -125,20 +117,7 @@ fn pgpool(target: &Target) -> Container {
 
 /// Metrics over TLS, asked of the Pgpool beside it. It sees the certificate and its own password, not those of users.
 fn exporter(target: &Target) -> Container {
-    let value =
-        |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), value_from: None };
-    let password = EnvVar {
-        name: "DATA_SOURCE_PASS".into(),
-        value_from: Some(EnvVarSource {
-            secret_key_ref: Some(SecretKeySelector {
-                name: target.name.credentials(),
-                key: POOLER_MONITOR_ROLE.into(),
-                optional: None,
-            }),
-            ..Default::default()
-        }),
-        value: None,
-    };
+    let password = pod::secret_variable("DATA_SOURCE_PASS", target.name.credentials(), POOLER_MONITOR_ROLE);
     Container {
         name: "metrics".into(),
         image: Some(target.pooler_image.clone()),
@@ -150,16 +129,11 @@ fn exporter(target: &Target) -> Container {
         ]),
         env: Some(vec![
             // Within the pod there is nobody to take for another, so the certificate's name is not compared.
-            value("DATA_SOURCE_URI", format!("127.0.0.1:{}/postgres?sslmode=require", pooler::PORT)),
-            value("DATA_SOURCE_USER", POOLER_MONITOR_ROLE.into()),
+            pod::variable("DATA_SOURCE_URI", format!("127.0.0.1:{}/postgres?sslmode=require", pooler::PORT)),
+            pod::variable("DATA_SOURCE_USER", POOLER_MONITOR_ROLE),
             password,
         ]),
-        ports: Some(vec![ContainerPort {
-            name: Some("metrics".into()),
-            container_port: pooler::METRICS_PORT,
-            protocol: Some("TCP".into()),
-            ..Default::default()
-        }]),
+        ports: Some(vec![pod::port("metrics", pooler::METRICS_PORT)]),
         resources: Some(pod::resources("10m", "64Mi")),
         security_context: Some(pod::container_security()),
         volume_mounts: Some(vec![pod::mount("conf", paths::CONF, true), pod::mount("tls", paths::TLS, true)]),
