@@ -8,7 +8,6 @@ export PATH="$STYLOBATE_BIN:$PATH"
 
 # The tag stays the same while the image changes: the annotation rolls the pods then.
 image=$(images/build.sh --list | awk '$2 ~ /\/operator:/ { print $3 }')
-helm upgrade --install stylobate charts/stylobate --namespace stylobate-system --create-namespace --take-ownership \
-  --set-string "podAnnotations.stylobate\.dev/image=$image" --wait --timeout 3m >/dev/null 2>"${TMPDIR:-/tmp}/helm.$$" ||
-  { cat "${TMPDIR:-/tmp}/helm.$$" >&2; rm -f "${TMPDIR:-/tmp}/helm.$$"; exit 1; }
-rm -f "${TMPDIR:-/tmp}/helm.$$"
+said=$(helm upgrade --install stylobate charts/stylobate --namespace stylobate-system --create-namespace --take-ownership \
+  --set-string "podAnnotations.stylobate\.dev/image=$image" --wait --timeout 3m 2>&1 >/dev/null) ||
+  { printf '%s\n' "$said" >&2; exit 1; }
