@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::api::{ClusterState, ClusterStatus, SwitchoverOutcome, SwitchoverStatus};
 use crate::observe::Observed;
 use crate::plan::{self, Asked, Step};
-use crate::policy::{Policy, Verdict, judge};
+use crate::policy::{Case, Policy, Verdict, judge};
 use crate::status;
 use crate::target::{Problem, validate};
 
@@ -61,13 +61,17 @@ pub fn decide(input: &Input) -> Decision {
         }
     };
     let (planned, answer) = serve(plan::asked(seen, input.now), planned, input);
-    let (steps, verdicts) = judge(planned, seen, input.catalog);
+    let (steps, verdicts) = judge(planned, &case(input), input.catalog);
     let status = status::status(seen, target.as_ref(), &steps, &verdicts, &problems, input.now);
     let handing_over = answer.is_some()
         || status.switchover.as_ref().is_some_and(|last| last.outcome == SwitchoverOutcome::InProgress);
     let settled = steps.is_empty() && status.state == ClusterState::Healthy && !handing_over;
     let again = if settled { Again::Later } else { Again::Soon };
     Decision { steps, verdicts, problems, status, answer, again }
+}
+
+fn case<'a>(input: &Input<'a>) -> Case<'a> {
+    Case { seen: input.seen, now: input.now }
 }
 
 /// Puts a requested switchover in the place of the plan: what else there is to do is planned anew from what is seen after
@@ -83,7 +87,7 @@ fn serve(asked: Asked, planned: Vec<Step>, input: &Input) -> (Vec<Step>, Option<
         let why = format!("the operator is about to {other}: ask again after it");
         return (planned, refused(why));
     }
-    match judge(steps.clone(), input.seen, input.catalog).1.first() {
+    match judge(steps.clone(), &case(input), input.catalog).1.first() {
         Some(verdict) => (planned, refused(verdict.objection.to_string())),
         None => (steps, Some(answer)),
     }

@@ -15,6 +15,8 @@ use crate::sql::tls::{self, Verify};
 
 /// Longest wait for an answer to a question. A member that is slower counts as not answering.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for Postgres to stop and start again in its pod.
+const RESTART_LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for a switchover: Patroni itself waits 2 * loop_wait for the old primary and as long for the new one.
 const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -129,6 +131,18 @@ impl Patroni {
     /// [`Error::Reach`] and [`Error::Refused`].
     pub async fn configure(&self, member: &str, patch: &Value) -> Result<(), Error> {
         self.must(member, self.client.patch(self.url(member, "config")).json(patch), ASK_TIMEOUT).await?;
+        Ok(())
+    }
+
+    /// Restarts Postgres of one member when settings wait for it, and waits until it runs again. A primary that does not
+    /// come back within the time loses its role to another member (Patroni's `timeout`).
+    ///
+    /// # Errors
+    /// [`Error::Reach`] and [`Error::Refused`].
+    pub async fn restart_pending(&self, member: &str) -> Result<(), Error> {
+        let body = json!({"restart_pending": true, "timeout": RESTART_LIMIT.as_secs()});
+        let request = self.client.post(self.url(member, "restart")).json(&body);
+        self.must(member, request, RESTART_LIMIT + ASK_TIMEOUT).await?;
         Ok(())
     }
 

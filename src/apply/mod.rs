@@ -11,6 +11,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::api::{ClusterStatus, PostgresCluster, SwitchoverStatus};
+use crate::build::CONTAINER;
 use crate::child::{Child, Kind};
 use crate::lease::Claim;
 use crate::name::{
@@ -144,12 +145,27 @@ impl Writer<'_> {
                     .map(drop)
                     .map_err(api)
             }
-            Step::ReplacePod { pod, uid, reason: _ } => {
+            Step::ReplacePod { pod, uid, reason: _, cause: _ } => {
                 let params = DeleteParams {
                     preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
                     ..DeleteParams::default()
                 };
                 gone(self.pods().delete(pod, &params).await).map_err(api)
+            }
+            Step::ResizePod { pod, cpu, memory } => {
+                let resources = json!({
+                    "requests": {"cpu": cpu, "memory": memory},
+                    "limits": {"memory": memory},
+                });
+                let patch = json!({"spec": {"containers": [{"name": CONTAINER, "resources": resources}]}});
+                self.pods()
+                    .patch_resize(pod, &PatchParams::default(), &Patch::Strategic(patch))
+                    .await
+                    .map(drop)
+                    .map_err(api)
+            }
+            Step::RestartServer { group: _, pod, primary: _, reason: _, cause: _ } => {
+                Ok(links()?.patroni.restart_pending(pod).await?)
             }
             Step::RefreshFiles { pod, digest } => {
                 let patch = json!({"metadata": {"annotations": {ANNOTATION_FILES: digest}}});
@@ -161,7 +177,7 @@ impl Writer<'_> {
             }
             Step::Configure { group: _, pod, patch } => Ok(links()?.patroni.configure(pod, patch).await?),
             Step::Sql { pod, task } => self.sql(links()?, pod, task).await,
-            Step::Switchover { group: _, from, to, reason: _ } => {
+            Step::Switchover { group: _, from, to, reason: _, cause: _ } => {
                 links()?.patroni.switchover(from, to).await?;
                 Ok(())
             }

@@ -15,6 +15,7 @@ use crate::child::Child;
 use crate::observe::Observed;
 use crate::target::Target;
 
+pub use member::CONTAINER;
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
 pub use secrets::{pooler_monitor_password, user_password};
 

@@ -42,6 +42,8 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
         Step::Expand { .. } => ("PersistentVolumeClaim".into(), "patch"),
         Step::RefreshFiles { .. } => ("Pod".into(), "patch"),
         Step::ReplacePod { .. } => ("Pod".into(), "delete"),
+        Step::ResizePod { .. } => ("Pod".into(), "resize"),
+        Step::RestartServer { .. } => ("Patroni".into(), "restart"),
         Step::ReleaseClaim { .. } => ("ConfigMap".into(), "patch"),
         Step::Configure { .. } => ("Patroni".into(), "configure"),
         Step::Switchover { .. } => ("Patroni".into(), "switchover"),

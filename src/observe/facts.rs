@@ -164,6 +164,8 @@ pub struct PodSeen {
     pub main: ContainerSeen,
     /// Value of the annotation that makes the kubelet look again.
     pub files: Option<String>,
+    /// Why a resize in place is not done yet, in the kubelet's words.
+    pub resizing: Option<String>,
 }
 
 /// The main container of a pod.
@@ -171,6 +173,10 @@ pub struct PodSeen {
 pub struct ContainerSeen {
     /// Image in the pod's spec.
     pub image: String,
+    /// CPU request in the pod's spec, as a Kubernetes quantity; empty when it has none.
+    pub cpu: String,
+    /// Memory limit in the pod's spec, as a Kubernetes quantity; empty when it has none.
+    pub memory: String,
     /// True while the kubelet says that it runs.
     pub running: bool,
     /// Why it waits: reason and message of the kubelet.

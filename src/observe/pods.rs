@@ -1,6 +1,9 @@
 //! Pods and volume claims, reduced to what decisions need.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, PersistentVolumeClaim, Pod};
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, PersistentVolumeClaim, Pod};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
 use crate::name::{ANNOTATION_FILES, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_ROLE};
@@ -19,8 +22,16 @@ pub fn pod(pod: &Pod) -> PodSeen {
             .and_then(|all| all.iter().find(|c| c.type_ == kind).cloned())
     };
     let spec = pod.spec.as_ref();
-    let image =
-        spec.and_then(|spec| spec.containers.iter().find(|c| c.name == main)).and_then(|c| c.image.clone());
+    let wanted = spec.and_then(|spec| spec.containers.iter().find(|c| c.name == main));
+    // Kubernetes 1.33 and later: one condition while a resize waits for room, one while the kubelet is at it.
+    let resizing = ["PodResizePending", "PodResizeInProgress"].into_iter().find_map(|kind| {
+        let condition = condition(kind).filter(|c| c.status == "True")?;
+        Some(
+            format!("{} {}", condition.reason.unwrap_or_default(), condition.message.unwrap_or_default())
+                .trim()
+                .to_owned(),
+        )
+    });
     let live = status
         .and_then(|s| s.container_statuses.as_ref())
         .and_then(|all| all.iter().find(|c| c.name == main));
@@ -33,13 +44,18 @@ pub fn pod(pod: &Pod) -> PodSeen {
         ready: condition("Ready").is_some_and(|c| c.status == "True"),
         deleting: pod.metadata.deletion_timestamp.is_some(),
         unscheduled: condition("PodScheduled").filter(|c| c.status == "False").and_then(|c| c.message),
-        main: container(image.unwrap_or_default(), live),
+        main: container(wanted, live),
+        resizing,
         files: pod.annotations().get(ANNOTATION_FILES).cloned(),
         component,
     }
 }
 
-fn container(image: String, live: Option<&ContainerStatus>) -> ContainerSeen {
+fn container(wanted: Option<&Container>, live: Option<&ContainerStatus>) -> ContainerSeen {
+    let resources = wanted.and_then(|wanted| wanted.resources.as_ref());
+    let quantity = |all: Option<&BTreeMap<String, Quantity>>, name: &str| {
+        all.and_then(|all| all.get(name)).map(|quantity| quantity.0.clone()).unwrap_or_default()
+    };
     let state = live.and_then(|live| live.state.as_ref());
     let last = live.and_then(|live| live.last_state.as_ref());
     let waiting = state.and_then(|state| state.waiting.as_ref()).map(|waiting| {
@@ -54,7 +70,9 @@ fn container(image: String, live: Option<&ContainerStatus>) -> ContainerSeen {
             format!("run {} exit code {}", &id[..id.len().min(12)], end.exit_code)
         });
     ContainerSeen {
-        image,
+        image: wanted.and_then(|wanted| wanted.image.clone()).unwrap_or_default(),
+        cpu: quantity(resources.and_then(|r| r.requests.as_ref()), "cpu"),
+        memory: quantity(resources.and_then(|r| r.limits.as_ref()), "memory"),
         running: state.is_some_and(|state| state.running.is_some()),
         waiting,
         ended,
@@ -65,9 +83,8 @@ fn container(image: String, live: Option<&ContainerStatus>) -> ContainerSeen {
 /// A volume claim as it counts here.
 pub fn volume(claim: &PersistentVolumeClaim) -> VolumeSeen {
     let spec = claim.spec.as_ref();
-    let size = |quantity: Option<&k8s_openapi::apimachinery::pkg::api::resource::Quantity>| {
-        quantity.and_then(|quantity| quantity_bytes(&quantity.0)).unwrap_or(0)
-    };
+    let size =
+        |quantity: Option<&Quantity>| quantity.and_then(|quantity| quantity_bytes(&quantity.0)).unwrap_or(0);
     let requests = spec.and_then(|spec| spec.resources.as_ref()).and_then(|r| r.requests.as_ref());
     let capacity = claim.status.as_ref().and_then(|status| status.capacity.as_ref());
     VolumeSeen {

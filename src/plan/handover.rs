@@ -3,7 +3,7 @@
 use crate::name::{GroupName, ROLE_PRIMARY};
 use crate::observe::Observed;
 
-use super::step::{SqlTask, Statement, Step};
+use super::step::{Cause, SqlTask, Statement, Step};
 
 /// The pod of the group that takes writes, by Patroni's label.
 pub fn primary(group: &GroupName, seen: &Observed) -> Option<String> {
@@ -28,7 +28,7 @@ pub fn successor(group: &GroupName, seen: &Observed, may: impl Fn(i32) -> bool) 
 
 /// A checkpoint while writes go on, then the switchover: the old primary's shutdown checkpoint, during which nobody takes
 /// writes, then has little left to write. A checkpoint that fails holds nothing up.
-pub fn steps(group: &GroupName, from: String, to: String, reason: String) -> [Step; 2] {
+pub fn steps(group: &GroupName, from: String, to: String, reason: String, cause: Cause) -> [Step; 2] {
     let checkpoint = SqlTask {
         database: "postgres".into(),
         summary: format!("checkpoint {from}, so that it stops fast"),
@@ -36,6 +36,6 @@ pub fn steps(group: &GroupName, from: String, to: String, reason: String) -> [St
     };
     [
         Step::Sql { pod: from.clone(), task: checkpoint },
-        Step::Switchover { group: group.clone(), from, to, reason },
+        Step::Switchover { group: group.clone(), from, to, reason, cause },
     ]
 }

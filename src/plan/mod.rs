@@ -31,7 +31,7 @@ pub use claim::suspects;
 pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
-pub use step::{Hazard, SqlTask, Statement, Step};
+pub use step::{Cause, Hazard, SqlTask, Statement, Step};
 
 /// Steps towards the target, in order.
 pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {

@@ -10,7 +10,7 @@ use crate::observe::Observed;
 use crate::target::Target;
 
 use super::handover::{primary, steps, successor};
-use super::step::Step;
+use super::step::{Cause, Step};
 
 /// What scaling asks for.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,7 @@ pub fn scale(target: &Target, seen: &Observed) -> Scaling {
         if let Some(to) = successor(&group.name, seen, |ordinal| ordinal < group.instances) {
             let reason =
                 format!("spec.instances is {}, so the member that takes writes goes", group.instances);
-            scaling.steps.extend(steps(&group.name, primary, to, reason));
+            scaling.steps.extend(steps(&group.name, primary, to, reason, Cause::Change));
         }
     }
     scaling

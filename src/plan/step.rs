@@ -25,6 +25,19 @@ pub enum Hazard {
     Destroy,
 }
 
+/// Why a step that restarts or disrupts is taken: a policy holds back what can wait, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Something is broken, and waiting makes it worse.
+    Repair,
+    /// A person asked for this very step, now.
+    Asked,
+    /// It follows from an edit of the object, or of what it refers to.
+    Change,
+    /// Nobody asked: another release of the operator renders the pod in another way.
+    Upkeep,
+}
+
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -68,8 +81,32 @@ pub enum Step {
         pod: String,
         /// UID that it must have: its successor is left alone.
         uid: String,
-        /// Why.
+        /// Why, in words.
         reason: String,
+        /// Why, for the policies.
+        cause: Cause,
+    },
+    /// Give a running pod other CPU and memory, without a restart (Kubernetes' in-place resize).
+    ResizePod {
+        /// Pod.
+        pod: String,
+        /// CPU request of the Postgres container, as a Kubernetes quantity.
+        cpu: String,
+        /// Memory request and limit of the Postgres container, as a Kubernetes quantity.
+        memory: String,
+    },
+    /// Restart Postgres in its pod, for settings that wait for it.
+    RestartServer {
+        /// Group.
+        group: GroupName,
+        /// Pod.
+        pod: String,
+        /// It takes writes.
+        primary: bool,
+        /// Why, in words.
+        reason: String,
+        /// Why, for the policies.
+        cause: Cause,
     },
     /// Change Patroni's dynamic configuration.
     Configure {
@@ -95,8 +132,10 @@ pub enum Step {
         from: String,
         /// Pod that shall.
         to: String,
-        /// Why.
+        /// Why, in words.
         reason: String,
+        /// Why, for the policies.
+        cause: Cause,
     },
     /// Take the leader claim from a pod that can't give it up itself.
     ReleaseClaim {
@@ -158,13 +197,34 @@ impl Step {
             | Step::Mint(_)
             | Step::Apply { .. }
             | Step::Expand { .. }
+            | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
             | Step::Configure { .. }
             | Step::ReleaseClaim { .. }
             | Step::Sql { .. } => Hazard::Routine,
-            Step::ReplacePod { .. } => Hazard::Restart,
-            Step::Switchover { .. } => Hazard::Disrupt,
+            Step::ReplacePod { .. } | Step::RestartServer { primary: false, .. } => Hazard::Restart,
+            Step::Switchover { .. } | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
             Step::Delete { .. } => Hazard::Destroy,
+        }
+    }
+
+    /// Why a step that restarts or disrupts is taken; none for all others.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Step::ReplacePod { cause, .. }
+            | Step::RestartServer { cause, .. }
+            | Step::Switchover { cause, .. } => Some(*cause),
+            Step::Guard
+            | Step::Unguard
+            | Step::Mint(_)
+            | Step::Apply { .. }
+            | Step::Delete { .. }
+            | Step::Expand { .. }
+            | Step::ResizePod { .. }
+            | Step::RefreshFiles { .. }
+            | Step::Configure { .. }
+            | Step::ReleaseClaim { .. }
+            | Step::Sql { .. } => None,
         }
     }
 
@@ -179,6 +239,8 @@ impl Step {
             Step::Expand { .. } => "Expand",
             Step::RefreshFiles { .. } => "RefreshFiles",
             Step::ReplacePod { .. } => "ReplacePod",
+            Step::ResizePod { .. } => "ResizePod",
+            Step::RestartServer { .. } => "RestartServer",
             Step::Configure { .. } => "Configure",
             Step::Sql { .. } => "Sql",
             Step::Switchover { .. } => "Switchover",
@@ -198,6 +260,10 @@ impl fmt::Display for Step {
             Step::Expand { claim, size } => write!(f, "grow volume claim {claim} to {size}"),
             Step::RefreshFiles { pod, .. } => write!(f, "bring the mounted files of {pod} up to date"),
             Step::ReplacePod { pod, reason, .. } => write!(f, "make pod {pod} anew: {reason}"),
+            Step::ResizePod { pod, cpu, memory } => {
+                write!(f, "resize pod {pod} in place to CPU {cpu}, memory {memory}")
+            }
+            Step::RestartServer { pod, reason, .. } => write!(f, "restart Postgres in {pod}: {reason}"),
             Step::Configure { group, patch, .. } => {
                 write!(f, "change the settings of {}: {}", group.scope(), changed_keys(patch))
             }

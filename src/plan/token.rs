@@ -11,7 +11,7 @@ use crate::name::COMPONENT_MEMBER;
 use crate::observe::Observed;
 use crate::target::Target;
 
-use super::step::Step;
+use super::step::{Cause, Step};
 
 /// Members that are older than their ServiceAccount.
 pub fn replacements(target: &Target, seen: &Observed) -> Vec<Step> {
@@ -30,6 +30,7 @@ pub fn replacements(target: &Target, seen: &Observed) -> Vec<Step> {
             pod: name.clone(),
             uid: pod.uid.clone(),
             reason: format!("ServiceAccount {account} was deleted and made anew, so the pod's token is void"),
+            cause: Cause::Repair,
         })
         .collect()
 }

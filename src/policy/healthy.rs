@@ -1,9 +1,8 @@
 //! A step that stops writes waits until the members that remain could carry on: the one that takes over must stream.
 
-use crate::observe::Observed;
 use crate::plan::Step;
 
-use super::{Objection, Policy};
+use super::{Case, Objection, Policy};
 
 /// The rule `healthy-before-disrupt`.
 pub struct Healthy;
@@ -13,14 +12,14 @@ impl Policy for Healthy {
         "healthy-before-disrupt"
     }
 
-    fn judge(&self, step: &Step, seen: &Observed) -> Option<Objection> {
+    fn judge(&self, step: &Step, case: &Case) -> Option<Objection> {
         let Step::Switchover { to, from, .. } = step else { return None };
         let objection = |reason: String| {
             let remedy =
-                format!("wait until {to} streams from {from}: stylobate status {}", seen.cluster_name());
+                format!("wait until {to} streams from {from}: stylobate status {}", case.seen.cluster_name());
             Some(Objection { reason, remedy })
         };
-        match seen.members.get(to) {
+        match case.seen.members.get(to) {
             None => objection(format!("{to} does not answer")),
             Some(member) if member.replication.as_deref() != Some("streaming") => {
                 objection(format!("{to} does not stream, it is {}", member.state))

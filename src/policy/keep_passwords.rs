@@ -2,10 +2,9 @@
 //! could not log in. It happens when volumes are kept and the Secret with their passwords was removed.
 
 use crate::engine::hba::SUPERUSER;
-use crate::observe::Observed;
 use crate::plan::{Mint, Step};
 
-use super::{Objection, Policy};
+use super::{Case, Objection, Policy};
 
 /// The rule `keep-passwords`.
 pub struct KeepPasswords;
@@ -15,8 +14,9 @@ impl Policy for KeepPasswords {
         "keep-passwords"
     }
 
-    fn judge(&self, step: &Step, seen: &Observed) -> Option<Objection> {
+    fn judge(&self, step: &Step, case: &Case) -> Option<Objection> {
         let Step::Mint(Mint::Passwords { secret, keys, .. }) = step else { return None };
+        let seen = case.seen;
         let name = seen.name();
         let new = *secret == name.credentials() && keys.iter().any(|key| key == SUPERUSER);
         let volume = seen.volumes.keys().next().filter(|_| new)?;
@@ -70,7 +70,8 @@ mod tests {
                 purpose: "test".into(),
             })
         };
-        assert_eq!(KeepPasswords.judge(&keys(&["stylobate_pooler_monitor"]), &seen), None);
-        assert!(KeepPasswords.judge(&keys(&["postgres"]), &seen).is_some());
+        let case = Case { seen: &seen, now: start() };
+        assert_eq!(KeepPasswords.judge(&keys(&["stylobate_pooler_monitor"]), &case), None);
+        assert!(KeepPasswords.judge(&keys(&["postgres"]), &case).is_some());
     }
 }

@@ -10,6 +10,8 @@ mod paused;
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::observe::Observed;
 use crate::plan::Step;
 
@@ -19,7 +21,15 @@ pub trait Policy: Sync {
     fn id(&self) -> &'static str;
 
     /// What the rule says of a step. `None` means that it has no objection.
-    fn judge(&self, step: &Step, seen: &Observed) -> Option<Objection>;
+    fn judge(&self, step: &Step, case: &Case) -> Option<Objection>;
+}
+
+/// What a rule may look at besides the step.
+pub struct Case<'a> {
+    /// What is seen.
+    pub seen: &'a Observed,
+    /// The time.
+    pub now: Timestamp,
 }
 
 /// Why a step is held back, and what would let it go on.
@@ -63,11 +73,11 @@ pub static CATALOG: &[&dyn Policy] =
     &[&paused::Paused, &keep_volumes::KeepVolumes, &keep_passwords::KeepPasswords, &healthy::Healthy];
 
 /// Parts the steps into those that may run and the verdicts on those that may not. The first objection to a step counts.
-pub fn judge(steps: Vec<Step>, seen: &Observed, catalog: &[&dyn Policy]) -> (Vec<Step>, Vec<Verdict>) {
+pub fn judge(steps: Vec<Step>, case: &Case, catalog: &[&dyn Policy]) -> (Vec<Step>, Vec<Verdict>) {
     let mut allowed = Vec::new();
     let mut verdicts = Vec::new();
     for step in steps {
-        let objection = catalog.iter().find_map(|policy| Some((policy.id(), policy.judge(&step, seen)?)));
+        let objection = catalog.iter().find_map(|policy| Some((policy.id(), policy.judge(&step, case)?)));
         match objection {
             Some((policy, objection)) => verdicts.push(Verdict { policy, step: step.to_string(), objection }),
             None => allowed.push(step),

@@ -1,9 +1,8 @@
 //! `spec.paused` holds back everything but a deletion that a person asked for.
 
-use crate::observe::Observed;
 use crate::plan::Step;
 
-use super::{Objection, Policy};
+use super::{Case, Objection, Policy};
 
 /// The rule `paused`.
 pub struct Paused;
@@ -13,9 +12,9 @@ impl Policy for Paused {
         "paused"
     }
 
-    fn judge(&self, _step: &Step, seen: &Observed) -> Option<Objection> {
-        let deleting = seen.cluster.metadata.deletion_timestamp.is_some();
-        (seen.cluster.spec.paused && !deleting).then(|| Objection {
+    fn judge(&self, _step: &Step, case: &Case) -> Option<Objection> {
+        let deleting = case.seen.cluster.metadata.deletion_timestamp.is_some();
+        (case.seen.cluster.spec.paused && !deleting).then(|| Objection {
             reason: "spec.paused is true".into(),
             remedy: "set spec.paused to false".into(),
         })

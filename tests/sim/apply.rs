@@ -46,10 +46,19 @@ impl World {
                 self.pods.get_mut(pod).expect("only pods that exist are refreshed").files =
                     Some(digest.clone());
             }
-            Step::ReplacePod { pod, uid, reason: _ } => {
+            Step::ReplacePod { pod, uid, reason: _, cause: _ } => {
                 if self.pods.get(pod).is_some_and(|seen| seen.uid == *uid) {
                     self.end(pod);
                 }
+            }
+            Step::ResizePod { pod, cpu, memory } => {
+                let pod = self.pods.get_mut(pod).expect("only pods that exist are resized");
+                (pod.main.cpu, pod.main.memory) = (cpu.clone(), memory.clone());
+            }
+            Step::RestartServer { group: _, pod, primary, reason: _, cause: _ } => {
+                assert_eq!(self.claim.as_ref() == Some(pod), *primary, "the plan knows who takes writes");
+                self.members.get_mut(pod).expect("only members that answer are restarted").pending_restart =
+                    false;
             }
             Step::Configure { group: _, pod, patch } => {
                 assert!(self.members.contains_key(pod), "{pod} does not answer");
@@ -59,7 +68,7 @@ impl World {
                 assert!(self.claim.as_ref() == Some(pod), "{pod} takes no writes");
                 sql::run(&mut self.database, task);
             }
-            Step::Switchover { group: _, from, to, reason: _ } => {
+            Step::Switchover { group: _, from, to, reason: _, cause: _ } => {
                 assert!(self.claim.as_ref() == Some(from), "{from} does not lead");
                 assert!(self.members.contains_key(to), "{to} does not answer");
                 self.lead(to);
