@@ -10,10 +10,16 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stylobate/images
 REPOSITORY=localhost/stylobate
 BASE=$REPOSITORY/base:trixie
 CA_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
-# kind, tag, build argument: two real minor versions of Postgres, so that upgrades are tested between them.
+# The older major that clusters are upgraded from: the newest minor release of it that the older suite has.
+OLD_SUITE=bookworm
+OLD_VERSION=15.20
+# kind, tag, build argument, and where they differ from kind and base: folder, and tag that it is built on. Two real minor
+# versions of Postgres, so that upgrades are tested between them; and an older major, for the way from it to the newest.
 IMAGES=(
   "postgres 17.12 PG_VERSION=17.12"
   "postgres 17.11 PG_VERSION=17.11"
+  "postgres $OLD_VERSION OLD_VERSION=$OLD_VERSION postgres-upgrade 17.12"
+  "postgres ${OLD_VERSION%%.*}-to-17.12 OLD_VERSION=$OLD_VERSION postgres-upgrade 17.12"
   "pgpool 4.6 PGPOOL_VERSION=4.6"
   "operator dev PREBUILT=stylobate"
 )
@@ -32,10 +38,12 @@ digest() {
   { cat; find "$@" -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-12
 }
 
-# The key of an image: its folder, its argument, how the base is made, and for the operator its binary.
+# The key of an image: its folder, its argument, how the base is made, for the operator its binary, and for an image that
+# is built on another the folder of that one. $1 kind, $2 tag, $3 argument, $4 folder.
 key_of() {
-  local inputs=("$1" base.sh)
+  local inputs=("$4" base.sh)
   [ "$1" != operator ] || inputs+=("$BINARY")
+  [ "$1" = "$4" ] || inputs+=("$1")
   echo "$2 $3" | digest "${inputs[@]}"
 }
 
@@ -61,22 +69,33 @@ need_base() {
   fi
 }
 
-# Builds one image into its archive: $1 kind, $2 tag, $3 build argument, $4 archive.
+# Puts an image that another one is built on into buildah's storage, where a run in another checkout may have left its own.
+need_image() {
+  local line kind tag arg
+  for line in "${IMAGES[@]}"; do
+    read -r kind tag arg _ <<<"$line"
+    [ "$kind $tag" != "$1 $2" ] || buildah pull --quiet \
+      "docker-archive:$(archive_of "$kind" "$tag" "$(key_of "$kind" "$tag" "$arg" "$kind")")" >/dev/null
+  done
+}
+
+# Builds one image into its archive: $1 kind, $2 tag, $3 build argument, $4 archive, $5 folder, $6 image it is built on.
 build() {
   local image=$REPOSITORY/$1:$2 work
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
   ./base.sh sources >"$work/sources.list"
-  cp -rL "$1" "$work/context"
+  [ "$5" != postgres-upgrade ] || ./base.sh sources | sed "s/ trixie/ $OLD_SUITE/" >>"$work/sources.list"
+  cp -rL "$5" "$work/context"
   [ "$1" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
-    --build-arg "BASE=$BASE" --build-arg "RUST=$BASE" --build-arg "$3" --secret "id=ca,src=$CA_BUNDLE" \
+    --build-arg "BASE=$6" --build-arg "RUST=$BASE" --build-arg "VERSION=$2" --build-arg "$3" --secret "id=ca,src=$CA_BUNDLE" \
     --volume "$work/sources.list:/etc/apt/sources.list:ro" --tag "$image" "$work/context" >"$work/log" 2>&1; then
     tail -n 40 "$work/log" >&2
     echo "failed to build $image: the last lines of the log are above; the whole log is $work/log" >&2
     exit 1
   fi
   buildah push --quiet "$image" "docker-archive:$work/image.tar:$image"
-  rm -f "$CACHE/$1-$2"-*.tar # what went stale is not wanted again, and the operator's would pile up
+  rm -f "$CACHE/$1-$2"-????????????.tar # what went stale is not wanted again, and the operator's would pile up
   mv "$work/image.tar" "$4"
   rm -rf "$work"
 }
@@ -89,7 +108,7 @@ build_binary() {
 
 # Goes through the images of the kinds asked for.
 main() {
-  local line kind tag arg archive started
+  local line kind tag arg folder on key archive started
   mkdir -p "$CACHE"
   if [ "${1:-}" != --list ]; then
     exec 9>"$CACHE/.lock"
@@ -99,14 +118,16 @@ main() {
     echo "$REPOSITORY/citus  skipped: Citus is in no registry that this build uses; see images/citus/Dockerfile"
   fi
   for line in "${IMAGES[@]}"; do
-    read -r kind tag arg <<<"$line"
+    read -r kind tag arg folder on <<<"$line"
+    folder=${folder:-$kind}
     if [ "$kind" = operator ]; then
       [ "${1:-}" = --list ] || [[ $# -gt 0 && " $* " != *" operator "* ]] || build_binary
       [ -e "$BINARY" ] || continue
     fi
-    archive=$(archive_of "$kind" "$tag" "$(key_of "$kind" "$tag" "$arg")")
+    key=$(key_of "$kind" "$tag" "$arg" "$folder")
+    archive=$(archive_of "$kind" "$tag" "$key")
     if [ "${1:-}" = --list ]; then
-      echo "$archive $REPOSITORY/$kind:$tag $(key_of "$kind" "$tag" "$arg")"
+      echo "$archive $REPOSITORY/$kind:$tag $key"
       continue
     fi
     [ $# -eq 0 ] || [[ " $* " == *" $kind "* ]] || continue
@@ -117,7 +138,8 @@ main() {
     fi
     need_tools
     need_base
-    build "$kind" "$tag" "$arg" "$archive"
+    [ -z "$on" ] || need_image "$kind" "$on"
+    build "$kind" "$tag" "$arg" "$archive" "$folder" "${on:+$REPOSITORY/$kind:}${on:-$BASE}"
     report "$REPOSITORY/$kind:$tag" built $((SECONDS - started)) "$archive"
   done
 }
