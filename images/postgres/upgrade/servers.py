@@ -1,0 +1,131 @@
+"""The programs of both majors, run by name: initdb, pg_upgrade, a trial of the new server."""
+
+import subprocess
+from pathlib import Path
+
+from volume import WORK
+
+SUPERUSER = "postgres"
+SOCKETS = "/run/postgresql"
+# Of the new server while pg_upgrade works: next to the old one, which runs during a check, there is little memory.
+SMALL = "-c shared_buffers=16MB -c max_wal_senders=0"
+REPORT_LIMIT = 3000  # bytes of one problem: a condition has to hold some
+
+
+class Failed(Exception):
+    """A program said no: its words, for the person who reads the condition."""
+
+
+def program(version, name):
+    """Path of a program of one major."""
+    return f"/usr/lib/postgresql/{version}/bin/{name}"
+
+
+def run(command, cwd=WORK):
+    """Output of a program that has to succeed."""
+    done = subprocess.run(
+        command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode != 0:
+        raise Failed(f"{Path(command[0]).name} said: {done.stdout.strip()[-REPORT_LIMIT:]}")
+    return done.stdout
+
+
+def control(version, folder):
+    """Fields of pg_controldata."""
+    lines = run([program(version, "pg_controldata"), "-D", str(folder)]).splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def stop_cleanly(version, folder):
+    """After a crash the old server replays its WAL and stops in order, as pg_upgrade asks for."""
+    if (folder / "standby.signal").exists():
+        raise Failed("the data is a replica's: only a primary that stopped last has everything")
+    if control(version, folder)["Database cluster state"] == "shut down":
+        return
+    options = f"-c listen_addresses= -c ssl=off -c synchronous_standby_names= -c unix_socket_directories={WORK}"
+    run([program(version, "pg_ctl"), "-D", str(folder), "-w", "-t", "3600", "-s", "-l", f"{WORK}/recovery.log",
+         "-o", options, "start"])
+    run([program(version, "pg_ctl"), "-D", str(folder), "-w", "-t", "3600", "-s", "-m", "fast", "stop"])
+
+
+def initdb(order, old, new):
+    """Makes an empty cluster that pg_upgrade takes: like the old one in what can't be changed later. Locales and encoding of
+    the databases come over from the old cluster."""
+    facts = control(order["from"], old)
+    command = [
+        program(order["to"], "initdb"), "-D", str(new), "--username", SUPERUSER, "--no-sync", "--no-instructions",
+        "--encoding", "UTF8", "--locale", "C.UTF-8", "--auth-local", "peer", "--auth-host", "scram-sha-256",
+        "--wal-segsize", str(int(facts["Bytes per WAL segment"]) // 2**20),
+    ]
+    if facts["Data page checksum version"] != "0":
+        command.append("--data-checksums")
+    run(command)
+
+
+def configuration(order, new):
+    """Writes the settings that the new server is going to run with, and returns the file."""
+    own = {"listen_addresses": "", "unix_socket_directories": str(WORK), "ssl": "off"}
+    lines = [
+        f"{name} = '{str(value).replace(chr(39), chr(39) * 2)}'"
+        for name, value in {**order["parameters"], **own}.items()
+    ]
+    path = WORK / "trial.conf"
+    path.write_text("\n".join([f"include '{new}/postgresql.conf'", *lines, ""]), encoding="utf-8")
+    return path
+
+
+def refused_settings(order, new):
+    """What the new server says of its settings; nothing when it takes all. No server is started."""
+    path = configuration(order, new)
+    try:
+        run([program(order["to"], "postgres"), "-C", "max_connections", "-D", str(new), f"--config-file={path}"])
+    except Failed as failed:
+        lines = [line.partition("LOG:")[2].strip() for line in str(failed).splitlines() if "LOG:" in line]
+        return [f"a setting of spec.tuning is refused by PostgreSQL {order['to']}: {line}" for line in lines] or [str(failed)]
+    return []
+
+
+def trial(order, new):
+    """Starts the empty new server with its settings and stops it: what can't start is found before the old data is touched."""
+    path = configuration(order, new)
+    pg_ctl = [program(order["to"], "pg_ctl"), "-D", str(new), "-w", "-s"]
+    log = WORK / "trial.log"
+    log.unlink(missing_ok=True)
+    try:
+        run([*pg_ctl, "-l", str(log), "-o", f"--config-file={path}", "start"])
+    except Failed:
+        said = log.read_text(encoding="utf-8").strip()[-REPORT_LIMIT:] if log.exists() else ""
+        raise Failed(f"PostgreSQL {order['to']} does not start with the settings of this cluster: {said}") from None
+    run([*pg_ctl, "-m", "fast", "stop"])
+
+
+def pg_upgrade(order, old, new, *options):
+    """Runs pg_upgrade; a failure carries what it wrote to its report files."""
+    libraries = order["parameters"].get("shared_preload_libraries", "")
+    command = [
+        program(order["to"], "pg_upgrade"), "--username", SUPERUSER, "--socketdir", str(new.parent),
+        "--old-bindir", program(order["from"], ""), "--new-bindir", program(order["to"], ""),
+        "--old-datadir", str(old), "--new-datadir", str(new),
+        "--old-options", "-c ssl=off -c synchronous_standby_names=",
+        "--new-options", f"{SMALL} -c shared_preload_libraries={libraries}", *options,
+    ]
+    try:
+        run(command, cwd=new.parent)
+    except Failed as failed:
+        reports = sorted((new / "pg_upgrade_output.d").glob("*/*.txt"))
+        files = [f"{path.name}: {path.read_text(encoding='utf-8').strip()[:REPORT_LIMIT]}" for path in reports]
+        words = [line.strip() for line in str(failed).splitlines() if line.strip() and not line.rstrip().endswith(" ok")]
+        raise Failed(" ".join([*words, *files])[-2 * REPORT_LIMIT:]) from None
+
+
+def query(version, database, sql, sockets=SOCKETS):
+    """Rows of a query in the server that runs in this pod, each one text."""
+    command = [program(version, "psql"), "-XAtqw", "-h", sockets, "-U", SUPERUSER, "-d", database,
+               "-v", "ON_ERROR_STOP=1", "-c", sql]
+    return run(command).splitlines()
+
+
+def databases(version):
+    """Databases that take connections."""
+    return query(version, "postgres", "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1")
