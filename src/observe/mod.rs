@@ -8,8 +8,8 @@ mod read;
 mod stores;
 
 pub use facts::{
-    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform,
-    PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen, secret_data,
+    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed,
+    PendingChange, Platform, PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen, secret_data,
 };
 pub use read::{Links, credentials, links, observe};
 pub use stores::{Stores, Trigger};
