@@ -97,6 +97,41 @@ check_common() {
 }
 
 check_postgres() {
+  case "$2" in
+    [0-9]*-to-* | 15.*) check_both "$1" "$2" ;;
+    *) check_server "$1" "$2" ;;
+  esac
+}
+
+# An image with an older server as well; the way from one to the other is walked in the one that is named so.
+check_both() {
+  local older newer
+  check_common "$1" "$2"
+  older=$(label dev.stylobate.postgres.older)
+  newer=$(label dev.stylobate.postgres.version)
+  promise "$1" "the older server is the version of the label" \
+    says "\(PostgreSQL\) ${older//./\\.}\b" "/usr/lib/postgresql/${older%%.*}/bin/postgres" --version
+  promise "$1" "the newer server is the version of the label" \
+    says "\(PostgreSQL\) ${newer//./\\.}\b" "/usr/lib/postgresql/${newer%%.*}/bin/postgres" --version
+  promise "$1" "pgaudit can be created in the older server" \
+    has "usr/share/postgresql/${older%%.*}/extension/pgaudit.control"
+  [[ $2 != *-to-* ]] || upgrades "$1"
+}
+
+# One line for each promise that upgrade-test.sh tells of; what broke one is on its standard error.
+upgrades() {
+  local said line
+  if ! said=$(./upgrade-test.sh "$root" "$user"); then
+    broken=$((broken + 1))
+    printf 'BROKEN  %-14s %s\n' "$1" "the upgrade of a member, see above" >&2
+  fi
+  while read -r line; do
+    kept=$((kept + 1))
+    printf 'kept    %-14s %s\n' "$1" "$line"
+  done <<<"$said"
+}
+
+check_server() {
   check_common "$1" "$2"
   promise "$1" "the server is the version of the tag" says "\(PostgreSQL\) ${2//./\\.}\b" postgres --version
   promise "$1" "Patroni is 4.1.1 or newer" at_least 4.1.1 patroni --version

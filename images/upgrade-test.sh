@@ -28,7 +28,7 @@ broken() { echo "$*" >&2; exit 1; }
 # One life of the pod: a program under its user, with the volume, in a process namespace that ends with it.
 pod() {
   # shellcheck disable=SC2016 # expanded by the inner shell
-  unshare --mount --pid --fork --kill-child bash -c '
+  unshare --mount --pid --fork bash -c '
     root=$1 work=$2 user=$3; shift 3
     mount --bind "$root" "$root"
     mount --bind "$work/data" "$root/data"
@@ -71,18 +71,20 @@ order() {
 JSON
 }
 
-# Runs the upgrade and kills the pod when it says that a step begins; $1 step, $2 seconds later.
+# Runs the upgrade and kills the pod when it says that a step begins; $1 step, $2 seconds later. No API server answers, so
+# that it does not come to its end before.
 killed_at() {
   local log=$work/life life
   : >"$log"
-  pod upgrade-member run 2>"$log" &
+  PORT=1 pod upgrade-member run 2>"$log" &
   life=$!
   until grep -q "step $1" "$log"; do
     kill -0 "$life" 2>/dev/null || { cat "$log" >&2; broken "the upgrade ended before step $1"; }
     sleep 0.02
   done
   sleep "$2"
-  pgrep -P "$life" | xargs -r kill -9 2>/dev/null || true # unshare, and with it all in the namespace
+  # The first process of the namespace, and with it all that is in there.
+  pgrep -P "$(pgrep -P "$life")" | xargs -r kill -9 || true
   wait "$life" 2>/dev/null || true
 }
 

@@ -34,4 +34,5 @@ pub mod status;
 pub mod target;
 pub mod telemetry;
 pub mod tuning;
+pub mod upgrade;
 pub mod workload;

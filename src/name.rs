@@ -52,6 +52,12 @@ pub const ANNOTATION_FILES: &str = "stylobate.dev/files";
 pub const ANNOTATION_PLACEMENT: &str = "stylobate.dev/placement";
 /// Annotation on a member's pod: digest of how it was rendered.
 pub const ANNOTATION_TEMPLATE: &str = "stylobate.dev/template";
+/// Annotation of a StatefulSet: the major upgrade that it was made for. Of its pods: the phase that they were made for.
+pub const ANNOTATION_UPGRADE: &str = "stylobate.dev/upgrade";
+/// Annotation on a `PostgresCluster` with the major that it may be upgraded to without a fresh backup, as `17`.
+pub const ANNOTATION_WITHOUT_BACKUP: &str = "stylobate.dev/upgrade-without-backup";
+/// Annotation on a `PostgresCluster`: a new value, whatever it is, lets a major upgrade that failed be tried again.
+pub const ANNOTATION_RETRY_UPGRADE: &str = "stylobate.dev/retry-upgrade";
 /// Annotation on a `PostgresCluster` that asks for a switchover: `<member or any>@<unique id>`.
 pub const ANNOTATION_SWITCHOVER: &str = "stylobate.dev/switchover";
 /// Field manager of the answer to a switchover request, apart from the rest of the status: a status that is written from a

@@ -108,6 +108,16 @@ fn a_round_that_was_cut_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_major_upgrade_stops_nothing_before_it_is_checked_and_allowed() {
+    scenario("major");
+}
+
+#[test]
+fn a_major_upgrade_that_fails_leaves_the_old_server_serving() {
+    scenario("major-fails");
+}
+
+#[test]
 fn every_script_has_its_test() {
     let source = include_str!("scenarios.rs");
     for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {
@@ -218,5 +228,46 @@ fn a_crash_between_any_two_steps_of_deletion_ends_with_all_volumes_kept() {
         assert!(world.config.is_none());
         assert_eq!(world.show("children"), "  Secret ledger-credentials\n");
         assert_eq!(world.volumes, volumes);
+    }
+}
+
+/// A cluster of the older major, at rest, with a person's word that no backup is needed.
+fn older() -> World {
+    let mut world = ledger();
+    world.edit("spec.engine.version", "\"15.20\"");
+    let notes = world.cluster.metadata.annotations.get_or_insert_default();
+    notes.insert("stylobate.dev/upgrade-without-backup".into(), "17".into());
+    rest(world, |_| {}, None).0
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_major_upgrade_ends_in_the_same_cluster() {
+    every_crash_ends_alike(&older(), |world| world.edit("spec.engine.version", "\"17.12\""));
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_major_upgrade_that_fails_ends_with_the_old_server() {
+    every_crash_ends_alike(&older(), |world| {
+        world.upgrade_fails = Some("no space left on device".into());
+        world.edit("spec.engine.version", "\"17.12\"");
+    });
+}
+
+#[test]
+fn a_primary_that_dies_while_replicas_stop_is_never_upgraded_from_older_data() {
+    let (mut world, steps) = (older(), 60);
+    world.edit("spec.engine.version", "\"17.12\"");
+    for at in 0..steps {
+        let mut world = world.clone();
+        for round in 0..steps {
+            if round == at
+                && let Some(leader) = world.claim.clone()
+            {
+                world.end(&leader); // its node is drained: whoever still runs takes over
+            }
+            world.round(None);
+        }
+        assert!(world.data.values().all(|major| *major == 17), "a stop in round {at}: {:?}", world.data);
+        assert_eq!(world.cluster.status.as_ref().map(|status| status.ready.as_str()), Some("3/3"), "round {at}");
     }
 }

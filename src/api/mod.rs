@@ -15,7 +15,7 @@ pub use parts::{
 };
 pub use status::{
     ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, PoolerStatus, RolloutPhase,
-    RolloutStatus, SwitchoverOutcome, SwitchoverStatus, VolumeEvidence,
+    RolloutStatus, SwitchoverOutcome, SwitchoverStatus, UpgradePhase, UpgradeStatus, VolumeEvidence,
 };
 
 /// The API group of every kind of Stylobate.

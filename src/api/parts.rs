@@ -13,8 +13,8 @@ use super::told::{NAME, told};
 /// What runs in the members.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.flavor != 'Postgres' || self.version.matches('^17[.][0-9]+$')").message(
-    told("spec.engine.version", "self.version", "with flavor Postgres write a version of PostgreSQL 17, as 17.12")
+#[x_kube(validation = Rule::new("self.flavor != 'Postgres' || self.version.matches('^(15|17)[.][0-9]+$')").message(
+    told("spec.engine.version", "self.version", "with flavor Postgres write a version of PostgreSQL 17, as 17.12, or of 15, to be upgraded later")
 ))]
 pub struct Engine {
     /// `Postgres`, the one flavor that this release runs.

@@ -45,6 +45,9 @@ pub struct ClusterStatus {
     /// The last time that members were brought to another image, size or setting by restarts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutStatus>,
+    /// The major upgrade that is under way, or the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<UpgradeStatus>,
     /// Conditions: type, status, reason in one word, message for a person.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -243,5 +246,44 @@ pub enum SwitchoverOutcome {
     /// Nothing was done.
     Refused,
     /// It was tried, and the role is not where it should be.
+    Failed,
+}
+
+/// A major upgrade.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpgradeStatus {
+    /// Version of the data before.
+    pub from: String,
+    /// Version that is wanted.
+    pub to: String,
+    /// How far it is.
+    pub phase: UpgradePhase,
+    /// True once the new server may have taken writes: from then on only a backup leads back.
+    #[serde(default)]
+    pub point_of_no_return: bool,
+    /// What is going on, or what ended it.
+    #[serde(default)]
+    pub message: String,
+    /// System identifier of the data before. An upgrade gives it another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_identifier_before: Option<String>,
+}
+
+/// How far a major upgrade is.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UpgradePhase {
+    /// Members run the old server from an image with both; the check is made.
+    #[default]
+    Preparing,
+    /// Replicas stop; the primary serves.
+    Stopping,
+    /// The data of the primary is being upgraded; nobody takes writes.
+    Upgrading,
+    /// The new server serves; replicas are made anew.
+    Rejoining,
+    /// All members run the new server.
+    Done,
+    /// It was taken back: the old server serves as before.
     Failed,
 }

@@ -183,6 +183,7 @@ impl Writer<'_> {
                 links()?.patroni.switchover(from, to).await?;
                 Ok(())
             }
+            Step::BeginUpgrade { set, from: _, to: _ } => self.apply(set).await.map_err(api),
             Step::ReleaseClaim { group, holder: _, resource_version, proof: _ } => {
                 let [_, leader, ..] = group.patroni_state();
                 let patch = json!({"metadata": {

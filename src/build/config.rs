@@ -9,7 +9,8 @@ use crate::engine::{engine, paths};
 use crate::observe::Observed;
 use crate::pooler;
 use crate::secret::SecretText;
-use crate::target::Target;
+use crate::target::{GroupTarget, Target};
+use crate::upgrade::Course;
 
 use super::meta::metadata;
 
@@ -18,11 +19,9 @@ pub fn config_maps(target: &Target, seen: &Observed) -> Vec<Child> {
     let mut children = Vec::new();
     for group in &target.groups {
         let patroni = engine(target.flavor).patroni(target, group);
-        children.push(config_map(
-            target,
-            group.name.patroni(),
-            [("patroni.yml", yaml(&patroni)), ("exporter-web.yml", yaml(&web_config(paths::TLS)))],
-        ));
+        let files = [("patroni.yml", yaml(&patroni)), ("exporter-web.yml", yaml(&web_config(paths::TLS)))];
+        let order = target.upgrade.as_ref().map(|course| ("upgrade.json", order(target, group, course)));
+        children.push(config_map(target, group.name.patroni(), files.into_iter().chain(order)));
     }
     children.push(config_map(
         target,
@@ -35,6 +34,18 @@ pub fn config_maps(target: &Target, seen: &Observed) -> Vec<Child> {
     ));
     children.extend(trust(target, seen));
     children
+}
+
+/// What `upgrade-member` works by: from where to where, and the settings that the new server has to start with.
+fn order(target: &Target, group: &GroupTarget, course: &Course) -> String {
+    json!({
+        "key": target.upgrade_key,
+        "scope": group.name.scope(),
+        "from": course.from.major,
+        "to": course.to.major,
+        "parameters": target.settings,
+    })
+    .to_string()
 }
 
 /// What to verify by: `ca.crt` for clients of the pooler, `members.crt` for the pooler and for what scrapes members. A

@@ -24,13 +24,14 @@ use crate::target::{GroupTarget, Target};
 use super::meta::metadata;
 use super::pod;
 use super::revision::Revision;
+use super::upgrade;
 
 /// Seconds for a member to write its shutdown checkpoint before it is killed.
 const GRACE_SECONDS: i64 = 180;
 /// Name of the main container.
 pub const CONTAINER: &str = "postgres";
 /// Folder of the pod's token, as all Kubernetes clients expect it.
-const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+pub(super) const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// One StatefulSet for each group.
 pub fn stateful_sets(target: &Target, seen: &Observed) -> Vec<Child> {
@@ -56,12 +57,16 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
     let mut labels = target.name.labels();
     labels.insert(LABEL_COMPONENT.into(), COMPONENT_MEMBER.into());
     labels.insert(LABEL_SCOPE.into(), group.name.scope());
+    let mut annotations = Revision::of(&pod).annotations();
+    annotations.extend(upgrade::mark(target));
+    let mut metadata = metadata(target, group.name.scope());
+    metadata.annotations = upgrade::course(target).map(|course| BTreeMap::from([course]));
     let keep = StatefulSetPersistentVolumeClaimRetentionPolicy {
         when_deleted: Some("Retain".into()),
         when_scaled: Some("Retain".into()),
     };
     StatefulSet {
-        metadata: metadata(target, group.name.scope()),
+        metadata,
         spec: Some(StatefulSetSpec {
             replicas: Some(group.instances),
             service_name: Some(group.name.members()),
@@ -75,7 +80,7 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(labels),
-                    annotations: Some(Revision::of(&pod).annotations()),
+                    annotations: Some(annotations),
                     ..Default::default()
                 }),
                 spec: Some(pod),
@@ -123,6 +128,7 @@ fn pod_spec(target: &Target, group: &GroupTarget) -> PodSpec {
         topology_spread_constraints: Some(pod::zone_spread(&selector)),
         node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
         tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
+        init_containers: upgrade::init(target).map(|container| vec![container]),
         containers: vec![postgres(target, group), exporter(target)],
         volumes: Some(vec![
             pod::config_volume("patroni", &group.name.patroni()),
@@ -211,18 +217,22 @@ fn probe(path: &str, period: i32, failures: i32) -> Probe {
     }
 }
 
-fn environment(target: &Target, group: &GroupTarget) -> Vec<EnvVar> {
-    let field = |name: &str, path: &str| EnvVar {
+/// A variable with a field of the pod.
+pub(super) fn field(name: &str, path: &str) -> EnvVar {
+    EnvVar {
         name: name.into(),
         value_from: Some(EnvVarSource {
             field_ref: Some(ObjectFieldSelector { api_version: Some("v1".into()), field_path: path.into() }),
             ..Default::default()
         }),
         ..Default::default()
-    };
+    }
+}
+
+fn environment(target: &Target, group: &GroupTarget) -> Vec<EnvVar> {
     let secret = |name: &str, key: &str| pod::secret_variable(name, target.name.credentials(), key);
     let host = group.name.member_host("$(PATRONI_NAME)", &target.domain);
-    vec![
+    let mut env = vec![
         field("PATRONI_NAME", "metadata.name"),
         field("PATRONI_KUBERNETES_NAMESPACE", "metadata.namespace"),
         field("PATRONI_KUBERNETES_POD_IP", "status.podIP"),
@@ -231,7 +241,9 @@ fn environment(target: &Target, group: &GroupTarget) -> Vec<EnvVar> {
         secret("PATRONI_SUPERUSER_PASSWORD", hba::SUPERUSER),
         secret("PATRONI_REPLICATION_PASSWORD", hba::REPLICATION_ROLE),
         secret("PATRONI_REWIND_PASSWORD", hba::REWIND_ROLE),
-    ]
+    ];
+    env.extend(target.upgrade.iter().flat_map(upgrade::variables));
+    env
 }
 
 fn exporter(target: &Target) -> Container {

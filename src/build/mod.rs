@@ -11,12 +11,13 @@ mod rbac;
 mod revision;
 mod secrets;
 mod service;
+mod upgrade;
 
 use crate::child::Child;
 use crate::observe::Observed;
 use crate::target::Target;
 
-pub use member::{CONTAINER, revision};
+pub use member::{CONTAINER, revision, stateful_sets};
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
 pub use revision::Revision;
 pub use secrets::{pooler_monitor_password, user_password};

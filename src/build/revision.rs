@@ -33,8 +33,10 @@ impl Revision {
                 .map(|field| (field, fields.remove(field)))
                 .collect();
         let placement = short(&json!(placement));
-        for container in items(&mut body["containers"]) {
-            blank(container, &["image", "resources"]);
+        for list in ["initContainers", "containers"] {
+            for container in items(&mut body[list]) {
+                blank(container, &["image", "resources"]);
+            }
         }
         // The limit of a folder in memory follows the member's memory, and a resize in place can't change it.
         for volume in items(&mut body["volumes"]) {

@@ -6,6 +6,7 @@ pub mod hba;
 mod patroni_yml;
 mod postgres;
 
+pub use postgres::bin_dir;
 use serde_json::Value;
 
 use crate::api::Flavor;

@@ -74,15 +74,7 @@ pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value
         "ctl": {"cacert": authority, "certfile": cert, "keyfile": key},
         "bootstrap": {
             "dcs": dynamic(target, group),
-            "initdb": [
-                {"encoding": "UTF8"},
-                {"locale-provider": "builtin"},
-                {"builtin-locale": "C.UTF-8"},
-                {"locale": "C.UTF-8"},
-                "data-checksums",
-                {"auth-host": "scram-sha-256"},
-                {"auth-local": "peer"},
-            ],
+            "initdb": initdb(target.serving()),
         },
         "postgresql": {
             "listen": format!("*:{}", ports::POSTGRES),
@@ -113,4 +105,19 @@ pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value
         },
         "watchdog": {"mode": "off"},
     })
+}
+
+/// Options of a new cluster. The same order of text whatever the image's libc says: built in from 17 on, before that libc's
+/// C.UTF-8, which orders by code point as well.
+fn initdb(major: i32) -> Vec<Value> {
+    let provider = [json!({"locale-provider": "builtin"}), json!({"builtin-locale": "C.UTF-8"})];
+    let mut options = vec![json!({"encoding": "UTF8"})];
+    options.extend(provider.into_iter().filter(|_| major >= 17));
+    options.extend([
+        json!({"locale": "C.UTF-8"}),
+        json!("data-checksums"),
+        json!({"auth-host": "scram-sha-256"}),
+        json!({"auth-local": "peer"}),
+    ]);
+    options
 }

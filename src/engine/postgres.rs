@@ -19,6 +19,11 @@ impl Engine for Postgres {
     }
 
     fn bin_dir(&self, target: &Target) -> String {
-        format!("/usr/lib/postgresql/{}/bin", target.version.major)
+        bin_dir(target.serving())
     }
+}
+
+/// Folder of the binaries of a major, where Debian's packages put them.
+pub fn bin_dir(major: i32) -> String {
+    format!("/usr/lib/postgresql/{major}/bin")
 }

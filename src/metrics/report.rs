@@ -37,7 +37,9 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
     match step {
         Step::Guard | Step::Unguard => ("PostgresCluster".into(), "apply"),
         Step::Mint(_) => ("Secret".into(), "apply"),
-        Step::Apply { child, .. } => (child.reference.kind.to_string(), "apply"),
+        Step::Apply { child, .. } | Step::BeginUpgrade { set: child, .. } => {
+            (child.reference.kind.to_string(), "apply")
+        }
         Step::Delete { reference, .. } => (reference.kind.to_string(), "delete"),
         Step::Expand { .. } => ("PersistentVolumeClaim".into(), "patch"),
         Step::RefreshFiles { .. } => ("Pod".into(), "patch"),

@@ -1,8 +1,10 @@
 //! The primary's catalogs: roles, databases and extensions.
 
 use crate::api::Database;
+use crate::engine::paths;
 use crate::secret::SecretText;
 use crate::sql::session::{Error, Session};
+use crate::upgrade::Report;
 
 use super::facts::{DatabaseFacts, DatabaseSeen, RoleSeen};
 use super::read::Links;
@@ -20,11 +22,19 @@ const AVAILABLE: &str = "SELECT name::text FROM pg_available_extensions ORDER BY
 /// Extensions of one database.
 const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension ORDER BY 1";
 
+/// More than any report is long: each problem in it is cut where it is written.
+const REPORT_BYTES: i64 = 1 << 20;
+
 /// Reads the catalogs of the member `primary`.
 ///
 /// # Errors
 /// Those of the session.
-pub async fn database(links: &Links, primary: &str, wanted: &[Database]) -> Result<DatabaseSeen, Error> {
+pub async fn database(
+    links: &Links,
+    primary: &str,
+    wanted: &[Database],
+    upgrading: bool,
+) -> Result<DatabaseSeen, Error> {
     let session = links.session(primary, "postgres").await?;
     let mut seen = DatabaseSeen::default();
     for row in session.query(ROLES).await? {
@@ -52,5 +62,17 @@ pub async fn database(links: &Links, primary: &str, wanted: &[Database]) -> Resu
             facts.extensions = session.query(EXTENSIONS).await?.iter().map(|row| row.get(0)).collect();
         }
     }
+    if upgrading {
+        seen.upgrade.check = report(&session, "check").await?;
+        seen.upgrade.finish = report(&session, "finish").await?;
+    }
     Ok(seen)
+}
+
+/// A report of `upgrade-member`, a file of the member; the form of `pg_read_file` that every major has.
+async fn report(session: &Session, name: &str) -> Result<Option<Report>, Error> {
+    let file = format!("{}/upgrade/{name}.json", paths::DATA);
+    let rows = session.query(&format!("SELECT pg_read_file('{file}', 0, {REPORT_BYTES}, true)")).await?;
+    let text = rows.first().and_then(|row| row.get::<_, Option<String>>(0));
+    Ok(text.and_then(|text| Report::read(&text)))
 }

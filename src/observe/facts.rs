@@ -13,6 +13,7 @@ use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
+use crate::upgrade::Reports;
 
 /// Settings of the operator itself, the same for all clusters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +164,10 @@ pub struct PodSeen {
     pub unscheduled: Option<String>,
     /// The main container.
     pub main: ContainerSeen,
+    /// Phase of a major upgrade that the pod was made for.
+    pub upgrade: Option<String>,
+    /// The init container, which works for a major upgrade.
+    pub init: InitSeen,
     /// Value of the annotation that makes the kubelet look again.
     pub files: Option<String>,
     /// What it was rendered by.
@@ -190,6 +195,15 @@ pub struct ContainerSeen {
     pub waiting: Option<(String, String)>,
     /// Identity of the last run that the kubelet says has ended.
     pub ended: Option<String>,
+    /// Times that the kubelet started it again.
+    pub restarts: i32,
+}
+
+/// The init container of a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InitSeen {
+    /// Exit code of the last run that ended, and what it said.
+    pub ended: Option<(i32, String)>,
     /// Times that the kubelet started it again.
     pub restarts: i32,
 }
@@ -261,6 +275,8 @@ pub struct DatabaseSeen {
     pub databases: BTreeMap<String, DatabaseFacts>,
     /// Extensions that the server could create; read only where the spec names some.
     pub available: Vec<String>,
+    /// Reports of a major upgrade; read only while one is under way.
+    pub upgrade: Reports,
 }
 
 /// A role.

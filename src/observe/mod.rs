@@ -8,7 +8,7 @@ mod read;
 mod stores;
 
 pub use facts::{
-    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed,
+    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, InitSeen, LeaderSeen, MemberSeen, Observed,
     PendingChange, Platform, PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen, secret_data,
 };
 pub use read::{Links, credentials, links, observe};

@@ -7,10 +7,10 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
 use crate::build::Revision;
-use crate::name::{ANNOTATION_FILES, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_ROLE};
+use crate::name::{ANNOTATION_FILES, ANNOTATION_UPGRADE, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_ROLE};
 use crate::tuning::units::quantity_bytes;
 
-use super::facts::{ContainerSeen, PodSeen, VolumeSeen};
+use super::facts::{ContainerSeen, InitSeen, PodSeen, VolumeSeen};
 
 /// A pod as it counts here.
 pub fn pod(pod: &Pod) -> PodSeen {
@@ -52,9 +52,20 @@ pub fn pod(pod: &Pod) -> PodSeen {
             .map(|time| time.0),
         main: container(wanted, live),
         resizing,
+        upgrade: pod.annotations().get(ANNOTATION_UPGRADE).cloned(),
+        init: init(status.and_then(|s| s.init_container_statuses.as_ref()).and_then(|all| all.first())),
         files: pod.annotations().get(ANNOTATION_FILES).cloned(),
         component,
     }
+}
+
+/// The run that ended last: while the kubelet waits before it starts a failed one again, that is the run before.
+fn init(live: Option<&ContainerStatus>) -> InitSeen {
+    let Some(live) = live else { return InitSeen::default() };
+    let now = live.state.as_ref().and_then(|state| state.terminated.as_ref());
+    let before = live.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    let ended = now.or(before).map(|end| (end.exit_code, end.message.clone().unwrap_or_default()));
+    InitSeen { ended, restarts: live.restart_count }
 }
 
 fn container(wanted: Option<&Container>, live: Option<&ContainerStatus>) -> ContainerSeen {

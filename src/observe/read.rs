@@ -14,6 +14,7 @@ use crate::name::{COMPONENT_MEMBER, ClusterName};
 use crate::patroni::Patroni;
 use crate::plan::suspects;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
+use crate::upgrade::recorded;
 
 use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen};
 use super::{database, given, stores::Stores};
@@ -112,9 +113,10 @@ pub async fn observe(
         members,
         cluster,
     };
+    let upgrading = recorded(&seen, &name.group(0)).is_some();
     let primary = seen.primary().filter(|name| seen.members.get(*name).is_some_and(|m| m.state == "running"));
     if let (Some(primary), Some(links)) = (primary.map(str::to_owned), &links) {
-        seen.database = database::database(links, &primary, &seen.cluster.spec.databases)
+        seen.database = database::database(links, &primary, &seen.cluster.spec.databases, upgrading)
             .await
             .inspect_err(|error| tracing::info!(%error, "the primary's catalogs can't be read yet"))
             .ok();

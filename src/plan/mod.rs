@@ -13,6 +13,7 @@ mod config;
 mod deletion;
 mod files;
 mod handover;
+mod major;
 mod request;
 pub mod rollout;
 mod scale;
@@ -57,7 +58,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(files::refreshes(target, seen));
     let replacements = token::replacements(target, seen);
     let settings = config::patches(target, seen);
-    let mut rollout = rollout::rollout(target, seen, now);
+    let mut rollout = major::around(rollout::rollout(target, seen, now), target, seen, now);
     let first = if !replacements.is_empty() {
         Some("members with a void token are made anew first")
     } else if !settings.is_empty() {

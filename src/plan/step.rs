@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::child::{Child, ChildRef};
 use crate::name::GroupName;
 use crate::secret::SecretText;
+use crate::target::Version;
 
 use super::certificates::Mint;
 
@@ -139,6 +140,16 @@ pub enum Step {
         /// Why, for the policies.
         cause: Cause,
     },
+    /// Begin to stop members for a major upgrade: the set is made for the next phase. Its pods are replaced by steps of
+    /// their own.
+    BeginUpgrade {
+        /// The StatefulSet for the phase in which replicas stop.
+        set: Box<Child>,
+        /// Version of the data.
+        from: Version,
+        /// Version that is wanted.
+        to: Version,
+    },
     /// Take the leader claim from a pod that can't give it up itself.
     ReleaseClaim {
         /// Group.
@@ -208,6 +219,7 @@ impl Step {
                 Hazard::Restart
             }
             Step::Switchover { .. }
+            | Step::BeginUpgrade { .. }
             | Step::ReplacePod { primary: true, .. }
             | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
             Step::Delete { .. } => Hazard::Destroy,
@@ -220,6 +232,7 @@ impl Step {
             Step::ReplacePod { cause, .. }
             | Step::RestartServer { cause, .. }
             | Step::Switchover { cause, .. } => Some(*cause),
+            Step::BeginUpgrade { .. } => Some(Cause::Change),
             Step::Guard
             | Step::Unguard
             | Step::Mint(_)
@@ -251,6 +264,7 @@ impl Step {
             Step::Sql { .. } => "Sql",
             Step::Switchover { .. } => "Switchover",
             Step::ReleaseClaim { .. } => "ReleaseClaim",
+            Step::BeginUpgrade { .. } => "BeginUpgrade",
         }
     }
 }
@@ -276,6 +290,9 @@ impl fmt::Display for Step {
             Step::Sql { task, .. } => write!(f, "{}", task.summary),
             Step::Switchover { from, to, reason, .. } => {
                 write!(f, "switch over from {from} to {to}: {reason}")
+            }
+            Step::BeginUpgrade { from, to, .. } => {
+                write!(f, "stop all members to upgrade the data from PostgreSQL {from} to {to}")
             }
             Step::ReleaseClaim { holder, proof, .. } => {
                 write!(f, "release the leader claim of {holder}: {proof}")

@@ -3,6 +3,7 @@
 //! A rule is a pure function from a step and the facts to a verdict. To add one: a file here, a line in [`CATALOG`], a
 //! scenario in `tests/scenarios/`. Policies judge; they never change a plan.
 
+mod backup_before_major;
 mod healthy;
 mod keep_passwords;
 mod keep_volumes;
@@ -69,8 +70,13 @@ impl fmt::Display for Verdict {
 }
 
 /// All rules, in the order in which they are asked.
-pub static CATALOG: &[&dyn Policy] =
-    &[&paused::Paused, &keep_volumes::KeepVolumes, &keep_passwords::KeepPasswords, &healthy::Healthy];
+pub static CATALOG: &[&dyn Policy] = &[
+    &paused::Paused,
+    &keep_volumes::KeepVolumes,
+    &keep_passwords::KeepPasswords,
+    &healthy::Healthy,
+    &backup_before_major::BackupBeforeMajor,
+];
 
 /// Parts the steps into those that may run and the verdicts on those that may not. The first objection to a step counts.
 pub fn judge(steps: Vec<Step>, case: &Case, catalog: &[&dyn Policy]) -> (Vec<Step>, Vec<Verdict>) {

@@ -20,6 +20,8 @@ pub mod kind {
     pub const CONVERGED: &str = "Converged";
     /// All members are up and follow.
     pub const REDUNDANT: &str = "Redundant";
+    /// What the check before a major upgrade found; there while an upgrade is under way.
+    pub const UPGRADE_CHECKED: &str = "UpgradeChecked";
 }
 
 /// Reasons of conditions.
@@ -44,6 +46,8 @@ pub mod reason {
     pub const MEMBERS_MISSING: &str = "MembersMissing";
     /// A member did not come back from a restart; no further one is touched.
     pub const BLOCKED: &str = "Blocked";
+    /// The data can't be upgraded as it is.
+    pub const CHECK_FAILED: &str = "CheckFailed";
     /// The cluster is being deleted.
     pub const DELETING: &str = "Deleting";
 }
@@ -66,6 +70,7 @@ pub fn conditions(
         (kind::REDUNDANT, redundant(seen, status)),
     ]
     .into_iter()
+    .chain(super::upgrade::checked(seen, target).map(|finding| (kind::UPGRADE_CHECKED, finding)))
     .map(|(kind, (good, reason, message))| {
         let state = if good { "True" } else { "False" };
         let since = before

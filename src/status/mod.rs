@@ -4,6 +4,7 @@ mod conditions;
 pub mod lag;
 mod members;
 mod rollout;
+mod upgrade;
 
 use jiff::Timestamp;
 
@@ -74,12 +75,13 @@ pub fn status(
             .or(before.version),
         system_identifier: leading
             .and_then(|member| member.system_identifier.clone())
-            .or(before.system_identifier),
+            .or(before.system_identifier.clone()),
         primary,
         members,
         pooler,
         // Written by itself, see `decide::Decision::answer`.
         switchover: before.switchover,
+        upgrade: upgrade::upgrade(before.upgrade.as_ref(), before.system_identifier.as_ref(), seen, target),
         rollout: rollout::rollout(before.rollout.as_ref(), seen, work, now),
         conditions: Vec::new(),
     };

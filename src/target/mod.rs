@@ -5,6 +5,7 @@
 mod cross;
 mod given_tls;
 mod problem;
+mod upgrade;
 mod users;
 mod version;
 
@@ -20,6 +21,7 @@ use crate::observe::Observed;
 use crate::plan::MEMBER_DEADLINE;
 use crate::tuning::units::quantity_bytes;
 use crate::tuning::{Machine, Settings, computed, layered};
+use crate::upgrade::Course;
 
 pub use cross::RESERVED_CONNECTIONS;
 pub use problem::Problem;
@@ -43,6 +45,10 @@ pub struct Target {
     pub version: Version,
     /// Image of members.
     pub image: String,
+    /// The major upgrade that is under way.
+    pub upgrade: Option<Course>,
+    /// Names what an upgrade is tried with: the same is not tried twice by itself.
+    pub upgrade_key: String,
     /// Image of the pooler.
     pub pooler_image: String,
     /// Groups with their member counts.
@@ -83,6 +89,13 @@ pub struct Target {
     pub spread: Spread,
     /// How long a member may take until it is ready again.
     pub member_deadline: SignedDuration,
+}
+
+impl Target {
+    /// Major of the server that members run by the configuration that they share.
+    pub fn serving(&self) -> i32 {
+        self.upgrade.as_ref().map_or(self.version.major, Course::serving)
+    }
 }
 
 /// One group.
@@ -137,11 +150,9 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     // With a stand-in for what can't be read, a check of it against others would tell of problems that are none.
     let readable = problems.is_empty();
     let (users, databases) = users::check(seen, &name, &mut problems);
-    let image = spec
-        .engine
-        .image
-        .clone()
-        .unwrap_or_else(|| format!("{}/postgres:{version}", seen.platform.image_prefix));
+    let group = GroupTarget { name: name.group(0), instances: spec.instances };
+    let upgrade = upgrade::course(seen, &group, version, &settings, now, &mut problems);
+    let image = upgrade::image(seen, version, upgrade.as_ref(), &mut problems);
 
     let mut target = Target {
         reminders: Vec::new(),
@@ -151,8 +162,10 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         flavor: spec.engine.flavor,
         version,
         image,
+        upgrade_key: upgrade.as_ref().map(|course| upgrade::key(seen, course, &settings)).unwrap_or_default(),
+        upgrade,
         pooler_image: format!("{}/pgpool:{}", seen.platform.image_prefix, seen.platform.pooler_tag),
-        groups: vec![GroupTarget { name: name.group(0), instances: spec.instances }],
+        groups: vec![group],
         cpu: spec.resources.cpu.0.clone(),
         memory: spec.resources.memory.0.clone(),
         storage: spec.storage.size.0.clone(),

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-/// Majors that this release can run.
-pub const MAJORS: [i32; 1] = [17];
+use serde::{Deserialize, Serialize};
 
-/// Major and minor, as 17.12.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Majors that this release can run. The older one is there to be upgraded from: Debian's release before the last has it.
+pub const MAJORS: [i32; 2] = [15, 17];
+
+/// Major and minor, as 17.12; stored as that text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Version {
     /// Major, as 17.
     pub major: i32,
@@ -21,12 +24,14 @@ impl Version {
     /// What is allowed instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         let allowed = || format!("write a version as 17.12; majors that can run: {MAJORS:?}");
-        let (major, minor) = text.split_once('.').ok_or_else(allowed)?;
-        let version = Self {
-            major: major.parse().map_err(|_| allowed())?,
-            minor: minor.parse().map_err(|_| allowed())?,
-        };
+        let version = Self::read(text).ok_or_else(allowed)?;
         if MAJORS.contains(&version.major) && version.minor >= 0 { Ok(version) } else { Err(allowed()) }
+    }
+
+    /// Reads a version of any major, as the status tells it.
+    pub fn read(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once('.')?;
+        Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
     }
 
     /// From the server's own number, as 170012.
@@ -38,6 +43,20 @@ impl Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> Self {
+        version.to_string()
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::read(&text).ok_or_else(|| format!("{text} is no version as 17.12"))
     }
 }
 

@@ -67,13 +67,17 @@ impl World {
             }
             Step::Sql { pod, task } => {
                 assert!(self.claim.as_ref() == Some(pod), "{pod} takes no writes");
-                sql::run(&mut self.database, task);
+                match task.statements.first().filter(|first| first.text.contains("TO PROGRAM")) {
+                    Some(statement) => self.program(&statement.text),
+                    None => sql::run(&mut self.database, task),
+                }
             }
             Step::Switchover { group: _, from, to, reason: _, cause: _ } => {
                 assert!(self.claim.as_ref() == Some(from), "{from} does not lead");
                 assert!(self.members.contains_key(to), "{to} does not answer");
                 self.lead(to);
             }
+            Step::BeginUpgrade { set, from: _, to: _ } => self.store(set.reference.clone(), set.body.clone()),
             Step::ReleaseClaim { group: _, holder, resource_version: _, proof: _ } => {
                 assert!(!self.members.contains_key(holder), "{holder} still runs");
                 assert!(self.claim.as_ref() == Some(holder), "{holder} holds no claim");
@@ -88,6 +92,7 @@ impl World {
             self.timeline += 1;
         }
         self.claim = Some(leader.to_owned());
+        self.newest = Some(leader.to_owned());
         for (name, pod) in self.pods.iter_mut().filter(|(name, _)| self.members.contains_key(*name)) {
             let role = if name == leader { ROLE_PRIMARY } else { ROLE_REPLICA };
             pod.role = Some(role.into());

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use stylobate::build::Revision;
 use stylobate::child::Kind;
-use stylobate::name::{COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA};
+use stylobate::name::{ANNOTATION_UPGRADE, COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA};
 use stylobate::observe::{DatabaseFacts, MemberSeen, PendingChange, PodSeen, RoleSeen, VolumeSeen};
 use stylobate::tuning::units::quantity_bytes;
 
-use super::World;
+use super::{World, upgrade};
 
 impl World {
     /// Lets the others go on by one round.
@@ -42,6 +42,10 @@ impl World {
                 template
                     .and_then(|template| self.unmounted(&template))
                     .map(|missing| ("ContainerCreating".to_owned(), format!("{missing} not found")))
+            };
+            let waiting = match waiting {
+                None if !self.init(&name) => Some(("PodInitializing".to_owned(), String::new())),
+                other => other,
             };
             let number = self.next();
             let pod = self.pods.get_mut(&name).expect("the name is from the map");
@@ -131,14 +135,16 @@ impl World {
     fn report(&mut self) {
         let leader = self.claim.clone().filter(|claim| self.members.contains_key(claim));
         let quorum = self.config.as_ref().is_some_and(|config| config["synchronous_mode"] == "quorum");
+        let versions: BTreeMap<String, Option<i64>> =
+            self.members.keys().map(|name| (name.clone(), self.server_version(name, &self.pods[name]))).collect();
         for (name, member) in &mut self.members {
             let leads = leader.as_ref() == Some(name);
             let known = member.state == "running";
             let pod = self.pods.get_mut(name).expect("members are pods");
-            let tag = pod.main.image.rsplit(':').next().unwrap_or_default();
-            let version = tag.split_once('.').and_then(|(major, minor)| {
-                Some(major.parse::<i64>().ok()? * 10_000 + minor.parse::<i64>().ok()?)
-            });
+            let version = versions[name];
+            // A new or set aside volume gets a copy of the leader's data.
+            let major = version.map(|version| version / 10_000).unwrap_or_default();
+            self.data.entry(name.clone()).or_insert(major);
             let wanted = &self.config.as_ref().expect("a group that runs has a configuration")["postgresql"]
                 ["parameters"];
             let runs = self.started_with.entry(name.clone()).or_insert_with(|| wanted.clone());
@@ -150,7 +156,7 @@ impl World {
                 role: if leads { "primary" } else { "replica" }.into(),
                 timeline: Some(self.timeline),
                 server_version: version,
-                system_identifier: Some("7300000000000000001".into()),
+                system_identifier: Some(upgrade::identity(major)),
                 synchronous: streams && quorum,
                 replication: streams.then(|| "streaming".into()),
                 position: Some(self.timeline * 1000),
@@ -232,7 +238,9 @@ impl World {
             ..PodSeen::default()
         };
         let annotations = serde_json::from_value(template["metadata"]["annotations"].clone());
-        pod.revision = Revision::read(&annotations.unwrap_or_default());
+        let annotations: BTreeMap<String, String> = annotations.unwrap_or_default();
+        pod.revision = Revision::read(&annotations);
+        pod.upgrade = annotations.get(ANNOTATION_UPGRADE).cloned();
         let container = &template["spec"]["containers"][0];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         pod.main.image = text(&container["image"]);

@@ -9,6 +9,7 @@ mod life;
 mod material;
 pub mod script;
 mod sql;
+mod upgrade;
 mod world;
 
 pub use world::World;

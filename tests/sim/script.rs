@@ -77,6 +77,18 @@ impl Stage {
                 let text = yaml(line.split_once(key).expect("the key is in the line").1);
                 self.world().give_secret(name, key, text.as_str().expect("a text"));
             }
+            ["annotate", key, value] => {
+                let annotations = self.world().cluster.metadata.annotations.get_or_insert_default();
+                annotations.insert((*key).to_owned(), (*value).to_owned());
+            }
+            ["check", "finds", "nothing"] => self.world().findings.clear(),
+            ["check", "finds", ..] => {
+                self.world().findings = vec![line.trim_start_matches("check finds ").to_owned()];
+            }
+            ["pg_upgrade", "succeeds"] => self.world().upgrade_fails = None,
+            ["pg_upgrade", "fails", ..] => {
+                self.world().upgrade_fails = Some(line.trim_start_matches("pg_upgrade fails ").to_owned());
+            }
             ["kill-container", pod] => self.world().kill(pod),
             ["lead", pod] => self.world().lead(pod),
             ["lose-image", image] => {

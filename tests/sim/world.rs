@@ -46,6 +46,14 @@ pub struct World {
     /// Patroni's dynamic configuration and other state ConfigMaps; gone once they are deleted.
     pub config: Option<Value>,
     pub database: DatabaseSeen,
+    /// Major of the data on each member's volume.
+    pub data: BTreeMap<String, i64>,
+    /// Member that has everything that was ever committed.
+    pub newest: Option<String>,
+    /// What the check before a major upgrade finds.
+    pub findings: Vec<String>,
+    /// Why pg_upgrade fails, if it does.
+    pub upgrade_fails: Option<String>,
     pub timeline: i64,
     pub now: Timestamp,
     pub counter: u64,
@@ -79,6 +87,10 @@ impl World {
             claim: None,
             config: None,
             database: DatabaseSeen { available: available(), ..DatabaseSeen::default() },
+            data: BTreeMap::new(),
+            newest: None,
+            findings: Vec::new(),
+            upgrade_fails: None,
             timeline: 1,
             now: "2026-11-21T12:00:00Z".parse().expect("a time"),
             counter: 0,
