@@ -268,6 +268,10 @@ fn a_primary_that_dies_while_replicas_stop_is_never_upgraded_from_older_data() {
             world.round(None);
         }
         assert!(world.data.values().all(|major| *major == 17), "a stop in round {at}: {:?}", world.data);
-        assert_eq!(world.cluster.status.as_ref().map(|status| status.ready.as_str()), Some("3/3"), "round {at}");
+        assert_eq!(
+            world.cluster.status.as_ref().map(|status| status.ready.as_str()),
+            Some("3/3"),
+            "round {at}"
+        );
     }
 }

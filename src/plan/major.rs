@@ -61,7 +61,9 @@ struct Sight<'a> {
 
 impl Sight<'_> {
     fn prepare(&self) -> Rollout {
-        if let Some(failed) = self.course.failed.as_ref().filter(|failed| failed.key == self.target.upgrade_key) {
+        if let Some(failed) =
+            self.course.failed.as_ref().filter(|failed| failed.key == self.target.upgrade_key)
+        {
             return Rollout {
                 halt: Some(Halt::Blocked(failed_upgrade(self.target, self.course, &failed.cause))),
                 ..Rollout::default()
@@ -70,7 +72,9 @@ impl Sight<'_> {
         if let Some(why) = self.unfit() {
             return waits(format!("the major upgrade waits: {why}"));
         }
-        let Some(primary) = primary(&self.group.name, self.seen) else { return waits("no member takes writes") };
+        let Some(primary) = primary(&self.group.name, self.seen) else {
+            return waits("no member takes writes");
+        };
         let reports = self.seen.database.as_ref().map(|database| &database.upgrade);
         let report = reports.and_then(|reports| reports.check.as_ref());
         let age = |report: &Report| self.now.duration_since(report.at);
@@ -95,8 +99,13 @@ impl Sight<'_> {
 
     /// The set for the next phase: from then on members stop.
     fn begin(&self) -> Step {
-        let course =
-            Course { phase: Phase::Stop, since: Some(self.now), leader: None, failed: None, ..self.course.clone() };
+        let course = Course {
+            phase: Phase::Stop,
+            since: Some(self.now),
+            leader: None,
+            failed: None,
+            ..self.course.clone()
+        };
         let target = Target { upgrade: Some(course), ..self.target.clone() };
         let sets = build::stateful_sets(&target, self.seen);
         let set = sets.into_iter().next().map(build::stamp).expect("a cluster has a group");
@@ -107,7 +116,8 @@ impl Sight<'_> {
         let Some(primary) = primary(&self.group.name, self.seen) else {
             return waits("no member takes writes, so none is known to have all data");
         };
-        let steps = self.replace(|name, _| *name != primary, "it stops, so that the primary alone has the newest data");
+        let steps = self
+            .replace(|name, _| *name != primary, "it stops, so that the primary alone has the newest data");
         now(steps, format!("replicas stop; {primary} goes on serving until they have"))
     }
 
@@ -139,7 +149,9 @@ impl Sight<'_> {
             .pods
             .iter()
             .filter(|(name, pod)| {
-                self.group.name.ordinal(name).is_some() && !pod.deleting && pod.upgrade.as_ref() != Some(&mark)
+                self.group.name.ordinal(name).is_some()
+                    && !pod.deleting
+                    && pod.upgrade.as_ref() != Some(&mark)
             })
             .filter(|(name, pod)| which(name, pod))
             .map(|(name, pod)| Step::ReplacePod {
@@ -161,7 +173,9 @@ impl Sight<'_> {
             let follows = member.is_some_and(|member| member.replication.as_deref() == Some("streaming"));
             match pod {
                 None => Some(format!("{name} is not ready")),
-                Some(_) if primary.as_ref() != Some(&name) && !follows => Some(format!("{name} does not stream")),
+                Some(_) if primary.as_ref() != Some(&name) && !follows => {
+                    Some(format!("{name} does not stream"))
+                }
                 Some(_) => None,
             }
         })
@@ -169,9 +183,12 @@ impl Sight<'_> {
 
     /// True once the controller of the set makes pods for this phase.
     fn template_is_live(&self) -> bool {
-        let Some(set) = self.seen.children.get(Kind::StatefulSet, &self.group.name.scope()) else { return false };
+        let Some(set) = self.seen.children.get(Kind::StatefulSet, &self.group.name.scope()) else {
+            return false;
+        };
         let number = |path: &str| set.pointer(path).and_then(Value::as_i64);
-        let seen = number("/status/observedGeneration").is_none_or(|seen| Some(seen) >= number("/metadata/generation"));
+        let seen = number("/status/observedGeneration")
+            .is_none_or(|seen| Some(seen) >= number("/metadata/generation"));
         let mark = set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_UPGRADE].as_str();
         seen && mark == Some(self.course.mark().as_str())
     }

@@ -55,7 +55,8 @@ fn over(before: &UpgradeStatus, wanted: Version) -> Option<UpgradeStatus> {
 fn handed_over(course: &Course, seen: &Observed) -> bool {
     let leader = course.leader.as_ref().and_then(|leader| seen.pods.get(leader));
     let done = |pod: &PodSeen| {
-        pod.upgrade.as_ref() == Some(&course.mark()) && pod.init.ended.as_ref().is_some_and(|(code, _)| *code == 0)
+        pod.upgrade.as_ref() == Some(&course.mark())
+            && pod.init.ended.as_ref().is_some_and(|(code, _)| *code == 0)
     };
     course.phase == Phase::Upgrade && leader.is_some_and(done)
 }
@@ -66,7 +67,9 @@ fn message(course: &Course, seen: &Observed) -> String {
         Phase::Prepare => format!("{} serves; nothing was stopped", course.from),
         Phase::Stop => format!("{} serves; replicas stop", course.from),
         Phase::Upgrade if handed_over(course, seen) => format!("{leader} starts PostgreSQL {}", course.to),
-        Phase::Upgrade => format!("the data of {leader} is being upgraded; until it is done, the way back is open"),
+        Phase::Upgrade => {
+            format!("the data of {leader} is being upgraded; until it is done, the way back is open")
+        }
         Phase::Rejoin => format!("{} serves; replicas are made anew from {leader}", course.to),
     }
 }
@@ -81,7 +84,11 @@ pub fn checked(seen: &Observed, target: Option<&Target>) -> Option<(bool, &'stat
     }
     let (from, to) = (course.from, course.to);
     if report.problems.is_empty() {
-        return Some((true, reason::AS_WANTED, format!("pg_upgrade --check: PostgreSQL {from} can become {to}")));
+        return Some((
+            true,
+            reason::AS_WANTED,
+            format!("pg_upgrade --check: PostgreSQL {from} can become {to}"),
+        ));
     }
     let mut findings = report.problems.join("; ");
     findings.truncate(findings.floor_char_boundary(FINDINGS_BYTES));

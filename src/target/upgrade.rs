@@ -68,7 +68,8 @@ pub fn image(
 /// Majors that an image has by its tag, as `17.12`, `17` or `15-to-17.12`; none when the tag does not tell.
 fn majors(image: &str) -> Vec<i32> {
     let name = image.split('@').next().unwrap_or_default();
-    let tag = name.rsplit('/').next().and_then(|last| last.split_once(':')).map(|(_, tag)| tag).unwrap_or_default();
+    let tag =
+        name.rsplit('/').next().and_then(|last| last.split_once(':')).map(|(_, tag)| tag).unwrap_or_default();
     let major = |text: &str| text.split(['.', '-']).next()?.parse().ok();
     tag.split("-to-").filter_map(major).collect()
 }

@@ -135,8 +135,11 @@ impl World {
     fn report(&mut self) {
         let leader = self.claim.clone().filter(|claim| self.members.contains_key(claim));
         let quorum = self.config.as_ref().is_some_and(|config| config["synchronous_mode"] == "quorum");
-        let versions: BTreeMap<String, Option<i64>> =
-            self.members.keys().map(|name| (name.clone(), self.server_version(name, &self.pods[name]))).collect();
+        let versions: BTreeMap<String, Option<i64>> = self
+            .members
+            .keys()
+            .map(|name| (name.clone(), self.server_version(name, &self.pods[name])))
+            .collect();
         for (name, member) in &mut self.members {
             let leads = leader.as_ref() == Some(name);
             let known = member.state == "running";

@@ -11,13 +11,15 @@ use super::World;
 
 /// What the data of a new or upgraded cluster is known by, by major.
 pub fn identity(major: i64) -> String {
-    format!("73000000000000000{major}")
+    if major == 15 { "7300000000000000015".into() } else { "7300000000000000001".into() }
 }
 
 impl World {
     /// Runs the program that a `COPY TO PROGRAM` names; its report is there at once.
     pub fn program(&mut self, statement: &str) {
-        let known = |name: &str| statement == format!("COPY (SELECT) TO PROGRAM '/usr/local/bin/upgrade-member {name}'");
+        let known = |name: &str| {
+            statement == format!("COPY (SELECT) TO PROGRAM '/usr/local/bin/upgrade-member {name}'")
+        };
         let problems = if known("check") { self.findings.clone() } else { Vec::new() };
         let report = Report { key: self.order("key"), state: "done".into(), at: self.now, problems };
         match () {
@@ -30,7 +32,8 @@ impl World {
     /// A field of the order that members have mounted.
     fn order(&self, field: &str) -> String {
         let map = self.child(Kind::ConfigMap, &self.group().patroni()).expect("it is mounted");
-        let text = map["data"]["upgrade.json"].as_str().expect("an order is there while an upgrade is under way");
+        let text =
+            map["data"]["upgrade.json"].as_str().expect("an order is there while an upgrade is under way");
         let order: Value = serde_json::from_str(text).expect("the order is JSON");
         order[field].as_str().expect("a text").to_owned()
     }
@@ -51,7 +54,11 @@ impl World {
             "Upgrade" if name != *leader => false,
             "Upgrade" if data == Some(to) => true,
             "Upgrade" => {
-                assert!(self.members.is_empty(), "nobody serves while {name} is upgraded: {:?}", self.members);
+                assert!(
+                    self.members.is_empty(),
+                    "nobody serves while {name} is upgraded: {:?}",
+                    self.members
+                );
                 assert_eq!(self.newest.as_deref(), Some(name), "{name} does not have the newest data");
                 let pod = self.pods.get_mut(name).expect("it is there");
                 if let Some(cause) = self.upgrade_fails.clone() {
@@ -64,9 +71,13 @@ impl World {
                 true
             }
             "Rejoin" => {
-                if data == Some(from) {
-                    self.data.remove(name); // set aside: it is made anew from the primary
-                }
+                let leader = self.claim.as_ref().and_then(|leader| self.data.get(leader));
+                assert_eq!(
+                    leader,
+                    Some(&to),
+                    "there is a primary of {to} to copy from, in the place of data of {from}"
+                );
+                self.data.insert(name.to_owned(), to);
                 true
             }
             other => panic!("no phase {other}"),

@@ -8,12 +8,19 @@ from volume import WORK
 SUPERUSER = "postgres"
 SOCKETS = "/run/postgresql"
 # Of the new server while pg_upgrade works: next to the old one, which runs during a check, there is little memory.
-SMALL = "-c shared_buffers=16MB -c max_wal_senders=0"
+SMALL = "-c shared_buffers=16MB"
+# Settings that a server writes into its control file when it starts. Patroni never starts a member with less than stands
+# there, so the new cluster must not keep initdb's.
+KEPT = ["max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction"]
 REPORT_LIMIT = 3000  # bytes of one problem: a condition has to hold some
 
 
 class Failed(Exception):
-    """A program said no: its words, for the person who reads the condition."""
+    """A program said no: its words, for the person who reads the condition, and all that it printed."""
+
+    def __init__(self, words, output=""):
+        super().__init__(words)
+        self.output = output
 
 
 def program(version, name):
@@ -27,8 +34,15 @@ def run(command, cwd=WORK):
         command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if done.returncode != 0:
-        raise Failed(f"{Path(command[0]).name} said: {done.stdout.strip()[-REPORT_LIMIT:]}")
+        raise Failed(f"{Path(command[0]).name} said: {gist(done.stdout)}", done.stdout)
     return done.stdout
+
+
+def gist(text):
+    """What a program said went wrong, without what went well; all of it where nothing is marked as an error."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.rstrip().endswith((" ok", "----"))]
+    errors = [line for line in lines if "FATAL" in line or "ERROR" in line or "error:" in line]
+    return "; ".join(errors or lines)[-REPORT_LIMIT:]
 
 
 def control(version, folder):
@@ -81,7 +95,7 @@ def refused_settings(order, new):
     try:
         run([program(order["to"], "postgres"), "-C", "max_connections", "-D", str(new), f"--config-file={path}"])
     except Failed as failed:
-        lines = [line.partition("LOG:")[2].strip() for line in str(failed).splitlines() if "LOG:" in line]
+        lines = [line.partition("LOG:")[2].strip() for line in failed.output.splitlines() if "LOG:" in line]
         return [f"a setting of spec.tuning is refused by PostgreSQL {order['to']}: {line}" for line in lines] or [str(failed)]
     return []
 
@@ -102,21 +116,22 @@ def trial(order, new):
 
 def pg_upgrade(order, old, new, *options):
     """Runs pg_upgrade; a failure carries what it wrote to its report files."""
-    libraries = order["parameters"].get("shared_preload_libraries", "")
+    given = order["parameters"]
+    own = {name: given[name] for name in [*KEPT, "shared_preload_libraries"] if name in given}
+    settings = " ".join(f"-c {name}={value}" for name, value in own.items())
     command = [
         program(order["to"], "pg_upgrade"), "--username", SUPERUSER, "--socketdir", str(new.parent),
         "--old-bindir", program(order["from"], ""), "--new-bindir", program(order["to"], ""),
         "--old-datadir", str(old), "--new-datadir", str(new),
         "--old-options", "-c ssl=off -c synchronous_standby_names=",
-        "--new-options", f"{SMALL} -c shared_preload_libraries={libraries}", *options,
+        "--new-options", f"{SMALL} {settings}", *options,
     ]
     try:
         run(command, cwd=new.parent)
     except Failed as failed:
         reports = sorted((new / "pg_upgrade_output.d").glob("*/*.txt"))
         files = [f"{path.name}: {path.read_text(encoding='utf-8').strip()[:REPORT_LIMIT]}" for path in reports]
-        words = [line.strip() for line in str(failed).splitlines() if line.strip() and not line.rstrip().endswith(" ok")]
-        raise Failed(" ".join([*words, *files])[-2 * REPORT_LIMIT:]) from None
+        raise Failed("; ".join([str(failed), *files])[-2 * REPORT_LIMIT:]) from None
 
 
 def query(version, database, sql, sockets=SOCKETS):
