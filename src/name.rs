@@ -48,6 +48,8 @@ pub const ANNOTATION_RENDERED: &str = "stylobate.dev/rendered";
 pub const ANNOTATION_PURPOSE: &str = "stylobate.dev/purpose";
 /// Annotation that makes the kubelet look at a pod's mounted files now, not at its next round (up to 90 s).
 pub const ANNOTATION_FILES: &str = "stylobate.dev/files";
+/// Annotation by which a member says how full its volume is (`images/postgres/member_disk.py`); absent while there is room.
+pub const ANNOTATION_DISK: &str = "stylobate.dev/disk";
 /// Annotation on a `PostgresCluster` that asks for a switchover: `<member or any>@<unique id>`.
 pub const ANNOTATION_SWITCHOVER: &str = "stylobate.dev/switchover";
 /// Field manager of the answer to a switchover request, apart from the rest of the status: a status that is written from a
