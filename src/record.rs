@@ -70,6 +70,12 @@ impl Record {
         self.publish(cluster, type_, reason, "Switchover", answer.message.clone()).await;
     }
 
+    /// Something that a person should act on.
+    pub async fn alarm(&self, cluster: &PostgresCluster, reason: &str, note: String) {
+        tracing::warn!(reason, "{note}");
+        self.publish(cluster, EventType::Warning, reason, "Tell", note).await;
+    }
+
     /// Something else that a person should know.
     pub async fn note(&self, cluster: &PostgresCluster, reason: &str, note: String) {
         tracing::info!(reason, "{note}");

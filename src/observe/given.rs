@@ -72,9 +72,8 @@ async fn storage_class(
         return Ok((StorageClassSeen::Found, fixed(&class)));
     }
     let all = classes.list(&ListParams::default()).await?.items;
-    let is_default = |class: &&StorageClass| {
-        class.annotations().get(DEFAULT_CLASS).is_some_and(|value| value == "true")
-    };
+    let is_default =
+        |class: &&StorageClass| class.annotations().get(DEFAULT_CLASS).is_some_and(|value| value == "true");
     // Of several defaults the API server takes the newest.
     let default = all.iter().filter(is_default).max_by_key(|class| class.creation_timestamp());
     let mut available: Vec<String> = all.iter().map(ResourceExt::name_any).collect();

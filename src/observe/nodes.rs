@@ -20,8 +20,7 @@ pub fn draining(node: &Node) -> Option<String> {
     if spec.unschedulable == Some(true) {
         return Some("it is cordoned".into());
     }
-    let taint =
-        spec.taints.iter().flatten().find(|taint| REMOVAL_TAINTS.contains(&taint.key.as_str()))?;
+    let taint = spec.taints.iter().flatten().find(|taint| REMOVAL_TAINTS.contains(&taint.key.as_str()))?;
     Some(format!("it has the taint {}", taint.key))
 }
 

@@ -65,9 +65,8 @@ impl Stores {
         triggers.push(wake(events, fingerprint_all));
         let (nodes, writer) = reflector::store();
         let watched = watcher(Api::<Node>::all(client.clone()), watcher::Config::default().any_semantic());
-        let events = reflector::reflector(writer, watched.modify(nodes::prune))
-            .default_backoff()
-            .touched_objects();
+        let events =
+            reflector::reflector(writer, watched.modify(nodes::prune)).default_backoff().touched_objects();
         triggers.push(wake_by_node(events, pods.clone()));
         (Self { kinds, pods, claims, nodes }, triggers.boxed())
     }

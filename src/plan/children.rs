@@ -8,6 +8,7 @@ use crate::observe::Observed;
 use crate::target::Target;
 
 use super::compare::differs;
+use super::immutable::{Way, way};
 use super::scale::Scaling;
 use super::step::Step;
 
@@ -22,7 +23,13 @@ pub fn applies(target: &Target, seen: &Observed, scaling: &Scaling) -> Vec<Step>
                 child.body["spec"]["replicas"] = json!(hold);
                 child = build::stamp(child);
             }
-            let reason = differs(&child, seen.children.0.get(&reference))?;
+            let live = seen.children.0.get(&reference);
+            match way(&child, live) {
+                Way::Open => {}
+                Way::Wait => return None,
+                Way::Remake(step) => return Some(step),
+            }
+            let reason = differs(&child, live)?;
             Some(Step::Apply { child: Box::new(child), reason })
         })
         .collect()

@@ -11,8 +11,10 @@ mod claim;
 mod compare;
 mod config;
 mod deletion;
+mod drain;
 mod files;
 mod handover;
+mod immutable;
 mod request;
 mod scale;
 mod step;
@@ -30,6 +32,7 @@ pub use certificates::{LeafPurpose, Mint};
 pub use claim::suspects;
 pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
+pub use drain::leaving;
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
 pub use step::{Cause, Hazard, SqlTask, Statement, Step};
 
@@ -46,6 +49,10 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
     steps.extend(config::patches(target, seen));
     steps.extend(access::statements(target, seen));
     steps.extend(claim::releases(seen));
+    // A handover decides what comes next, so there is one at a time.
+    if scaling.steps.is_empty() {
+        steps.extend(drain::handovers(seen));
+    }
     steps.extend(scaling.steps);
     steps
 }
@@ -54,5 +61,6 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
 pub fn emergency(seen: &Observed, now: Timestamp) -> Vec<Step> {
     let mut steps = certificates::renewals(seen, now);
     steps.extend(claim::releases(seen));
+    steps.extend(drain::handovers(seen));
     steps
 }

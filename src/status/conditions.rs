@@ -10,6 +10,8 @@ use crate::plan::{Step, volumes_command};
 use crate::policy::Verdict;
 use crate::target::{Problem, Target};
 
+use super::{drain, storage};
+
 /// Types of conditions.
 pub mod kind {
     /// The spec can be carried out.
@@ -20,6 +22,10 @@ pub mod kind {
     pub const CONVERGED: &str = "Converged";
     /// All members are up and follow.
     pub const REDUNDANT: &str = "Redundant";
+    /// Volumes have room and their size.
+    pub const STORAGE: &str = "StorageOk";
+    /// No node that is being emptied waits for this cluster.
+    pub const DRAIN: &str = "DrainOk";
 }
 
 /// Reasons of conditions.
@@ -44,6 +50,20 @@ pub mod reason {
     pub const MEMBERS_MISSING: &str = "MembersMissing";
     /// A member runs another image than the spec says.
     pub const OTHER_IMAGE: &str = "OtherImage";
+    /// A volume is used to 85 % or more.
+    pub const DISK_FILLING: &str = "DiskFilling";
+    /// A volume is used to 95 % or more.
+    pub const DISK_ALMOST_FULL: &str = "DiskAlmostFull";
+    /// A volume is full: Postgres stops or can't start.
+    pub const DISK_FULL: &str = "DiskFull";
+    /// A volume is on its way to its new size.
+    pub const GROWING: &str = "Growing";
+    /// A volume can't get its new size.
+    pub const GROWTH_FAILED: &str = "GrowthFailed";
+    /// A node is being emptied, and no member can take over from the one on it.
+    pub const NO_SUCCESSOR: &str = "NoSuccessor";
+    /// A node is being emptied, and the only member is on it.
+    pub const SINGLE_MEMBER: &str = "SingleMember";
     /// The cluster is being deleted.
     pub const DELETING: &str = "Deleting";
 }
@@ -66,6 +86,8 @@ pub fn conditions(
         (kind::CONVERGED, converged(seen, target, steps, verdicts)),
         (kind::READY, ready(seen, status)),
         (kind::REDUNDANT, redundant(seen, status)),
+        (kind::STORAGE, storage::storage(seen)),
+        (kind::DRAIN, drain::drain(seen, status.primary.as_deref(), steps)),
     ]
     .into_iter()
     .map(|(kind, (good, reason, message))| {
@@ -86,9 +108,11 @@ pub fn conditions(
     .collect()
 }
 
-type Finding = (bool, &'static str, String);
+/// Whether it is as it should be, the reason in a word, and the message.
+pub type Finding = (bool, &'static str, String);
 
-fn good(message: impl Into<String>) -> Finding {
+/// A condition that is as it should be.
+pub fn good(message: impl Into<String>) -> Finding {
     (true, reason::AS_WANTED, message.into())
 }
 
@@ -127,10 +151,18 @@ fn converged(seen: &Observed, target: Option<&Target>, steps: &[Step], verdicts:
     let pending: Vec<&Step> =
         steps.iter().filter(|step| !matches!(step, Step::RefreshFiles { .. })).collect();
     match pending.as_slice() {
-        [] => other_image(seen, target).unwrap_or_else(|| good("everything is as the spec says")),
+        [] => growing(seen)
+            .or_else(|| other_image(seen, target))
+            .unwrap_or_else(|| good("everything is as the spec says")),
         [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),
         [step, ..] => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
     }
+}
+
+/// A volume that has not the size of the spec yet.
+fn growing(seen: &Observed) -> Option<Finding> {
+    let (claim, _, wants, _) = storage::growing(seen).next()?;
+    Some((false, reason::IN_PROGRESS, format!("volume claim {claim} is growing to {wants}: see StorageOk")))
 }
 
 /// A member that was started before the image changed. Sets are updated on delete alone.
@@ -154,6 +186,9 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
         }
         if let Some(trouble) = trouble(seen, |_| true) {
             return trouble;
+        }
+        if let Some(full) = storage::full(seen) {
+            return full;
         }
         let message = match &status.primary {
             Some(name) => {
@@ -197,7 +232,7 @@ fn redundant(seen: &Observed, status: &ClusterStatus) -> Finding {
     if let Some(deleting) = deleting(seen) {
         return deleting;
     }
-    trouble(seen, |_| true).unwrap_or_else(|| {
+    trouble(seen, |_| true).or_else(|| storage::full(seen)).unwrap_or_else(|| {
         let detail = if missing.is_empty() { String::new() } else { format!(": {}", missing.join(", ")) };
         (false, reason::MEMBERS_MISSING, format!("{up} of {wanted} members are ready{detail}"))
     })

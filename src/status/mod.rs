@@ -1,8 +1,10 @@
 //! What the operator says of a cluster: state, members and conditions. Pure.
 
 mod conditions;
+mod drain;
 pub mod lag;
 mod members;
+mod storage;
 
 use jiff::Timestamp;
 
