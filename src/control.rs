@@ -155,7 +155,9 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
             }
         }
         for condition in decision.status.conditions.iter().filter(|condition| alarming(condition)) {
-            if !said(&before, &condition.message) {
+            let old = before.conditions.iter().find(|old| old.type_ == condition.type_);
+            // The members that it names come and go; news is a reason that is new.
+            if old.is_none_or(|old| old.reason != condition.reason) {
                 context.record.alarm(&cluster, &condition.reason, condition.message.clone()).await;
             }
         }
