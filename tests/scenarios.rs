@@ -63,6 +63,31 @@ fn a_primary_that_has_to_go_hands_over_before_its_set_becomes_smaller() {
 }
 
 #[test]
+fn an_upgrade_takes_the_replicas_first_and_proves_that_the_data_stayed() {
+    scenario("upgrade");
+}
+
+#[test]
+fn a_resize_happens_in_place_and_settings_follow_it() {
+    scenario("resize");
+}
+
+#[test]
+fn an_image_that_does_not_start_costs_one_replica_until_the_spec_is_corrected() {
+    scenario("broken-image");
+}
+
+#[test]
+fn a_larger_size_reaches_old_and_new_volumes_and_a_smaller_one_is_refused() {
+    scenario("storage");
+}
+
+#[test]
+fn a_node_that_is_emptied_loses_the_primary_first() {
+    scenario("drain");
+}
+
+#[test]
 fn a_paused_cluster_is_not_touched() {
     scenario("pause");
 }
@@ -108,7 +133,7 @@ fn rest(mut world: World, change: impl Fn(&mut World), cut: Option<usize>) -> (W
     change(&mut world);
     let mut taken = 0;
     let mut cut = cut;
-    for _ in 0..30 {
+    for _ in 0..40 {
         let before = world.cluster.status.clone();
         let planned = world.decide().steps.len();
         let here = cut.filter(|cut| *cut <= taken + planned).map(|cut| cut - taken);
@@ -125,7 +150,8 @@ fn rest(mut world: World, change: impl Fn(&mut World), cut: Option<usize>) -> (W
 
 /// All that counts of a world: what is wanted, kept and served, without times and numbers of objects.
 fn essence(world: &World) -> String {
-    let mut text = ["children", "volumes", "pods", "cluster"].map(|part| world.show(part)).concat();
+    let mut text =
+        ["children", "volumes", "pods", "machines", "cluster"].map(|part| world.show(part)).concat();
     text.push_str(&world.show("database"));
     for (reference, body) in &world.children {
         let mut spec = body["spec"].clone();
@@ -167,6 +193,62 @@ fn a_crash_between_any_two_steps_of_scaling_down_ends_in_the_same_cluster() {
     healthy.lead("ledger-2");
     let (healthy, _) = rest(healthy, |_| {}, None);
     every_crash_ends_alike(&healthy, |world| world.edit("spec.instances", "2"));
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_an_upgrade_ends_in_the_same_cluster() {
+    let (healthy, _) = rest(ledger(), |_| {}, None);
+    every_crash_ends_alike(&healthy, |world| world.edit("spec.engine.version", "\"17.11\""));
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_resize_ends_in_the_same_cluster() {
+    let (healthy, _) = rest(ledger(), |_| {}, None);
+    every_crash_ends_alike(&healthy, |world| world.edit("spec.resources.memory", "2Gi"));
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_growth_ends_in_the_same_cluster_with_the_same_pods() {
+    let (healthy, _) = rest(ledger(), |_| {}, None);
+    let uids = |world: &World| -> Vec<String> { world.pods.values().map(|pod| pod.uid.clone()).collect() };
+    let grow = |world: &mut World| world.edit("spec.storage.size", "3Gi");
+    every_crash_ends_alike(&healthy, grow);
+    for cut in 0..5 {
+        let (grown, _) = rest(healthy.clone(), grow, Some(cut));
+        assert_eq!(uids(&grown), uids(&healthy), "a crash after {cut} steps: no pod was made anew");
+    }
+}
+
+#[test]
+fn a_set_that_is_made_anew_keeps_a_primary_that_has_to_go_until_it_handed_over() {
+    let (mut healthy, _) = rest(ledger(), |_| {}, None);
+    healthy.lead("ledger-2");
+    let (mut world, _) = rest(healthy, |_| {}, None);
+    world.edit("spec.storage.size", "3Gi");
+    world.round(None);
+    assert!(world.pods["ledger-2"].orphan, "the set is gone");
+    world.edit("spec.instances", "2");
+    let decision = world.round(None);
+    assert!(decision.steps.iter().any(|step| matches!(step, stylobate::plan::Step::Switchover { .. })));
+    assert!(world.pods.contains_key("ledger-2"), "it was stopped before it handed over");
+    let (world, _) = rest(world, |_| {}, None);
+    assert_eq!(world.pods.keys().filter(|name| !name.contains("pooler")).count(), 2);
+}
+
+#[test]
+fn a_cluster_that_is_deleted_while_its_set_is_made_anew_leaves_no_pod() {
+    let (mut world, _) = rest(ledger(), |_| {}, None);
+    world.edit("spec.storage.size", "3Gi");
+    world.round(None);
+    assert!(world.pods["ledger-0"].orphan, "the set is gone");
+    world.cluster.metadata.deletion_timestamp =
+        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(world.now));
+    for _ in 0..10 {
+        if world.exists {
+            world.round(None);
+        }
+    }
+    assert!(!world.exists && world.pods.is_empty());
 }
 
 #[test]

@@ -10,7 +10,8 @@ mod stores;
 
 pub use facts::{
     Children, ContainerSeen, DatabaseFacts, DatabaseSeen, DiskUse, Given, Growth, LeaderSeen, MemberSeen,
-    Observed, Platform, PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen, secret_data,
+    Observed, PendingChange, Platform, PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen,
+    secret_data,
 };
 pub use read::{Links, credentials, links, observe};
 pub use stores::{Stores, Trigger};

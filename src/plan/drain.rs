@@ -6,14 +6,15 @@
 use crate::api::Synchronous;
 use crate::observe::Observed;
 
-use super::handover::{primary, steps, successor};
+use super::handover::{primary, successor, switchover};
 use super::step::{Cause, Step};
 
 /// The switchover away from a node that is being emptied. It needs no valid spec: a drain can't wait for one.
-pub fn handovers(seen: &Observed) -> Vec<Step> {
+pub fn handover(seen: &Observed) -> Option<Step> {
     let group = seen.name().group(0);
-    let Some(from) = primary(&group, seen) else { return Vec::new() };
-    let Some((node, sign)) = leaving(seen, &from) else { return Vec::new() };
+    let from = primary(&group, seen)?;
+    let (node, sign) = leaving(seen, &from)?;
+    let reason = format!("node {node} is being emptied ({sign})");
     let quorum = seen.cluster.spec.high_availability.synchronous != Synchronous::Off;
     let fit = |ordinal: i32| {
         let pod = group.pod(ordinal);
@@ -25,9 +26,8 @@ pub fn handovers(seen: &Observed) -> Vec<Step> {
             && whole
             && leaving(seen, &pod).is_none()
     };
-    let Some(to) = successor(&group, seen, fit) else { return Vec::new() };
-    let reason = format!("node {node} is being emptied ({sign})");
-    steps(&group, from, to, reason, Cause::Asked).into()
+    let to = successor(&group, seen, fit)?;
+    Some(switchover(&group, from, to, reason, Cause::Asked))
 }
 
 /// The node of a pod and the sign that it is being emptied; none for a pod whose node stays.

@@ -6,6 +6,8 @@
 use serde_json::Value;
 
 use crate::child::{Child, Kind};
+use crate::name::COMPONENT_MEMBER;
+use crate::observe::Observed;
 
 use super::compare::contains;
 use super::step::Step;
@@ -21,6 +23,12 @@ pub enum Way {
     Wait,
     /// Delete it alone.
     Remake(Step),
+}
+
+/// True while members are without a set: a pod that stopped now would not come back at once.
+pub fn remaking(steps: &[Step], seen: &Observed) -> bool {
+    steps.iter().any(|step| matches!(step, Step::ReleasePods { .. }))
+        || seen.pods.values().any(|pod| pod.component == COMPONENT_MEMBER && pod.orphan)
 }
 
 /// Looks at a rendered child and the live one.

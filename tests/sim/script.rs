@@ -10,7 +10,7 @@ use stylobate::decide::Decision;
 use super::World;
 
 /// More rounds than any way to rest takes; one that takes more never comes to rest.
-const ENOUGH: usize = 30;
+const ENOUGH: usize = 40;
 
 /// Runs a script and gives its output.
 pub fn run(script: &str) -> String {
@@ -78,11 +78,27 @@ impl Stage {
                 self.world().give_secret(name, key, text.as_str().expect("a text"));
             }
             ["kill-container", pod] => self.world().kill(pod),
+            ["cordon", node] => {
+                self.world().draining.insert((*node).to_owned(), "it is cordoned".into());
+            }
+            ["uncordon", node] => {
+                assert!(self.world().draining.remove(*node).is_some(), "{node} is not cordoned")
+            }
+            ["fill", pod, word] => {
+                let pod = self.world().pods.get_mut(*pod).expect("the pod exists");
+                pod.disk =
+                    stylobate::observe::DiskUse::parse(Some(word).filter(|word| **word != "not").copied());
+            }
+            ["fix-class", class] => self.world().fixed_class = Some((*class).to_owned()),
             ["lead", pod] => self.world().lead(pod),
             ["lose-image", image] => {
                 self.world().missing_images.insert((*image).to_owned());
             }
             ["crash", "after", "step", count] => self.cut = Some(count.parse().expect("a number of steps")),
+            ["wait", seconds] => {
+                let seconds = seconds.parse().expect("a number of seconds");
+                self.world().now += jiff::SignedDuration::from_secs(seconds);
+            }
             ["show", what] => {
                 let text = self.world().show(what);
                 self.out.push_str(&text);
@@ -204,6 +220,21 @@ impl World {
                     let role = pod.role.as_deref().unwrap_or("-");
                     let _ =
                         writeln!(text, "  {name}: {role}, {}", if pod.ready { "ready" } else { "not ready" });
+                }
+            }
+            "machines" => {
+                for (name, pod) in self.pods.iter().filter(|(name, _)| self.group().ordinal(name).is_some()) {
+                    let tag = pod.main.image.rsplit(':').next().unwrap_or_default();
+                    let _ =
+                        writeln!(text, "  {name}: {tag}, CPU {}, memory {}", pod.main.cpu, pod.main.memory);
+                }
+            }
+            "rollout" => {
+                let status = self.cluster.status.as_ref().and_then(|status| status.rollout.as_ref());
+                let rollout = status.expect("there was a rollout");
+                let _ = writeln!(text, "  {:?}: {}", rollout.phase, rollout.message);
+                for reason in &rollout.reasons {
+                    let _ = writeln!(text, "  because of {reason}");
                 }
             }
             "database" => {

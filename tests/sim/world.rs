@@ -41,6 +41,8 @@ pub struct World {
     pub pods: BTreeMap<String, PodSeen>,
     pub volumes: BTreeMap<String, VolumeSeen>,
     pub members: BTreeMap<String, MemberSeen>,
+    /// Parameters that each server was started with.
+    pub started_with: BTreeMap<String, Value>,
     /// Pod that holds Patroni's leader claim.
     pub claim: Option<String>,
     /// Nodes that somebody empties, and the sign of it.
@@ -77,6 +79,7 @@ impl World {
             pods: BTreeMap::new(),
             volumes: BTreeMap::new(),
             members: BTreeMap::new(),
+            started_with: BTreeMap::new(),
             claim: None,
             draining: BTreeMap::new(),
             fixed_class: None,
