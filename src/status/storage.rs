@@ -3,6 +3,7 @@
 
 use crate::observe::{DiskUse, Growth, Observed};
 use crate::target::human_size;
+use crate::tuning::units::quantity_bytes;
 
 use super::conditions::{Finding, good, reason};
 
@@ -49,12 +50,19 @@ fn filling(seen: &Observed) -> Option<Finding> {
         Some((claim, has, wants, growth)) => {
             format!("it gets room: volume claim {claim} is growing from {has} to {wants}{}", waits(growth))
         }
+        None if behind(seen) => "it gets room: the volumes are about to grow".into(),
         None => format!(
             "raise spec.storage.size, now {}: kubectl -n {} edit pgc {}. Volumes grow at once, also while Postgres is down",
             seen.cluster.spec.storage.size.0, name.namespace, name.name
         ),
     };
     Some((false, why, format!("{how} on {}: {remedy}", named.join(", "))))
+}
+
+/// A claim that asks for less than the spec: the steps of this very round raise it.
+fn behind(seen: &Observed) -> bool {
+    let wanted = quantity_bytes(&seen.cluster.spec.storage.size.0).unwrap_or_default();
+    seen.volumes.values().any(|volume| volume.requested < wanted)
 }
 
 fn waits(growth: &Growth) -> String {
