@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::controller::Action;
 use kube::runtime::{Controller, watcher};
 use kube::{Api, Client, ResourceExt};
@@ -22,6 +23,7 @@ use crate::plan::{self, volumes_command};
 use crate::policy::CATALOG;
 use crate::record::Record;
 use crate::serve::{BEAT_EVERY, Health};
+use crate::status::{kind, reason};
 
 /// Longest time that one reconcile may take: a switchover with a long shutdown checkpoint fits.
 const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -152,6 +154,13 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
                 context.record.verdict(&cluster, verdict).await;
             }
         }
+        for condition in decision.status.conditions.iter().filter(|condition| alarming(condition)) {
+            let old = before.conditions.iter().find(|old| old.type_ == condition.type_);
+            // The members that it names come and go; news is a reason that is new.
+            if old.is_none_or(|old| old.reason != condition.reason) {
+                context.record.alarm(&cluster, &condition.reason, condition.message.clone()).await;
+            }
+        }
         for problem in &decision.problems {
             if !said(&before, &problem.to_string()) {
                 context.record.note(&cluster, "InvalidSpec", problem.to_string()).await;
@@ -205,6 +214,13 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
             Again::Later => LATER,
         })),
     }
+}
+
+/// What a person should hear of without looking at the object: it gets worse while nobody acts.
+fn alarming(condition: &Condition) -> bool {
+    [kind::STORAGE, kind::DRAIN].contains(&condition.type_.as_str())
+        && condition.status == "False"
+        && ![reason::GROWING, reason::IN_PROGRESS].contains(&condition.reason.as_str())
 }
 
 /// Whether the status said so already: an event is for news.

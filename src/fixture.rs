@@ -52,6 +52,7 @@ pub fn observed(spec: Value) -> Observed {
         members: BTreeMap::new(),
         leaders: BTreeMap::new(),
         database: None,
+        draining: BTreeMap::new(),
     }
 }
 

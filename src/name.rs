@@ -48,6 +48,8 @@ pub const ANNOTATION_RENDERED: &str = "stylobate.dev/rendered";
 pub const ANNOTATION_PURPOSE: &str = "stylobate.dev/purpose";
 /// Annotation that makes the kubelet look at a pod's mounted files now, not at its next round (up to 90 s).
 pub const ANNOTATION_FILES: &str = "stylobate.dev/files";
+/// Annotation by which a member says how full its volume is (`images/postgres/member_disk.py`); absent while there is room.
+pub const ANNOTATION_DISK: &str = "stylobate.dev/disk";
 /// Annotation on a member's pod: digest of where it may run.
 pub const ANNOTATION_PLACEMENT: &str = "stylobate.dev/placement";
 /// Annotation on a member's pod: digest of how it was rendered.

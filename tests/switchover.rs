@@ -57,6 +57,7 @@ fn seen(request: Option<&str>) -> Observed {
         pods: [("db-0", pod("primary")), ("db-1", pod("replica")), ("db-2", pod("replica"))]
             .map(|(name, pod)| (name.to_owned(), pod))
             .into(),
+        draining: BTreeMap::new(),
         volumes: BTreeMap::new(),
         members: [("db-0", primary), ("db-1", replica(true)), ("db-2", replica(false))]
             .map(|(name, member)| (name.to_owned(), member))

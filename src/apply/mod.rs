@@ -5,7 +5,7 @@ mod mint;
 
 pub use material::{Material, material};
 
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::DynamicObject;
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -135,6 +135,14 @@ impl Writer<'_> {
                 };
                 gone(self.children(reference.kind).delete(&reference.name, &params).await).map_err(api)
             }
+            Step::ReleasePods { set, uid, field: _ } => {
+                let params = DeleteParams {
+                    propagation_policy: Some(PropagationPolicy::Orphan),
+                    preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
+                    ..DeleteParams::default()
+                };
+                gone(self.children(Kind::StatefulSet).delete(set, &params).await).map_err(api)
+            }
             Step::Expand { claim, size } => {
                 let claims: Api<k8s_openapi::api::core::v1::PersistentVolumeClaim> =
                     Api::namespaced(self.client.clone(), &self.name.namespace);
@@ -145,7 +153,7 @@ impl Writer<'_> {
                     .map(drop)
                     .map_err(api)
             }
-            Step::ReplacePod { pod, uid, primary: _, reason: _, cause: _ } => {
+            Step::ReplacePod { pod, uid, .. } | Step::StopPod { pod, uid } => {
                 let params = DeleteParams {
                     preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
                     ..DeleteParams::default()

@@ -1,5 +1,6 @@
 //! Pure builders: from the target to the children, one file per concern. Nothing here reads or writes.
 
+mod budget;
 mod config;
 mod member;
 mod meta;
@@ -35,6 +36,7 @@ pub fn children(target: &Target, seen: &Observed) -> Vec<Child> {
     children.extend(config::config_maps(target, seen));
     children.extend(rbac::accounts(target));
     children.extend(service::services(target));
+    children.extend(budget::budgets(target));
     children.extend(network::policies(target));
     children.extend(member::stateful_sets(target, seen));
     children.extend(pooler::deployment(target, seen));

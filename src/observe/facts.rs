@@ -48,6 +48,8 @@ pub struct Observed {
     pub leaders: BTreeMap<i32, LeaderSeen>,
     /// What the primary's catalogs hold; none while no primary answers.
     pub database: Option<DatabaseSeen>,
+    /// Nodes that are being emptied, by name, and the sign of it in words.
+    pub draining: BTreeMap<String, String>,
 }
 
 impl Observed {
@@ -118,6 +120,8 @@ pub struct Given {
     pub tuning: BTreeMap<String, Option<BTreeMap<String, String>>>,
     /// The StorageClass that volumes get.
     pub storage_class: StorageClassSeen,
+    /// Its name, when it says that its volumes can't grow.
+    pub fixed_class: Option<String>,
     /// True when the API server serves `PodMonitor`.
     pub pod_monitors: bool,
 }
@@ -171,6 +175,37 @@ pub struct PodSeen {
     pub unready_since: Option<jiff::Timestamp>,
     /// Why a resize in place is not done yet, in the kubelet's words.
     pub resizing: Option<String>,
+    /// How full its volume is, by its own word.
+    pub disk: DiskUse,
+    /// No controller owns it: its set was removed and is not back yet.
+    pub orphan: bool,
+}
+
+/// How full a member's volume is. The member writes only a change of this word, so that it is cheap, and it can be read
+/// while Postgres is down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiskUse {
+    /// Less than 85 % used, or not told yet.
+    #[default]
+    Roomy,
+    /// 85 % used or more.
+    Filling,
+    /// 95 % used or more.
+    AlmostFull,
+    /// Less than one WAL segment (16 MiB) free: Postgres stops.
+    Full,
+}
+
+impl DiskUse {
+    /// The annotation's word (`images/postgres/member_disk.py`). A word that is not known counts as none.
+    pub fn parse(word: Option<&str>) -> Self {
+        match word {
+            Some("filling") => DiskUse::Filling,
+            Some("almost-full") => DiskUse::AlmostFull,
+            Some("full") => DiskUse::Full,
+            _ => DiskUse::Roomy,
+        }
+    }
 }
 
 /// The main container of a pod.
@@ -205,6 +240,22 @@ pub struct VolumeSeen {
     pub capacity: u64,
     /// Name of the volume behind it.
     pub volume: Option<String>,
+    /// Its StorageClass.
+    pub class: Option<String>,
+    /// Why it does not grow yet, in Kubernetes' words.
+    pub growth: Growth,
+}
+
+/// Where the growth of a volume stands, as Kubernetes tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Growth {
+    /// Nothing is told.
+    #[default]
+    Quiet,
+    /// It is on its way, or waits for its pod.
+    Waiting(String),
+    /// It was refused or failed.
+    Failed(String),
 }
 
 /// What a member says of itself (`GET /patroni`).

@@ -3,13 +3,15 @@
 mod database;
 mod facts;
 mod given;
+mod nodes;
 mod pods;
 mod read;
 mod stores;
 
 pub use facts::{
-    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed,
-    PendingChange, Platform, PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen, secret_data,
+    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, DiskUse, Given, Growth, LeaderSeen, MemberSeen,
+    Observed, PendingChange, Platform, PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen,
+    secret_data,
 };
 pub use read::{Links, credentials, links, observe};
 pub use stores::{Stores, Trigger};

@@ -106,6 +106,7 @@ pub async fn observe(
         volumes: stores.volumes(&name),
         leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
         database: None,
+        draining: stores.draining(),
         platform: platform.clone(),
         children,
         pods,

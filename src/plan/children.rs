@@ -9,6 +9,7 @@ use crate::observe::Observed;
 use crate::target::Target;
 
 use super::compare::{contains, differs};
+use super::immutable::{Way, way};
 use super::scale::Scaling;
 use super::step::{Cause, Step};
 
@@ -23,8 +24,14 @@ pub fn applies(target: &Target, seen: &Observed, scaling: &Scaling) -> Vec<Step>
                 child.body["spec"]["replicas"] = json!(hold);
                 child = build::stamp(child);
             }
-            let reason = differs(&child, seen.children.0.get(&reference))?;
-            let cause = restarts(&child, seen.children.0.get(&reference));
+            let live = seen.children.0.get(&reference);
+            match way(&child, live) {
+                Way::Open => {}
+                Way::Wait => return None,
+                Way::Remake(step) => return Some(step),
+            }
+            let reason = differs(&child, live)?;
+            let cause = restarts(&child, live);
             Some(Step::Apply { child: Box::new(child), reason, cause })
         })
         .collect()

@@ -11,8 +11,10 @@ mod claim;
 mod compare;
 mod config;
 mod deletion;
+mod drain;
 mod files;
 mod handover;
+mod immutable;
 mod request;
 pub mod rollout;
 mod scale;
@@ -31,6 +33,7 @@ pub use certificates::{LeafPurpose, Mint};
 pub use claim::suspects;
 pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
+pub use drain::leaving;
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
 pub use rollout::{Halt, MEMBER_DEADLINE};
 pub use step::{Cause, Hazard, SqlTask, Statement, Step};
@@ -57,6 +60,8 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(files::refreshes(target, seen));
     let replacements = token::replacements(target, seen);
     let settings = config::patches(target, seen);
+    // A handover decides what comes next, so there is one at a time.
+    let drain = if scaling.steps.is_empty() { drain::handover(seen) } else { None };
     let mut rollout = rollout::rollout(target, seen, now);
     let first = if !replacements.is_empty() {
         Some("members with a void token are made anew first")
@@ -64,6 +69,10 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
         Some("settings are sent first, so that a restart takes them up")
     } else if !scaling.steps.is_empty() {
         Some("the primary hands over first")
+    } else if drain.is_some() {
+        Some("the primary leaves its node first")
+    } else if immutable::remaking(&steps, seen) {
+        Some("the StatefulSet is made anew first")
     } else {
         None
     };
@@ -74,6 +83,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(settings);
     steps.extend(access::statements(target, seen));
     steps.extend(claim::releases(seen));
+    steps.extend(drain);
     steps.extend(scaling.steps);
     steps.extend(rollout.now);
     Plan { steps, later: rollout.later, halt: rollout.halt }
@@ -83,5 +93,6 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
 pub fn emergency(seen: &Observed, now: Timestamp) -> Vec<Step> {
     let mut steps = certificates::renewals(seen, now);
     steps.extend(claim::releases(seen));
+    steps.extend(drain::handover(seen));
     steps
 }

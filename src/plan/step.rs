@@ -63,6 +63,22 @@ pub enum Step {
         /// UID that it must have, where known.
         uid: Option<String>,
     },
+    /// Delete a StatefulSet and leave its pods, so that it can be made anew with what can't be changed in it.
+    ReleasePods {
+        /// Name of the set.
+        set: String,
+        /// UID that it must have: its successor is left alone.
+        uid: String,
+        /// Field of its spec that has to change.
+        field: &'static str,
+    },
+    /// Delete a member's pod that no set owns any more, when its cluster is deleted.
+    StopPod {
+        /// Pod.
+        pod: String,
+        /// UID that it must have.
+        uid: String,
+    },
     /// Ask for a larger volume.
     Expand {
         /// Volume claim.
@@ -200,6 +216,7 @@ impl Step {
             | Step::Unguard
             | Step::Mint(_)
             | Step::Apply { cause: None, .. }
+            | Step::ReleasePods { .. }
             | Step::Expand { .. }
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
@@ -212,7 +229,7 @@ impl Step {
             Step::Switchover { .. }
             | Step::ReplacePod { primary: true, .. }
             | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
-            Step::Delete { .. } => Hazard::Destroy,
+            Step::Delete { .. } | Step::StopPod { .. } => Hazard::Destroy,
         }
     }
 
@@ -227,6 +244,8 @@ impl Step {
             | Step::Unguard
             | Step::Mint(_)
             | Step::Delete { .. }
+            | Step::ReleasePods { .. }
+            | Step::StopPod { .. }
             | Step::Expand { .. }
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
@@ -244,6 +263,8 @@ impl Step {
             Step::Mint(_) => "Issue",
             Step::Apply { .. } => "Apply",
             Step::Delete { .. } => "Delete",
+            Step::ReleasePods { .. } => "ReleasePods",
+            Step::StopPod { .. } => "StopPod",
             Step::Expand { .. } => "Expand",
             Step::RefreshFiles { .. } => "RefreshFiles",
             Step::ReplacePod { .. } => "ReplacePod",
@@ -265,6 +286,10 @@ impl fmt::Display for Step {
             Step::Mint(mint) => write!(f, "{mint}"),
             Step::Apply { child, reason, cause: _ } => write!(f, "apply {} ({reason})", child.reference),
             Step::Delete { reference, .. } => write!(f, "delete {reference}"),
+            Step::ReleasePods { set, field, .. } => {
+                write!(f, "delete StatefulSet {set} and leave its pods, to make it anew with another {field}")
+            }
+            Step::StopPod { pod, .. } => write!(f, "stop pod {pod}, which no set owns any more"),
             Step::Expand { claim, size } => write!(f, "grow volume claim {claim} to {size}"),
             Step::RefreshFiles { pod, .. } => write!(f, "bring the mounted files of {pod} up to date"),
             Step::ReplacePod { pod, reason, .. } => write!(f, "make pod {pod} anew: {reason}"),

@@ -8,7 +8,7 @@ use crate::observe::{Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target};
 
-use super::Work;
+use super::{Work, drain, storage};
 
 /// Types of conditions.
 pub mod kind {
@@ -20,6 +20,10 @@ pub mod kind {
     pub const CONVERGED: &str = "Converged";
     /// All members are up and follow.
     pub const REDUNDANT: &str = "Redundant";
+    /// Volumes have room and their size.
+    pub const STORAGE: &str = "StorageOk";
+    /// No node that is being emptied waits for this cluster.
+    pub const DRAIN: &str = "DrainOk";
 }
 
 /// Reasons of conditions.
@@ -44,6 +48,20 @@ pub mod reason {
     pub const MEMBERS_MISSING: &str = "MembersMissing";
     /// A member did not come back from a restart; no further one is touched.
     pub const BLOCKED: &str = "Blocked";
+    /// A volume is used to 85 % or more.
+    pub const DISK_FILLING: &str = "DiskFilling";
+    /// A volume is used to 95 % or more.
+    pub const DISK_ALMOST_FULL: &str = "DiskAlmostFull";
+    /// A volume is full: Postgres stops or can't start.
+    pub const DISK_FULL: &str = "DiskFull";
+    /// A volume is on its way to its new size.
+    pub const GROWING: &str = "Growing";
+    /// A volume can't get its new size.
+    pub const GROWTH_FAILED: &str = "GrowthFailed";
+    /// A node is being emptied, and no member can take over from the one on it.
+    pub const NO_SUCCESSOR: &str = "NoSuccessor";
+    /// A node is being emptied, and the only member is on it.
+    pub const SINGLE_MEMBER: &str = "SingleMember";
     /// The cluster is being deleted.
     pub const DELETING: &str = "Deleting";
 }
@@ -64,6 +82,8 @@ pub fn conditions(
         (kind::CONVERGED, converged(seen, target, work)),
         (kind::READY, ready(seen, status)),
         (kind::REDUNDANT, redundant(seen, status)),
+        (kind::STORAGE, storage::storage(seen)),
+        (kind::DRAIN, drain::drain(seen, status.primary.as_deref(), work.steps)),
     ]
     .into_iter()
     .map(|(kind, (good, reason, message))| {
@@ -84,9 +104,11 @@ pub fn conditions(
     .collect()
 }
 
-type Finding = (bool, &'static str, String);
+/// Whether it is as it should be, the reason in a word, and the message.
+pub type Finding = (bool, &'static str, String);
 
-fn good(message: impl Into<String>) -> Finding {
+/// A condition that is as it should be.
+pub fn good(message: impl Into<String>) -> Finding {
     (true, reason::AS_WANTED, message.into())
 }
 
@@ -130,11 +152,17 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work) -> Finding {
     match pending.as_slice() {
         [] => match work.halt {
             Some(Halt::Waits(why)) => (false, reason::IN_PROGRESS, format!("{}{why}", left(work.later))),
-            _ => good("everything is as the spec says"),
+            _ => growing(seen).unwrap_or_else(|| good("everything is as the spec says")),
         },
         [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),
         [step, ..] => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
     }
+}
+
+/// A volume that has not the size of the spec yet.
+fn growing(seen: &Observed) -> Option<Finding> {
+    let (claim, _, wants, _) = storage::growing(seen).next()?;
+    Some((false, reason::IN_PROGRESS, format!("volume claim {claim} is growing to {wants}: see StorageOk")))
 }
 
 fn left(later: &[Step]) -> String {
@@ -153,6 +181,9 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
         }
         if let Some(trouble) = trouble(seen, |_| true) {
             return trouble;
+        }
+        if let Some(full) = storage::full(seen) {
+            return full;
         }
         let message = match &status.primary {
             Some(name) => {
@@ -196,7 +227,7 @@ fn redundant(seen: &Observed, status: &ClusterStatus) -> Finding {
     if let Some(deleting) = deleting(seen) {
         return deleting;
     }
-    trouble(seen, |_| true).unwrap_or_else(|| {
+    trouble(seen, |_| true).or_else(|| storage::full(seen)).unwrap_or_else(|| {
         let detail = if missing.is_empty() { String::new() } else { format!(": {}", missing.join(", ")) };
         (false, reason::MEMBERS_MISSING, format!("{up} of {wanted} members are ready{detail}"))
     })

@@ -1,9 +1,11 @@
 //! What the operator says of a cluster: state, members and conditions. Pure.
 
 mod conditions;
+mod drain;
 pub mod lag;
 mod members;
 mod rollout;
+mod storage;
 
 use jiff::Timestamp;
 

@@ -5,6 +5,7 @@
 mod cross;
 mod given_tls;
 mod problem;
+mod storage;
 mod users;
 mod version;
 
@@ -23,6 +24,7 @@ use crate::tuning::{Machine, Settings, computed, layered};
 
 pub use cross::RESERVED_CONNECTIONS;
 pub use problem::Problem;
+pub use storage::human as human_size;
 pub use users::{DatabaseTarget, PasswordSource, UserTarget};
 pub use version::Version;
 
@@ -181,6 +183,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     };
     if readable {
         cross::check(seen, &target, memory, &mut problems);
+        storage::check(seen, &target, &mut problems);
         let (refused, reminders) = given_tls::check(seen, &target, now);
         problems.extend(refused);
         target.reminders = reminders;

@@ -78,6 +78,18 @@ impl Stage {
                 self.world().give_secret(name, key, text.as_str().expect("a text"));
             }
             ["kill-container", pod] => self.world().kill(pod),
+            ["cordon", node] => {
+                self.world().draining.insert((*node).to_owned(), "it is cordoned".into());
+            }
+            ["uncordon", node] => {
+                assert!(self.world().draining.remove(*node).is_some(), "{node} is not cordoned")
+            }
+            ["fill", pod, word] => {
+                let pod = self.world().pods.get_mut(*pod).expect("the pod exists");
+                pod.disk =
+                    stylobate::observe::DiskUse::parse(Some(word).filter(|word| **word != "not").copied());
+            }
+            ["fix-class", class] => self.world().fixed_class = Some((*class).to_owned()),
             ["lead", pod] => self.world().lead(pod),
             ["lose-image", image] => {
                 self.world().missing_images.insert((*image).to_owned());

@@ -34,6 +34,8 @@ pub struct World {
     pub secrets: BTreeMap<String, SecretData>,
     pub tuning: BTreeMap<String, BTreeMap<String, String>>,
     pub storage_classes: Vec<String>,
+    /// Name of the class, when its volumes can't grow.
+    pub fixed_class: Option<String>,
     /// Images that can't be pulled.
     pub missing_images: BTreeSet<String>,
     pub pods: BTreeMap<String, PodSeen>,
@@ -43,6 +45,8 @@ pub struct World {
     pub started_with: BTreeMap<String, Value>,
     /// Pod that holds Patroni's leader claim.
     pub claim: Option<String>,
+    /// Nodes that somebody empties, and the sign of it.
+    pub draining: BTreeMap<String, String>,
     /// Patroni's dynamic configuration and other state ConfigMaps; gone once they are deleted.
     pub config: Option<Value>,
     pub database: DatabaseSeen,
@@ -77,6 +81,8 @@ impl World {
             members: BTreeMap::new(),
             started_with: BTreeMap::new(),
             claim: None,
+            draining: BTreeMap::new(),
+            fixed_class: None,
             config: None,
             database: DatabaseSeen { available: available(), ..DatabaseSeen::default() },
             timeline: 1,
@@ -114,6 +120,7 @@ impl World {
             members: self.members.clone(),
             leaders: BTreeMap::new(),
             database: None,
+            draining: self.draining.clone(),
         };
         if suspects(&self.pods) {
             seen.leaders = self.claim.iter().map(|holder| (0, claim(holder))).collect();
@@ -147,6 +154,7 @@ impl World {
                 .map(|tuning| (tuning.config_map.clone(), self.tuning.get(&tuning.config_map).cloned()))
                 .collect(),
             storage_class,
+            fixed_class: self.fixed_class.clone(),
             pod_monitors: false,
         }
     }

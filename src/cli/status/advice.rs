@@ -14,7 +14,8 @@ use super::super::human::since;
 const OPERATOR_LOG: &str = "kubectl -n stylobate-system logs deploy/stylobate --tail=50";
 
 /// Conditions in the order of how much they hurt.
-const WORST_FIRST: [&str; 4] = [kind::READY, kind::ACCEPTED, kind::REDUNDANT, kind::CONVERGED];
+const WORST_FIRST: [&str; 6] =
+    [kind::READY, kind::ACCEPTED, kind::STORAGE, kind::REDUNDANT, kind::DRAIN, kind::CONVERGED];
 
 /// A warning and the next step.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,6 +111,13 @@ fn next(cause: &str, name: &ClusterName, status: &ClusterStatus) -> String {
         reason::IMAGE_PULL => format!(
             "kubectl -n {namespace} edit pgc {cluster}, or kubectl -n {namespace} get events --field-selector reason=Failed"
         ),
+        reason::DISK_FILLING | reason::DISK_ALMOST_FULL | reason::DISK_FULL => {
+            format!("raise spec.storage.size: kubectl -n {namespace} edit pgc {cluster}")
+        }
+        reason::GROWTH_FAILED => {
+            format!("kubectl -n {namespace} describe pvc -l {LABEL_CLUSTER}={cluster}")
+        }
+        reason::NO_SUCCESSOR => format!("kubectl get nodes; kubectl -n {namespace} get pods -o wide"),
         reason::UNSCHEDULABLE => format!("kubectl get nodes; kubectl -n {namespace} edit pgc {cluster}"),
         reason::NO_PRIMARY => match weak {
             Some(weak) => format!("kubectl -n {namespace} logs {weak} -c postgres --tail=50"),
