@@ -2,9 +2,12 @@
 //!
 //! All pure. A value that a person may not set is refused by name with the reason; a bad one rejects the whole set.
 
+pub mod catalog;
 pub mod computed;
 pub mod reserved;
+mod suggest;
 pub mod units;
+pub mod value;
 
 use std::collections::BTreeMap;
 
