@@ -9,7 +9,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use crate::engine::ports;
-use crate::observe::MemberSeen;
+use crate::observe::{MemberSeen, PendingValue};
 use crate::sql::session::Credentials;
 use crate::sql::tls::{self, Verify};
 
@@ -172,8 +172,25 @@ fn parse_member(answer: &Value) -> MemberSeen {
         replication: text("replication_state"),
         position: wal("location").or_else(|| wal("received_location")).or_else(|| wal("replayed_location")),
         pending_restart: flag("pending_restart"),
+        pending: pending(answer),
+        started: text("postmaster_start_time"),
         config: None,
     }
+}
+
+/// What waits for a restart, with names in lower case.
+fn pending(answer: &Value) -> BTreeMap<String, PendingValue> {
+    let reasons = answer.get("pending_restart_reason").and_then(Value::as_object);
+    let text =
+        |change: &Value, key: &str| change.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    reasons
+        .into_iter()
+        .flatten()
+        .map(|(name, change)| {
+            let value = PendingValue { old: text(change, "old_value"), new: text(change, "new_value") };
+            (name.to_ascii_lowercase(), value)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -191,5 +208,14 @@ mod tests {
         assert!(member.synchronous);
         assert_eq!(member.position, Some(67_108_960));
         assert_eq!(member.replication.as_deref(), Some("streaming"));
+    }
+
+    #[test]
+    fn what_waits_for_a_restart_is_read_by_name_with_both_values() {
+        let change = json!({"old_value": "100", "new_value": "200"});
+        let answer = json!({"pending_restart": true, "pending_restart_reason": {"max_connections": change}});
+        let member = parse_member(&answer);
+        let pending = &member.pending["max_connections"];
+        assert_eq!((pending.old.as_str(), pending.new.as_str()), ("100", "200"));
     }
 }

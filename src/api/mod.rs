@@ -14,7 +14,8 @@ pub use parts::{
     RoleOption, Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
 };
 pub use status::{
-    ClusterState, ClusterStatus, MemberRole, MemberStatus, PoolerStatus, SwitchoverOutcome, SwitchoverStatus,
+    ClusterState, ClusterStatus, MemberRole, MemberStatus, OverriddenStatus, Pending, PoolerStatus,
+    SettingStatus, SwitchoverOutcome, SwitchoverStatus,
 };
 
 /// The API group of every kind of Stylobate.

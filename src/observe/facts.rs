@@ -12,6 +12,7 @@ use crate::api::PostgresCluster;
 use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
+use crate::tuning::{Catalog, Settings};
 
 /// Settings of the operator itself, the same for all clusters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +114,7 @@ pub struct Given {
     /// Secrets with passwords and certificates that the cluster does not own: named in the spec, or in the place where a
     /// password would be generated.
     pub secrets: BTreeMap<String, Option<SecretData>>,
-    /// ConfigMaps of `spec.tuning`.
+    /// ConfigMaps of `spec.tuning` and `spec.pooler.tuning`.
     pub tuning: BTreeMap<String, Option<BTreeMap<String, String>>>,
     /// The StorageClass that volumes get.
     pub storage_class: StorageClassSeen,
@@ -221,8 +222,32 @@ pub struct MemberSeen {
     pub position: Option<i64>,
     /// Settings wait for a restart.
     pub pending_restart: bool,
+    /// Which ones, by name, with the value that runs and the one that waits (Patroni's `pending_restart_reason`).
+    pub pending: BTreeMap<String, PendingValue>,
+    /// When its Postgres was started, in Patroni's words.
+    pub started: Option<String>,
     /// Patroni's dynamic configuration, read from the primary alone.
     pub config: Option<Value>,
+}
+
+/// A setting that waits for a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PendingValue {
+    /// What runs.
+    pub old: String,
+    /// What is to run.
+    pub new: String,
+}
+
+/// What a server says of its settings. It is read once for each start of a server, since it changes with no less.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerSettings {
+    /// Major version of the server.
+    pub major: i32,
+    /// All settings that it knows.
+    pub catalog: Arc<Catalog>,
+    /// Values that it was started with of the settings that only a start sets, in base units.
+    pub running: Settings,
 }
 
 /// Patroni's leader record.
@@ -243,6 +268,8 @@ pub struct DatabaseSeen {
     pub databases: BTreeMap<String, DatabaseFacts>,
     /// Extensions that the server could create; read only where the spec names some.
     pub available: Vec<String>,
+    /// Its settings.
+    pub server: Option<Arc<ServerSettings>>,
 }
 
 /// A role.

@@ -3,13 +3,17 @@
 mod database;
 mod facts;
 mod given;
+mod maps;
 mod pods;
 mod read;
+mod server;
 mod stores;
 
 pub use facts::{
-    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform,
-    PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen, secret_data,
+    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed,
+    PendingValue, Platform, PodSeen, RoleSeen, SecretData, ServerSettings, StorageClassSeen, VolumeSeen,
+    secret_data,
 };
+pub use maps::references;
 pub use read::{Links, credentials, links, observe};
 pub use stores::{Stores, Trigger};

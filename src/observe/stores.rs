@@ -17,6 +17,7 @@ use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 
 use super::facts::{Children, PodSeen, VolumeSeen};
 use super::pods;
+use super::server::ServerCache;
 
 /// A stream of clusters to look at.
 pub type Trigger = BoxStream<'static, ObjectRef<PostgresCluster>>;
@@ -27,6 +28,7 @@ pub struct Stores {
     kinds: BTreeMap<Kind, Store<DynamicObject>>,
     pods: Store<Pod>,
     claims: Store<PersistentVolumeClaim>,
+    servers: ServerCache,
 }
 
 impl Stores {
@@ -62,7 +64,7 @@ impl Stores {
             .default_backoff()
             .touched_objects();
         triggers.push(wake(events, fingerprint_all));
-        (Self { kinds, pods, claims }, triggers.boxed())
+        (Self { kinds, pods, claims, servers: ServerCache::default() }, triggers.boxed())
     }
 
     /// Waits until every store has its first list.
@@ -75,6 +77,11 @@ impl Stores {
         }
         self.pods.wait_until_ready().await?;
         self.claims.wait_until_ready().await
+    }
+
+    /// What servers said of their settings.
+    pub fn servers(&self) -> &ServerCache {
+        &self.servers
     }
 
     /// True when PodMonitors are watched.

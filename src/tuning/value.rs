@@ -6,7 +6,7 @@ use super::catalog::{Context, Entry, Kind, Range, Unit};
 /// A value that the server takes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
-    /// The value to send: words in their one spelling, all else as it was given.
+    /// The value to send: words in their one spelling, plain numbers in decimal digits, all else as it was given.
     pub text: String,
     /// Its number in base units, where it is one.
     pub number: Option<f64>,
@@ -24,7 +24,10 @@ pub fn check(entry: &Entry, text: &str) -> Result<Checked, String> {
     let number = |number: Option<f64>, range: &Range, whole: bool| {
         number
             .filter(|number| (range.min..=range.max).contains(number))
-            .map(|number| Checked { text: text.to_owned(), number: Some(number) })
+            .map(|number| Checked {
+                text: if whole && range.unit.is_none() { number.to_string() } else { text.to_owned() },
+                number: Some(number),
+            })
             .ok_or_else(|| allowed(range, whole))
     };
     match &entry.kind {

@@ -146,8 +146,8 @@ impl World {
                 synchronous: streams && quorum,
                 replication: streams.then(|| "streaming".into()),
                 position: Some(self.timeline * 1000),
-                pending_restart: false,
                 config: self.config.clone().filter(|_| leads),
+                ..MemberSeen::default()
             };
             pod.role = Some(if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into());
             pod.ready = leads || streams;
