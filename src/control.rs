@@ -166,6 +166,11 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
             }
         }
     }
+    if let Some(rollout) = &decision.status.rollout
+        && before.rollout.as_ref().is_none_or(|before| before.phase != rollout.phase)
+    {
+        context.record.rollout(&cluster, rollout).await;
+    }
     let mut failure = None;
     for step in &decision.steps {
         let outcome = writer.take(step, &seen).await;

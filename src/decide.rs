@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use crate::api::{ClusterState, ClusterStatus, SwitchoverOutcome, SwitchoverStatus};
 use crate::observe::Observed;
-use crate::plan::{self, Asked, Step};
+use crate::plan::{self, Asked, Plan, Step};
 use crate::policy::{Case, Policy, Verdict, judge};
-use crate::status;
+use crate::status::{self, Work};
 use crate::target::{Problem, validate};
 
 /// All that a decision depends on.
@@ -24,6 +24,8 @@ pub struct Input<'a> {
 pub struct Decision {
     /// Steps to take, in order.
     pub steps: Vec<Step>,
+    /// Steps that follow, each when those before it are seen to be done.
+    pub later: Vec<Step>,
     /// Steps that are held back, and why.
     pub verdicts: Vec<Verdict>,
     /// What is wrong with the spec.
@@ -50,29 +52,37 @@ pub enum Again {
 /// Validates, plans and judges.
 pub fn decide(input: &Input) -> Decision {
     let seen = input.seen;
-    let (target, problems, planned) = if seen.cluster.metadata.deletion_timestamp.is_some() {
+    let (target, problems, plan) = if seen.cluster.metadata.deletion_timestamp.is_some() {
         let groups = 1;
-        (None, Vec::new(), plan::deletion(seen, groups))
+        (None, Vec::new(), Plan { steps: plan::deletion(seen, groups), ..Plan::default() })
     } else {
         match validate(seen, input.now) {
             Ok(target) => {
-                let planned = plan::plan(&target, seen, input.now);
-                (Some(target), Vec::new(), planned)
+                let plan = plan::plan(&target, seen, input.now);
+                (Some(target), Vec::new(), plan)
             }
-            Err(problems) => (None, problems, plan::emergency(seen, input.now)),
+            Err(problems) => {
+                let steps = plan::emergency(seen, input.now);
+                (None, problems, Plan { steps, ..Plan::default() })
+            }
         }
     };
+    let Plan { steps: planned, later, halt } = plan;
     let (planned, answer) = serve(plan::asked(seen, input.now), planned, input);
     let (steps, verdicts) = judge(planned, &case(input), input.catalog);
-    let status = status::status(seen, target.as_ref(), &steps, &verdicts, &problems, input.now);
+    let status = {
+        let work = Work { steps: &steps, later: &later, halt: halt.as_ref(), verdicts: &verdicts };
+        status::status(seen, target.as_ref(), work, &problems, input.now)
+    };
     let handing_over = answer.is_some()
         || status.switchover.as_ref().is_some_and(|last| last.outcome == SwitchoverOutcome::InProgress);
-    let settled = steps.is_empty() && status.state == ClusterState::Healthy && !handing_over;
+    let settled =
+        steps.is_empty() && halt.is_none() && status.state == ClusterState::Healthy && !handing_over;
     let again = if settled { Again::Later } else { Again::Soon };
     let refused =
         target.iter().flat_map(|target| target.tuning.refused.iter().chain(&target.pooler_tuning.refused));
     let refused = refused.cloned().collect();
-    Decision { steps, verdicts, problems, refused, status, answer, again }
+    Decision { steps, later, verdicts, problems, refused, status, answer, again }
 }
 
 fn case<'a>(input: &Input<'a>) -> Case<'a> {

@@ -9,7 +9,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use crate::engine::ports;
-use crate::observe::{MemberSeen, PendingValue};
+use crate::observe::{MemberSeen, PendingChange};
 use crate::sql::session::Credentials;
 use crate::sql::tls::{self, Verify};
 
@@ -178,17 +178,16 @@ fn parse_member(answer: &Value) -> MemberSeen {
     }
 }
 
-/// What waits for a restart, with names in lower case.
-fn pending(answer: &Value) -> BTreeMap<String, PendingValue> {
+/// `pending_restart_reason` (Patroni 4.0 and later): old and new value by setting.
+fn pending(answer: &Value) -> BTreeMap<String, PendingChange> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
     let reasons = answer.get("pending_restart_reason").and_then(Value::as_object);
-    let text =
-        |change: &Value, key: &str| change.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     reasons
         .into_iter()
         .flatten()
         .map(|(name, change)| {
-            let value = PendingValue { old: text(change, "old_value"), new: text(change, "new_value") };
-            (name.to_ascii_lowercase(), value)
+            let change = PendingChange { old: text(&change["old_value"]), new: text(&change["new_value"]) };
+            (name.to_ascii_lowercase(), change)
         })
         .collect()
 }

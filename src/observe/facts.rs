@@ -9,10 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::api::PostgresCluster;
+use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
-use crate::tuning::{Catalog, Settings};
+use crate::tuning::Catalog;
 
 /// Settings of the operator itself, the same for all clusters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +166,10 @@ pub struct PodSeen {
     pub main: ContainerSeen,
     /// Value of the annotation that makes the kubelet look again.
     pub files: Option<String>,
+    /// What it was rendered by.
+    pub revision: Revision,
+    /// Since when it is not ready.
+    pub unready_since: Option<jiff::Timestamp>,
     /// Why a resize in place is not done yet, in the kubelet's words.
     pub resizing: Option<String>,
 }
@@ -178,6 +183,8 @@ pub struct ContainerSeen {
     pub cpu: String,
     /// Memory limit in the pod's spec, as a Kubernetes quantity; empty when it has none.
     pub memory: String,
+    /// Memory limit that the kubelet has put into force, in bytes; none while it says nothing.
+    pub memory_in_force: Option<u64>,
     /// True while the kubelet says that it runs.
     pub running: bool,
     /// Why it waits: reason and message of the kubelet.
@@ -222,8 +229,8 @@ pub struct MemberSeen {
     pub position: Option<i64>,
     /// Settings wait for a restart.
     pub pending_restart: bool,
-    /// Which ones, by name, with the value that runs and the one that waits (Patroni's `pending_restart_reason`).
-    pub pending: BTreeMap<String, PendingValue>,
+    /// Which, by name in lower case.
+    pub pending: BTreeMap<String, PendingChange>,
     /// When its Postgres was started, in Patroni's words.
     pub started: Option<String>,
     /// Patroni's dynamic configuration, read from the primary alone.
@@ -232,10 +239,10 @@ pub struct MemberSeen {
 
 /// A setting that waits for a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PendingValue {
-    /// What runs.
+pub struct PendingChange {
+    /// Value that runs.
     pub old: String,
-    /// What is to run.
+    /// Value after the restart.
     pub new: String,
 }
 
@@ -246,8 +253,6 @@ pub struct ServerSettings {
     pub major: i32,
     /// All settings that it knows.
     pub catalog: Arc<Catalog>,
-    /// Values that it was started with of the settings that only a start sets, in base units.
-    pub running: Settings,
 }
 
 /// Patroni's leader record.

@@ -11,7 +11,7 @@ mod stores;
 
 pub use facts::{
     Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed,
-    PendingValue, Platform, PodSeen, RoleSeen, SecretData, ServerSettings, StorageClassSeen, VolumeSeen,
+    PendingChange, Platform, PodSeen, RoleSeen, SecretData, ServerSettings, StorageClassSeen, VolumeSeen,
     secret_data,
 };
 pub use maps::references;

@@ -7,14 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::name::ClusterName;
 use crate::sql::session::{Error, Session};
+use crate::tuning::Catalog;
 use crate::tuning::catalog::{COLUMNS, QUERY};
-use crate::tuning::{Catalog, Settings};
 
 use super::facts::{Observed, ServerSettings};
-
-/// Values of what only a start sets, in base units.
-const RUNNING: &str =
-    "SELECT name::text, setting::text FROM pg_settings WHERE context = 'postmaster' ORDER BY 1";
 
 /// One start of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +60,8 @@ impl ServerCache {
         let rows = session.query(QUERY).await?;
         let texts = rows.iter().map(|row| std::array::from_fn::<&str, COLUMNS, _>(|column| row.get(column)));
         let catalog = Arc::new(Catalog::of_rows(texts));
-        let running: Settings =
-            session.query(RUNNING).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
         let major = (key.version / 10_000) as i32;
-        let settings = Arc::new(ServerSettings { major, catalog, running });
+        let settings = Arc::new(ServerSettings { major, catalog });
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(key.cluster.clone(), (key, settings.clone()));
         Ok(Some(settings))

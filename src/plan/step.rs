@@ -81,6 +81,8 @@ pub enum Step {
         pod: String,
         /// UID that it must have: its successor is left alone.
         uid: String,
+        /// It takes writes, and nobody can take over.
+        primary: bool,
         /// Why, in words.
         reason: String,
         /// Why, for the policies.
@@ -202,8 +204,12 @@ impl Step {
             | Step::Configure { .. }
             | Step::ReleaseClaim { .. }
             | Step::Sql { .. } => Hazard::Routine,
-            Step::ReplacePod { .. } | Step::RestartServer { primary: false, .. } => Hazard::Restart,
-            Step::Switchover { .. } | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
+            Step::ReplacePod { primary: false, .. } | Step::RestartServer { primary: false, .. } => {
+                Hazard::Restart
+            }
+            Step::Switchover { .. }
+            | Step::ReplacePod { primary: true, .. }
+            | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
             Step::Delete { .. } => Hazard::Destroy,
         }
     }

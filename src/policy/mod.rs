@@ -52,8 +52,8 @@ impl fmt::Display for Objection {
 pub struct Verdict {
     /// The rule.
     pub policy: &'static str,
-    /// The step, in words.
-    pub step: String,
+    /// The step.
+    pub step: Step,
     /// Why, and what would unblock it.
     pub objection: Objection,
 }
@@ -79,7 +79,7 @@ pub fn judge(steps: Vec<Step>, case: &Case, catalog: &[&dyn Policy]) -> (Vec<Ste
     for step in steps {
         let objection = catalog.iter().find_map(|policy| Some((policy.id(), policy.judge(&step, case)?)));
         match objection {
-            Some((policy, objection)) => verdicts.push(Verdict { policy, step: step.to_string(), objection }),
+            Some((policy, objection)) => verdicts.push(Verdict { policy, step, objection }),
             None => allowed.push(step),
         }
     }

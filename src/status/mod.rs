@@ -3,6 +3,7 @@
 mod conditions;
 pub mod lag;
 mod members;
+mod rollout;
 mod tuning;
 
 use jiff::Timestamp;
@@ -11,19 +12,31 @@ use crate::api::{ClusterState, ClusterStatus, PoolerStatus};
 use crate::child::Kind;
 use crate::name::COMPONENT_MEMBER;
 use crate::observe::Observed;
-use crate::plan::Step;
+use crate::plan::{Halt, Step};
 use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
 
 pub use conditions::{kind, reason};
 pub use tuning::COMPUTED;
 
+/// What there is to do.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    /// Steps of this round.
+    pub steps: &'a [Step],
+    /// Steps that follow.
+    pub later: &'a [Step],
+    /// Why the steps that restart members stand still.
+    pub halt: Option<&'a Halt>,
+    /// Steps that a policy holds back.
+    pub verdicts: &'a [Verdict],
+}
+
 /// The status as it should stand.
 pub fn status(
     seen: &Observed,
     target: Option<&Target>,
-    steps: &[Step],
-    verdicts: &[Verdict],
+    work: Work,
     problems: &[Problem],
     now: Timestamp,
 ) -> ClusterStatus {
@@ -80,10 +93,11 @@ pub fn status(
         },
         // Written by itself, see `decide::Decision::answer`.
         switchover: before.switchover,
+        rollout: rollout::rollout(before.rollout.as_ref(), seen, work, now),
         conditions: Vec::new(),
     };
     status.conditions =
-        conditions::conditions(seen, target, &status, steps, verdicts, problems, &before.conditions, now);
+        conditions::conditions(seen, target, &status, work, problems, &before.conditions, now);
     status
 }
 

@@ -66,13 +66,13 @@ fn row(name: &str, chosen: &Chosen) -> SettingStatus {
 mod tests {
     use super::*;
     use crate::fixture::{observed, target};
-    use crate::observe::{MemberSeen, PendingValue};
+    use crate::observe::{MemberSeen, PendingChange};
     use serde_json::json;
 
     #[test]
     fn what_waits_for_a_restart_on_any_member_is_marked_and_what_nobody_sets_any_more_is_shown() {
         let mut seen = observed(json!({}));
-        let change = |new: &str| PendingValue { old: "0".into(), new: new.into() };
+        let change = |new: &str| PendingChange { old: "0".into(), new: new.into() };
         let pending = [("max_connections", "100"), ("max_prepared_transactions", "0")]
             .map(|(n, v)| (n.to_owned(), change(v)));
         seen.members.insert("c-1".into(), MemberSeen { pending: pending.into(), ..MemberSeen::default() });

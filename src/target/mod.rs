@@ -11,13 +11,14 @@ mod version;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Toleration;
 use kube::ResourceExt;
 
 use crate::api::{Flavor, Spread, Synchronous};
-use crate::name::{ClusterName, GroupName, MAX_CLUSTER};
+use crate::name::{COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER};
 use crate::observe::Observed;
+use crate::plan::MEMBER_DEADLINE;
 use crate::tuning::units::{quantity_bytes, quantity_millis};
 use crate::tuning::{Machine, Settings, Tuned};
 
@@ -25,7 +26,7 @@ pub use cross::RESERVED_CONNECTIONS;
 pub use problem::Problem;
 pub use tuning::{KEPT_POOLER, KEPT_POSTGRES, Tunings, kept, tuned};
 pub use users::{DatabaseTarget, PasswordSource, UserTarget};
-pub use version::Version;
+pub use version::{MAJORS, Version};
 
 /// What is wanted, complete and checked.
 #[derive(Clone, Debug)]
@@ -86,6 +87,8 @@ pub struct Target {
     pub tolerations: Vec<Toleration>,
     /// How hard members keep apart.
     pub spread: Spread,
+    /// How long a member may take until it is ready again.
+    pub member_deadline: SignedDuration,
 }
 
 /// One group.
@@ -177,6 +180,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         node_selector: spec.scheduling.node_selector.clone(),
         tolerations: spec.scheduling.tolerations.clone(),
         spread: spec.scheduling.spread,
+        member_deadline: MEMBER_DEADLINE,
         name,
     };
     if readable {
@@ -187,6 +191,13 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         target.reminders = reminders;
     }
     if problems.is_empty() { Ok(target) } else { Err(problems) }
+}
+
+/// Memory that every running member has, at most what is wanted: settings for more would not fit a member whose pod has not
+/// grown yet.
+fn in_force(seen: &Observed, wanted: u64) -> u64 {
+    let members = seen.pods.values().filter(|pod| pod.component == COMPONENT_MEMBER && pod.main.running);
+    members.filter_map(|pod| pod.main.memory_in_force).fold(wanted, u64::min)
 }
 
 /// A size in bytes, or a problem and 1 GiB to go on with.
@@ -204,11 +215,11 @@ fn cpu(text: &str, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The size of a member; none when a part of it can't be read.
+/// The size of a member as it runs; none when a part of the wanted one can't be read.
 fn machine(seen: &Observed) -> Option<Machine> {
     let spec = &seen.cluster.spec;
     Some(Machine {
-        memory: quantity_bytes(&spec.resources.memory.0)?,
+        memory: in_force(seen, quantity_bytes(&spec.resources.memory.0)?),
         storage: quantity_bytes(&spec.storage.size.0)?,
         cpu: quantity_millis(&spec.resources.cpu.0)?,
     })

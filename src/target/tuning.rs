@@ -9,6 +9,7 @@ use crate::name::ClusterName;
 use crate::observe::Observed;
 use crate::pooler;
 use crate::tuning::computed::{Machine, PRELOADED, computed};
+use crate::tuning::units::quantity_bytes;
 use crate::tuning::{Book, Catalog, Layer, Overlay, Settings, Tuned, Tuning, View, limits, reserved};
 
 use super::version::{MAJORS, Version};
@@ -55,12 +56,14 @@ pub fn tuned(seen: &Observed) -> Tunings {
         own: &own,
     };
     let size = machine(seen);
+    // What is asked for has to fit the size that is wanted, also while members have another one.
+    let memory = size.and(quantity_bytes(&spec.resources.memory.0));
     let postgres = Tuning {
         base: computed(size.unwrap_or(SMALL)),
         layers: &layers(seen, &spec.tuning),
         kept: &kept(seen, KEPT_POSTGRES),
         book: &book,
-        misfits: &|view| size.map_or(Vec::new(), |size| cross::misfits(spec, size.memory, view)),
+        misfits: &|view| memory.map_or(Vec::new(), |memory| cross::misfits(spec, memory, view)),
     }
     .choose();
     let clients = cross::clients(spec, &View { chosen: &postgres.chosen, catalog: &catalog });

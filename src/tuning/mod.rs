@@ -10,7 +10,6 @@ pub mod layers;
 pub mod limits;
 pub mod reserved;
 pub mod rules;
-mod standby;
 mod suggest;
 pub mod units;
 pub mod value;
@@ -23,7 +22,6 @@ pub use catalog::Catalog;
 pub use computed::{Machine, computed};
 pub use layers::{Book, Earlier, Kept, Layer, Overlay};
 pub use rules::View;
-pub use standby::{STANDBY_CRITICAL, standby_critical_decreases};
 
 /// Settings by name. Ordered, so that equal input renders equal text.
 pub type Settings = BTreeMap<String, String>;

@@ -10,7 +10,7 @@ use stylobate::decide::Decision;
 use super::World;
 
 /// More rounds than any way to rest takes; one that takes more never comes to rest.
-const ENOUGH: usize = 30;
+const ENOUGH: usize = 40;
 
 /// Runs a script and gives its output.
 pub fn run(script: &str) -> String {
@@ -95,6 +95,10 @@ impl Stage {
                 self.world().missing_images.insert((*image).to_owned());
             }
             ["crash", "after", "step", count] => self.cut = Some(count.parse().expect("a number of steps")),
+            ["wait", seconds] => {
+                let seconds = seconds.parse().expect("a number of seconds");
+                self.world().now += jiff::SignedDuration::from_secs(seconds);
+            }
             ["show", what] => {
                 let text = self.world().show(what);
                 self.out.push_str(&text);
@@ -216,6 +220,21 @@ impl World {
                     let role = pod.role.as_deref().unwrap_or("-");
                     let _ =
                         writeln!(text, "  {name}: {role}, {}", if pod.ready { "ready" } else { "not ready" });
+                }
+            }
+            "machines" => {
+                for (name, pod) in self.pods.iter().filter(|(name, _)| self.group().ordinal(name).is_some()) {
+                    let tag = pod.main.image.rsplit(':').next().unwrap_or_default();
+                    let _ =
+                        writeln!(text, "  {name}: {tag}, CPU {}, memory {}", pod.main.cpu, pod.main.memory);
+                }
+            }
+            "rollout" => {
+                let status = self.cluster.status.as_ref().and_then(|status| status.rollout.as_ref());
+                let rollout = status.expect("there was a rollout");
+                let _ = writeln!(text, "  {:?}: {}", rollout.phase, rollout.message);
+                for reason in &rollout.reasons {
+                    let _ = writeln!(text, "  because of {reason}");
                 }
             }
             "database" => {
