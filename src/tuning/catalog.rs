@@ -182,6 +182,7 @@ impl Catalog {
     }
 }
 
+/// The question tells internal settings without type and range: nobody can set them, and some differ with each version.
 fn entry(row: [&str; COLUMNS]) -> Option<Entry> {
     let [name, kind, unit, min, max, words, context, default] = row;
     let range = || Some(Range { min: min.parse().ok()?, max: max.parse().ok()?, unit: Unit::parse(unit) });

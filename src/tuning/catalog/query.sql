@@ -1,3 +1,6 @@
-SELECT name::text, vartype::text, coalesce(unit, '')::text, coalesce(min_val, '')::text, coalesce(max_val, '')::text,
-  coalesce(array_to_string(enumvals, ','), '')::text, context::text, coalesce(boot_val, '')::text
+SELECT name::text, CASE context WHEN 'internal' THEN 'string' ELSE vartype END::text, coalesce(unit, '')::text,
+  CASE context WHEN 'internal' THEN '' ELSE coalesce(min_val, '') END::text,
+  CASE context WHEN 'internal' THEN '' ELSE coalesce(max_val, '') END::text,
+  coalesce(array_to_string(enumvals, ','), '')::text, context::text,
+  CASE context WHEN 'internal' THEN '' ELSE coalesce(boot_val, '') END::text
 FROM pg_settings ORDER BY name COLLATE "C"
