@@ -59,7 +59,7 @@ pooler_reload() {
   pods=$(k get pods -l stylobate.dev/cluster=shop,app.kubernetes.io/component=pooler -o name)
   k create configmap pgpool --from-literal=client_idle_limit=7min
   k patch pgc shop --type=merge -p '{"spec":{"pooler":{"tuning":[{"configMap":"pgpool"}]}}}'
-  within 60 test_equal 420 sql shop app shop-user-app bank 'pgpool show client_idle_limit'
+  within 60 test_equal 7min sql shop app shop-user-app bank 'pgpool show client_idle_limit'
   [ "$pods" = "$(k get pods -l stylobate.dev/cluster=shop,app.kubernetes.io/component=pooler -o name)" ]
   k patch pgc shop --type=merge -p '{"spec":{"pooler":{"tuning":null}}}'
   within 30 healthy shop
