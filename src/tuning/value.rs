@@ -73,20 +73,20 @@ fn one_of<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
 }
 
 fn integer(text: &str, unit: Option<Unit>) -> Option<f64> {
-    let number = scaled(text, unit)?;
+    let number = scaled(text, unit, true)?;
     // Halves go to the even neighbour, as rint() does.
     Some(number.round_ties_even()).filter(|number| number.abs() <= f64::from(i32::MAX) + 1.0)
 }
 
 fn real(text: &str, unit: Option<Unit>) -> Option<f64> {
-    scaled(text, unit)
+    scaled(text, unit, false)
 }
 
 /// The number in base units, before rounding.
-fn scaled(text: &str, unit: Option<Unit>) -> Option<f64> {
+fn scaled(text: &str, unit: Option<Unit>, whole: bool) -> Option<f64> {
     let end = number_end(text);
     let (digits, rest) = text.split_at(end);
-    let value = number(digits)?;
+    let value = number(digits, whole)?;
     let word = rest.trim_start();
     if word.is_empty() {
         return Some(value);
@@ -97,11 +97,11 @@ fn scaled(text: &str, unit: Option<Unit>) -> Option<f64> {
     let scaled = value * words[at].1 / unit.size();
     // A fraction as in 30.1GB is rounded to the next smaller unit that there is: the server's rule.
     match words.get(at + 1) {
-        Some((_, smaller)) if smaller / unit.size() >= 1.0 => {
+        Some((_, smaller)) => {
             let smaller = smaller / unit.size();
             Some((scaled / smaller).round_ties_even() * smaller)
         }
-        _ => Some(scaled),
+        None => Some(scaled),
     }
 }
 
@@ -130,8 +130,8 @@ fn number_end(text: &str) -> usize {
     end
 }
 
-/// A number as C reads it: also hexadecimal and, with a leading 0, octal.
-fn number(text: &str) -> Option<f64> {
+/// A number as C reads it: also hexadecimal and, of whole numbers with a leading 0, octal.
+fn number(text: &str, whole: bool) -> Option<f64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),
         None => (1.0, text.strip_prefix('+').unwrap_or(text)),
@@ -140,9 +140,10 @@ fn number(text: &str) -> Option<f64> {
     let lower = digits.to_ascii_lowercase();
     let value = if let Some(hex) = lower.strip_prefix("0x") {
         radix(hex, 16)?
-    } else if digits.len() > 1
+    } else if whole
+        && digits.len() > 1
         && digits.starts_with('0')
-        && digits.bytes().all(|b| (b'0'..=b'7').contains(&b))
+        && digits.bytes().all(|b| b.is_ascii_digit())
     {
         radix(digits, 8)?
     } else if digits.bytes().any(|b| b.is_ascii_digit()) {
