@@ -18,7 +18,7 @@ use crate::decide::{Again, Input, decide};
 use crate::lease::Claim;
 use crate::metrics::{ClusterKey, Metrics, figures, write_of};
 use crate::name::ClusterName;
-use crate::observe::{Platform, Stores, Trigger, links, observe};
+use crate::observe::{Platform, Stores, Trigger, links, observe, references};
 use crate::plan::{self, volumes_command};
 use crate::policy::CATALOG;
 use crate::record::Record;
@@ -85,11 +85,14 @@ pub async fn run(
 ) {
     let clusters: Api<PostgresCluster> = Api::all(context.client.clone());
     let health = context.health.clone();
-    let controller = Controller::new(clusters, watcher::Config::default().any_semantic())
+    let controller = Controller::new(clusters, watcher::Config::default().any_semantic());
+    let references = references(&context.client, controller.store());
+    let controller = controller
         .with_config(
             kube::runtime::controller::Config::default().concurrency(16).debounce(Duration::from_millis(50)),
         )
         .reconcile_on(triggers)
+        .reconcile_on(references)
         .graceful_shutdown_on(stop)
         .run(
             reconcile,
@@ -164,6 +167,11 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
         for problem in &decision.problems {
             if !said(&before, &problem.to_string()) {
                 context.record.note(&cluster, "InvalidSpec", problem.to_string()).await;
+            }
+        }
+        for refused in &decision.refused {
+            if !said(&before, &refused.to_string()) {
+                context.record.note(&cluster, "TuningRefused", refused.to_string()).await;
             }
         }
     }

@@ -30,6 +30,8 @@ pub struct Decision {
     pub verdicts: Vec<Verdict>,
     /// What is wrong with the spec.
     pub problems: Vec<Problem>,
+    /// What tuning ConfigMaps ask for and is refused.
+    pub refused: Vec<Problem>,
     /// The status as it should stand, but for the answer.
     pub status: ClusterStatus,
     /// A new answer to a request for a switchover. It has to be written before the steps are taken.
@@ -77,7 +79,10 @@ pub fn decide(input: &Input) -> Decision {
     let settled =
         steps.is_empty() && halt.is_none() && status.state == ClusterState::Healthy && !handing_over;
     let again = if settled { Again::Later } else { Again::Soon };
-    Decision { steps, later, verdicts, problems, status, answer, again }
+    let refused =
+        target.iter().flat_map(|target| target.tuning.refused.iter().chain(&target.pooler_tuning.refused));
+    let refused = refused.cloned().collect();
+    Decision { steps, later, verdicts, problems, refused, status, answer, again }
 }
 
 fn case<'a>(input: &Input<'a>) -> Case<'a> {

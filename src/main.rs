@@ -27,6 +27,8 @@ enum Command {
     Crd,
     /// Show members, roles, lag and conditions, warnings first
     Status(cli::status::StatusArgs),
+    /// Show each setting: value, source, default, and what waits for a restart
+    Tuning(cli::tuning::TuningArgs),
     /// Open a session through the pooler with the local psql
     Psql(cli::psql::PsqlArgs),
     /// Hand the primary's role to another member
@@ -63,6 +65,9 @@ async fn main() -> ExitCode {
         Command::Crd => cli::print(&cli::crd()).map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Command::Status(args) => {
             cli::status::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
+        Command::Tuning(args) => {
+            cli::tuning::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
         Command::Psql(args) => cli::psql::run(args, &connection).await.map_err(Into::into),
         Command::Switchover(args) => {

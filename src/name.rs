@@ -110,6 +110,27 @@ impl ClusterName {
         self.child("ca")
     }
 
+    /// ConfigMap with the settings that were accepted last from the ConfigMaps of the spec.
+    pub fn accepted_tuning(&self) -> String {
+        self.child("accepted-tuning")
+    }
+
+    /// ConfigMaps that the operator and Patroni keep for themselves, which nobody may name as their own.
+    pub fn own_config_maps(&self) -> [String; 8] {
+        let group = self.group(0);
+        let [config, leader, failover, sync] = group.patroni_state();
+        [
+            group.patroni(),
+            config,
+            leader,
+            failover,
+            sync,
+            self.pooler(),
+            self.authority(),
+            self.accepted_tuning(),
+        ]
+    }
+
     /// Secret with the certificate of members.
     pub fn member_tls(&self) -> String {
         self.child("member-tls")

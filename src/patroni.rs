@@ -173,6 +173,7 @@ fn parse_member(answer: &Value) -> MemberSeen {
         position: wal("location").or_else(|| wal("received_location")).or_else(|| wal("replayed_location")),
         pending_restart: flag("pending_restart"),
         pending: pending(answer),
+        started: text("postmaster_start_time"),
         config: None,
     }
 }
@@ -186,7 +187,7 @@ fn pending(answer: &Value) -> BTreeMap<String, PendingChange> {
         .flatten()
         .map(|(name, change)| {
             let change = PendingChange { old: text(&change["old_value"]), new: text(&change["new_value"]) };
-            (name.clone(), change)
+            (name.to_ascii_lowercase(), change)
         })
         .collect()
 }
@@ -206,5 +207,14 @@ mod tests {
         assert!(member.synchronous);
         assert_eq!(member.position, Some(67_108_960));
         assert_eq!(member.replication.as_deref(), Some("streaming"));
+    }
+
+    #[test]
+    fn what_waits_for_a_restart_is_read_by_name_with_both_values() {
+        let change = json!({"old_value": "100", "new_value": "200"});
+        let answer = json!({"pending_restart": true, "pending_restart_reason": {"max_connections": change}});
+        let member = parse_member(&answer);
+        let pending = &member.pending["max_connections"];
+        assert_eq!((pending.old.as_str(), pending.new.as_str()), ("100", "200"));
     }
 }

@@ -188,6 +188,7 @@ prop_compose! {
             roles: roles.into_iter().map(|(name, seen)| (name, role(seen))).collect(),
             databases: databases.into_iter().map(|(name, seen)| (name, facts(seen))).collect(),
             available,
+            server: None,
         }
     }
 }

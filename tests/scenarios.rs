@@ -118,6 +118,16 @@ fn a_round_that_was_cut_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_refused_set_of_settings_leaves_the_last_good_one_in_force_and_holds_nothing_else_back() {
+    scenario("tuning");
+}
+
+#[test]
+fn a_cluster_is_made_with_computed_settings_while_its_own_are_refused() {
+    scenario("tuning-first");
+}
+
+#[test]
 fn every_script_has_its_test() {
     let source = include_str!("scenarios.rs");
     for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {
@@ -193,6 +203,17 @@ fn a_crash_between_any_two_steps_of_scaling_down_ends_in_the_same_cluster() {
     healthy.lead("ledger-2");
     let (healthy, _) = rest(healthy, |_| {}, None);
     every_crash_ends_alike(&healthy, |world| world.edit("spec.instances", "2"));
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_retuning_ends_in_the_same_settings() {
+    let (healthy, _) = rest(ledger(), |_| {}, None);
+    every_crash_ends_alike(&healthy, |world| {
+        world.give_tuning("mine", "work_mem", "16MB");
+        world.give_tuning("pgpool", "child_life_time", "1h");
+        world.edit("spec.tuning", r#"[{"configMap": "mine"}]"#);
+        world.edit("spec.pooler.tuning", r#"[{"configMap": "pgpool"}]"#);
+    });
 }
 
 #[test]

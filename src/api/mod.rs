@@ -14,8 +14,8 @@ pub use parts::{
     RoleOption, Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
 };
 pub use status::{
-    ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, PoolerStatus, RolloutPhase,
-    RolloutStatus, SwitchoverOutcome, SwitchoverStatus, VolumeEvidence,
+    ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, OverriddenStatus, Pending, PoolerStatus,
+    RolloutPhase, RolloutStatus, SettingStatus, SwitchoverOutcome, SwitchoverStatus, VolumeEvidence,
 };
 
 /// The API group of every kind of Stylobate.

@@ -39,6 +39,10 @@ pub struct ClusterStatus {
     /// The pooler.
     #[serde(default)]
     pub pooler: PoolerStatus,
+    /// Settings of Postgres in force, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub tuning: Vec<SettingStatus>,
     /// The answer to the last switchover that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switchover: Option<SwitchoverStatus>,
@@ -135,6 +139,45 @@ pub struct PoolerStatus {
     /// Pods ready.
     #[serde(default)]
     pub ready: i32,
+    /// Parameters of Pgpool-II in force that ConfigMaps set, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tuning: Vec<SettingStatus>,
+}
+
+/// A setting that is in force.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingStatus {
+    /// Name, in lower case.
+    pub name: String,
+    /// Value, as it was sent.
+    pub value: String,
+    /// Where it is from: `computed`, the name of a ConfigMap, or `default` of what nobody sets any more.
+    pub source: String,
+    /// Values of earlier ConfigMaps that it wins over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<OverriddenStatus>,
+    /// What it waits for, on one member at least; absent when it is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+}
+
+/// A value that a later ConfigMap wins over.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OverriddenStatus {
+    /// Name of the ConfigMap.
+    pub source: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What a setting waits for.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pending {
+    /// A restart of Postgres.
+    Restart,
 }
 
 /// A rollout: members brought to what the spec says, one at a time. It proves that the data stayed where it was.

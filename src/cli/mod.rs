@@ -9,6 +9,7 @@ mod progress;
 pub mod psql;
 pub mod status;
 pub mod switchover;
+pub mod tuning;
 
 /// Writes to standard output. A reader that has seen enough, as `head`, is no error.
 ///

@@ -6,6 +6,7 @@ use crate::sql::session::{Error, Session};
 
 use super::facts::{DatabaseFacts, DatabaseSeen, RoleSeen};
 use super::read::Links;
+use super::server::{ServerCache, ServerKey};
 
 /// Roles that may matter, with what they are members of.
 const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, r.rolcreatedb, r.rolcreaterole, r.rolreplication, \
@@ -24,9 +25,16 @@ const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension ORDER BY 1";
 ///
 /// # Errors
 /// Those of the session.
-pub async fn database(links: &Links, primary: &str, wanted: &[Database]) -> Result<DatabaseSeen, Error> {
+pub async fn database(
+    links: &Links,
+    primary: &str,
+    wanted: &[Database],
+    server: ServerKey,
+    cache: &ServerCache,
+) -> Result<DatabaseSeen, Error> {
     let session = links.session(primary, "postgres").await?;
-    let mut seen = DatabaseSeen::default();
+    let mut seen =
+        DatabaseSeen { server: cache.settings(server, &session).await?, ..DatabaseSeen::default() };
     for row in session.query(ROLES).await? {
         let role = RoleSeen {
             login: row.get(1),

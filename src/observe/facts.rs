@@ -13,6 +13,7 @@ use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
+use crate::tuning::Catalog;
 
 /// Settings of the operator itself, the same for all clusters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +117,7 @@ pub struct Given {
     /// Secrets with passwords and certificates that the cluster does not own: named in the spec, or in the place where a
     /// password would be generated.
     pub secrets: BTreeMap<String, Option<SecretData>>,
-    /// ConfigMaps of `spec.tuning`.
+    /// ConfigMaps of `spec.tuning` and `spec.pooler.tuning`.
     pub tuning: BTreeMap<String, Option<BTreeMap<String, String>>>,
     /// The StorageClass that volumes get.
     pub storage_class: StorageClassSeen,
@@ -279,8 +280,10 @@ pub struct MemberSeen {
     pub position: Option<i64>,
     /// Settings wait for a restart.
     pub pending_restart: bool,
-    /// Which, by name.
+    /// Which, by name in lower case.
     pub pending: BTreeMap<String, PendingChange>,
+    /// When its Postgres was started, in Patroni's words.
+    pub started: Option<String>,
     /// Patroni's dynamic configuration, read from the primary alone.
     pub config: Option<Value>,
 }
@@ -292,6 +295,15 @@ pub struct PendingChange {
     pub old: String,
     /// Value after the restart.
     pub new: String,
+}
+
+/// What a server says of its settings. It is read once for each start of a server, since it changes with no less.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerSettings {
+    /// Major version of the server.
+    pub major: i32,
+    /// All settings that it knows.
+    pub catalog: Arc<Catalog>,
 }
 
 /// Patroni's leader record.
@@ -312,6 +324,8 @@ pub struct DatabaseSeen {
     pub databases: BTreeMap<String, DatabaseFacts>,
     /// Extensions that the server could create; read only where the spec names some.
     pub available: Vec<String>,
+    /// Its settings.
+    pub server: Option<Arc<ServerSettings>>,
 }
 
 /// A role.

@@ -36,7 +36,7 @@ pub async fn given(
         given.secrets.insert(name.clone(), data);
     }
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    for tuning in &spec.tuning {
+    for tuning in spec.tuning.iter().chain(&spec.pooler.tuning) {
         let data = maps.get_opt(&tuning.config_map).await?.map(|map| map.data.unwrap_or_default());
         given.tuning.insert(tuning.config_map.clone(), data);
     }

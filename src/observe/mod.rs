@@ -3,15 +3,18 @@
 mod database;
 mod facts;
 mod given;
+mod maps;
 mod nodes;
 mod pods;
 mod read;
+mod server;
 mod stores;
 
 pub use facts::{
     Children, ContainerSeen, DatabaseFacts, DatabaseSeen, DiskUse, Given, Growth, LeaderSeen, MemberSeen,
-    Observed, PendingChange, Platform, PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen,
-    secret_data,
+    Observed, PendingChange, Platform, PodSeen, RoleSeen, SecretData, ServerSettings, StorageClassSeen,
+    VolumeSeen, secret_data,
 };
+pub use maps::references;
 pub use read::{Links, credentials, links, observe};
 pub use stores::{Stores, Trigger};

@@ -16,6 +16,7 @@ use crate::plan::suspects;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
 
 use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen};
+use super::server::ServerKey;
 use super::{database, given, stores::Stores};
 
 /// Ways to the members of one cluster.
@@ -94,6 +95,9 @@ pub async fn observe(
     cluster: Arc<PostgresCluster>,
 ) -> Result<Observed, kube::Error> {
     let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
+    if cluster.metadata.deletion_timestamp.is_some() {
+        stores.servers().forget(&name);
+    }
     let children = stores.children(&name, &cluster.uid().unwrap_or_default());
     let pods = stores.pods(&name);
     let links = links(&name, &platform.domain, &children, &pods);
@@ -115,7 +119,9 @@ pub async fn observe(
     };
     let primary = seen.primary().filter(|name| seen.members.get(*name).is_some_and(|m| m.state == "running"));
     if let (Some(primary), Some(links)) = (primary.map(str::to_owned), &links) {
-        seen.database = database::database(links, &primary, &seen.cluster.spec.databases)
+        let key = ServerKey::new(&seen, &primary);
+        let wanted = &seen.cluster.spec.databases;
+        seen.database = database::database(links, &primary, wanted, key, stores.servers())
             .await
             .inspect_err(|error| tracing::info!(%error, "the primary's catalogs can't be read yet"))
             .ok();

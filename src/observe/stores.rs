@@ -16,6 +16,7 @@ use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 
 use super::facts::{Children, PodSeen, VolumeSeen};
+use super::server::ServerCache;
 use super::{nodes, pods};
 
 /// A stream of clusters to look at.
@@ -28,6 +29,7 @@ pub struct Stores {
     pods: Store<Pod>,
     claims: Store<PersistentVolumeClaim>,
     nodes: Store<Node>,
+    servers: ServerCache,
 }
 
 impl Stores {
@@ -68,7 +70,7 @@ impl Stores {
         let events =
             reflector::reflector(writer, watched.modify(nodes::prune)).default_backoff().touched_objects();
         triggers.push(wake_by_node(events, pods.clone()));
-        (Self { kinds, pods, claims, nodes }, triggers.boxed())
+        (Self { kinds, pods, claims, nodes, servers: ServerCache::default() }, triggers.boxed())
     }
 
     /// Waits until every store has its first list.
@@ -82,6 +84,11 @@ impl Stores {
         self.pods.wait_until_ready().await?;
         self.claims.wait_until_ready().await?;
         self.nodes.wait_until_ready().await
+    }
+
+    /// What servers said of their settings.
+    pub fn servers(&self) -> &ServerCache {
+        &self.servers
     }
 
     /// True when PodMonitors are watched.

@@ -1,12 +1,14 @@
 //! Conditions: type, status, reason in one word, and a message that names cause and next step.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::ClusterStatus;
 use crate::observe::{Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
-use crate::target::{Problem, Target};
+use crate::target::{Problem, Target, Tunings, tuned};
 
 use super::{Work, drain, storage};
 
@@ -14,6 +16,8 @@ use super::{Work, drain, storage};
 pub mod kind {
     /// The spec can be carried out.
     pub const ACCEPTED: &str = "Accepted";
+    /// What the tuning ConfigMaps ask for can be done.
+    pub const TUNING_ACCEPTED: &str = "TuningAccepted";
     /// Clients are served: a member takes writes and the pooler is up.
     pub const READY: &str = "Ready";
     /// Everything is as the spec says.
@@ -32,6 +36,8 @@ pub mod reason {
     pub const AS_WANTED: &str = "AsWanted";
     /// The spec names something that can't be.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// A tuning ConfigMap asks for something that can't be.
+    pub const TUNING_REFUSED: &str = "TuningRefused";
     /// A policy holds back a step.
     pub const HELD_BACK: &str = "HeldBack";
     /// Steps are being taken.
@@ -79,6 +85,7 @@ pub fn conditions(
     let generation = seen.cluster.metadata.generation;
     [
         (kind::ACCEPTED, accepted(target, problems)),
+        (kind::TUNING_ACCEPTED, tuning_accepted(seen, target)),
         (kind::CONVERGED, converged(seen, target, work)),
         (kind::READY, ready(seen, status)),
         (kind::REDUNDANT, redundant(seen, status)),
@@ -124,6 +131,43 @@ fn accepted(target: Option<&Target>, problems: &[Problem]) -> Finding {
     (false, reason::INVALID_SPEC, format!("{}. What runs was not touched", text.join("; ")))
 }
 
+/// Most refused settings that are told one by one: a message has its limits.
+const MOST_TOLD: usize = 20;
+
+fn tuning_accepted(seen: &Observed, target: Option<&Target>) -> Finding {
+    let spec = &seen.cluster.spec;
+    let (postgres, pooler) = match target {
+        Some(target) => (target.tuning.clone(), target.pooler_tuning.clone()),
+        None => {
+            let Tunings { postgres, pooler, clients: _ } = tuned(seen);
+            (postgres, pooler)
+        }
+    };
+    let refused: Vec<String> =
+        postgres.refused.iter().chain(&pooler.refused).take(MOST_TOLD).map(Problem::to_string).collect();
+    if refused.is_empty() {
+        return good(match spec.tuning.len() + spec.pooler.tuning.len() {
+            0 => "no ConfigMap is named: computed settings alone are in force",
+            _ => "all settings of the ConfigMaps can be taken",
+        });
+    }
+    let mut text = refused.join("; ");
+    let more = (postgres.refused.len() + pooler.refused.len()).saturating_sub(MOST_TOLD);
+    if more > 0 {
+        let _ = write!(text, "; and {more} more");
+    }
+    for (part, tuned, without) in [
+        ("Postgres", &postgres, "computed settings alone are"),
+        ("the pooler", &pooler, "the operator's own parameters alone are"),
+    ] {
+        if !tuned.refused.is_empty() {
+            let force = if tuned.overlay.is_empty() { without } else { "the last good set stays" };
+            let _ = write!(text, ". Of {part}, {force} in force");
+        }
+    }
+    (false, reason::TUNING_REFUSED, text)
+}
+
 fn deleting(seen: &Observed) -> Option<Finding> {
     seen.cluster.metadata.deletion_timestamp.as_ref()?;
     let message = format!(
@@ -152,7 +196,9 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work) -> Finding {
     match pending.as_slice() {
         [] => match work.halt {
             Some(Halt::Waits(why)) => (false, reason::IN_PROGRESS, format!("{}{why}", left(work.later))),
-            _ => growing(seen).unwrap_or_else(|| good("everything is as the spec says")),
+            _ => growing(seen)
+                .or_else(|| target.and_then(refused_tuning))
+                .unwrap_or_else(|| good("everything is as the spec says")),
         },
         [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),
         [step, ..] => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
@@ -163,6 +209,13 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work) -> Finding {
 fn growing(seen: &Observed) -> Option<Finding> {
     let (claim, _, wants, _) = storage::growing(seen).next()?;
     Some((false, reason::IN_PROGRESS, format!("volume claim {claim} is growing to {wants}: see StorageOk")))
+}
+
+/// All else is as it should be, but settings are not.
+fn refused_tuning(target: &Target) -> Option<Finding> {
+    let refused = !target.tuning.refused.is_empty() || !target.pooler_tuning.refused.is_empty();
+    let message = "settings of the ConfigMaps are not in force: see TuningAccepted";
+    refused.then(|| (false, reason::TUNING_REFUSED, message.to_owned()))
 }
 
 fn left(later: &[Step]) -> String {

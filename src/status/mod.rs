@@ -6,6 +6,7 @@ pub mod lag;
 mod members;
 mod rollout;
 mod storage;
+mod tuning;
 
 use jiff::Timestamp;
 
@@ -18,6 +19,7 @@ use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
 
 pub use conditions::{kind, reason};
+pub use tuning::COMPUTED;
 
 /// What there is to do.
 #[derive(Clone, Copy)]
@@ -46,7 +48,13 @@ pub fn status(
     let ready = members.iter().filter(|member| member.ready).count() as i32;
     let primary = seen.primary().map(str::to_owned);
     let leading = primary.as_ref().and_then(|name| seen.members.get(name));
-    let pooler = pooler(seen);
+    let pooler = PoolerStatus {
+        tuning: match target {
+            Some(target) => tuning::parameters(&target.pooler_tuning),
+            None => before.pooler.tuning.clone(),
+        },
+        ..pooler(seen)
+    };
     let writable = primary.as_ref().is_some_and(|name| seen.pods[name].ready);
     let state = if seen.cluster.metadata.deletion_timestamp.is_some() {
         ClusterState::Deleting
@@ -80,6 +88,11 @@ pub fn status(
         primary,
         members,
         pooler,
+        tuning: match target {
+            Some(target) => tuning::settings(seen, &target.tuning),
+            // Nothing is changed, so what was in force is.
+            None => before.tuning,
+        },
         // Written by itself, see `decide::Decision::answer`.
         switchover: before.switchover,
         rollout: rollout::rollout(before.rollout.as_ref(), seen, work, now),
@@ -95,5 +108,9 @@ fn pooler(seen: &Observed) -> PoolerStatus {
     let count = |path: &str| {
         live.and_then(|d| d.pointer(path)).and_then(serde_json::Value::as_i64).unwrap_or(0) as i32
     };
-    PoolerStatus { wanted: seen.cluster.spec.pooler.instances, ready: count("/status/readyReplicas") }
+    PoolerStatus {
+        wanted: seen.cluster.spec.pooler.instances,
+        ready: count("/status/readyReplicas"),
+        tuning: Vec::new(),
+    }
 }

@@ -157,6 +157,7 @@ impl World {
                 pending_restart: !pending.is_empty(),
                 pending,
                 config: self.config.clone().filter(|_| leads),
+                ..MemberSeen::default()
             };
             pod.role = Some(if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into());
             pod.ready = leads || streams;

@@ -62,6 +62,18 @@ impl Stage {
                     Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
             }
             ["delete", "pod", pod] => self.world().end(pod),
+            ["delete", "tuning", name] => {
+                let gone = self.world().tuning.remove(*name);
+                assert!(gone.is_some(), "there is no ConfigMap {name}");
+            }
+            ["tuning", name, "without", key] => {
+                let map = self.world().tuning.get_mut(*name).expect("the ConfigMap exists");
+                assert!(map.remove(*key).is_some(), "there is no {key} in {name}");
+            }
+            ["tuning", name, key, ..] => {
+                let text = line.split_once(key).expect("the key is in the line").1.trim();
+                self.world().give_tuning(name, key, text);
+            }
             ["delete", kind, name] => {
                 let reference = ChildRef::new(child_kind(kind), *name);
                 let gone = self.world().children.remove(&reference);
@@ -254,6 +266,36 @@ impl World {
                 for line in data["pool_passwd"].expose().lines() {
                     let _ = writeln!(text, "  {line}");
                 }
+            }
+            "tuning" => {
+                let status = self.cluster.status.as_ref().expect("it was told");
+                for row in status.tuning.iter().chain(&status.pooler.tuning) {
+                    let overrides: Vec<String> = row
+                        .overrides
+                        .iter()
+                        .map(|earlier| format!(" over {} {}", earlier.source, earlier.value))
+                        .collect();
+                    if row.source != stylobate::status::COMPUTED {
+                        let _ = writeln!(
+                            text,
+                            "  {} = {} ({}{})",
+                            row.name,
+                            row.value,
+                            row.source,
+                            overrides.concat()
+                        );
+                    }
+                }
+                let parameters = &self.config.as_ref().expect("Patroni runs")["postgresql"]["parameters"];
+                for row in &status.tuning {
+                    assert_eq!(
+                        parameters[&row.name],
+                        row.value.as_str(),
+                        "{} is sent as it is told",
+                        row.name
+                    );
+                }
+                assert_eq!(parameters.as_object().map(|all| all.len()), Some(status.tuning.len()));
             }
             "cluster" => {
                 let _ = writeln!(

@@ -151,6 +151,7 @@ impl World {
             tuning: spec
                 .tuning
                 .iter()
+                .chain(&spec.pooler.tuning)
                 .map(|tuning| (tuning.config_map.clone(), self.tuning.get(&tuning.config_map).cloned()))
                 .collect(),
             storage_class,
@@ -207,6 +208,11 @@ impl World {
             body["spec"]["sessionAffinity"] = json!("None");
         }
         self.children.insert(reference, body);
+    }
+
+    /// A tuning ConfigMap that a person makes or changes.
+    pub fn give_tuning(&mut self, name: &str, key: &str, value: &str) {
+        self.tuning.entry(name.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
     }
 
     /// A Secret that a person makes or changes.
