@@ -33,8 +33,23 @@ pub use deletion::{deletion, volumes_command};
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
 pub use step::{Cause, Hazard, SqlTask, Statement, Step};
 
+/// What is to be done: now, and as far as it can be told what follows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Steps of this round, in order.
+    pub now: Vec<Step>,
+    /// Steps of later rounds, in order: a forecast for people. Each is planned anew from what is seen by then.
+    pub later: Vec<Step>,
+}
+
+impl From<Vec<Step>> for Plan {
+    fn from(now: Vec<Step>) -> Self {
+        Self { now, later: Vec::new() }
+    }
+}
+
 /// Steps towards the target, in order.
-pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
+pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     let mut steps = Vec::new();
     steps.extend(deletion::guard(seen));
     steps.extend(certificates::mints(target, seen, now));
@@ -47,7 +62,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
     steps.extend(access::statements(target, seen));
     steps.extend(claim::releases(seen));
     steps.extend(scaling.steps);
-    steps
+    steps.into()
 }
 
 /// Steps that keep a running cluster alive whatever the spec says: they need no valid target.

@@ -131,6 +131,9 @@ fn told(decision: &Decision, cut: Option<usize>, same: bool) -> String {
         }
         let _ = writeln!(text, "  {:?}: {step}", step.hazard());
     }
+    for step in &decision.upcoming {
+        let _ = writeln!(text, "  later, {:?}: {step}", step.hazard());
+    }
     for verdict in &decision.verdicts {
         let _ = writeln!(text, "  {verdict}");
     }
