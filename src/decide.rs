@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::{ClusterState, ClusterStatus, SwitchoverOutcome, SwitchoverStatus};
 use crate::observe::Observed;
+use crate::pace::Round;
 use crate::plan::{self, Asked, Plan, Step};
 use crate::policy::{Case, Policy, Verdict, judge};
 use crate::status;
@@ -65,7 +66,16 @@ pub fn decide(input: &Input) -> Decision {
     let (planned, answer) = serve(plan::asked(seen, input.now), planned, input);
     let upcoming = planned.later;
     let (steps, verdicts) = judge(planned.now, &case(input), input.catalog);
-    let status = status::status(seen, target.as_ref(), &steps, &verdicts, &problems, input.now);
+    let mut status = status::status(seen, target.as_ref(), &steps, &verdicts, &problems, input.now);
+    let round = Round {
+        seen,
+        steps: &steps,
+        upcoming: &upcoming,
+        verdicts: &verdicts,
+        state: status.state,
+        now: input.now,
+    };
+    status.slot = round.slot();
     let handing_over = answer.is_some()
         || status.switchover.as_ref().is_some_and(|last| last.outcome == SwitchoverOutcome::InProgress);
     let settled = steps.is_empty() && status.state == ClusterState::Healthy && !handing_over;

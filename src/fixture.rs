@@ -14,7 +14,7 @@ use crate::apply::material;
 use crate::child::{ChildRef, Kind};
 use crate::decide::{Decision, Input, decide};
 use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
-use crate::observe::{Children, Given, Observed, Platform, PodSeen, SecretData};
+use crate::observe::{Children, Given, Observed, Platform, PodSeen, SecretData, SlotsSeen};
 use crate::plan::{Mint, Step};
 use crate::policy::CATALOG;
 use crate::secret::SecretText;
@@ -51,6 +51,7 @@ pub fn observed(spec: Value) -> Observed {
         members: BTreeMap::new(),
         leaders: BTreeMap::new(),
         database: None,
+        slots: SlotsSeen::default(),
     }
 }
 

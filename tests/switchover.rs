@@ -63,6 +63,7 @@ fn seen(request: Option<&str>) -> Observed {
             .into(),
         leaders: BTreeMap::new(),
         database: None,
+        slots: Default::default(),
     }
 }
 

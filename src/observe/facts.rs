@@ -47,6 +47,8 @@ pub struct Observed {
     pub leaders: BTreeMap<i32, LeaderSeen>,
     /// What the primary's catalogs hold; none while no primary answers.
     pub database: Option<DatabaseSeen>,
+    /// Who is disrupted on purpose.
+    pub slots: SlotsSeen,
 }
 
 impl Observed {
@@ -223,6 +225,23 @@ pub struct MemberSeen {
     pub pending_restart: bool,
     /// Patroni's dynamic configuration, read from the primary alone.
     pub config: Option<Value>,
+}
+
+/// The disruption slots of the fleet, as one cluster sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotsSeen {
+    /// How many there are, at least 1.
+    pub total: usize,
+    /// Other clusters that hold one, in order of name.
+    pub held_by: Vec<ClusterName>,
+    /// This cluster holds one.
+    pub mine: bool,
+}
+
+impl Default for SlotsSeen {
+    fn default() -> Self {
+        Self { total: 1, held_by: Vec::new(), mine: false }
+    }
 }
 
 /// Patroni's leader record.

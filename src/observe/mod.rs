@@ -9,7 +9,7 @@ mod stores;
 
 pub use facts::{
     Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform,
-    PodSeen, RoleSeen, SecretData, StorageClassSeen, VolumeSeen, secret_data,
+    PodSeen, RoleSeen, SecretData, SlotsSeen, StorageClassSeen, VolumeSeen, secret_data,
 };
 pub use read::{Links, credentials, links, observe};
 pub use stores::{Stores, Trigger};

@@ -15,7 +15,7 @@ use crate::patroni::Patroni;
 use crate::plan::suspects;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
 
-use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen};
+use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SlotsSeen};
 use super::{database, given, stores::Stores};
 
 /// Ways to the members of one cluster.
@@ -106,6 +106,7 @@ pub async fn observe(
         volumes: stores.volumes(&name),
         leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
         database: None,
+        slots: SlotsSeen::default(),
         platform: platform.clone(),
         children,
         pods,

@@ -3,7 +3,7 @@
 use crate::name::{GroupName, ROLE_PRIMARY};
 use crate::observe::Observed;
 
-use super::step::{Cause, SqlTask, Statement, Step};
+use super::step::{CHECKPOINT, Cause, SqlTask, Statement, Step};
 
 /// The pod of the group that takes writes, by Patroni's label.
 pub fn primary(group: &GroupName, seen: &Observed) -> Option<String> {
@@ -32,7 +32,7 @@ pub fn steps(group: &GroupName, from: String, to: String, reason: String, cause:
     let checkpoint = SqlTask {
         database: "postgres".into(),
         summary: format!("checkpoint {from}, so that it stops fast"),
-        statements: vec![Statement::plain("CHECKPOINT")],
+        statements: vec![Statement::plain(CHECKPOINT)],
     };
     [
         Step::Sql { pod: from.clone(), task: checkpoint },

@@ -12,6 +12,9 @@ use crate::secret::SecretText;
 
 use super::certificates::Mint;
 
+/// Writes all that is only in memory, while the server goes on serving.
+pub(super) const CHECKPOINT: &str = "CHECKPOINT";
+
 /// What a step may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hazard {
@@ -226,6 +229,17 @@ impl Step {
             | Step::ReleaseClaim { .. }
             | Step::Sql { .. } => None,
         }
+    }
+
+    /// True for a step that has no sense without the one that follows: the checkpoint before a member stops.
+    pub fn prepares(&self, next: &Step) -> bool {
+        let Step::Sql { pod, task } = self else { return false };
+        let stops = match next {
+            Step::Switchover { from, .. } => from,
+            Step::RestartServer { pod, .. } | Step::ReplacePod { pod, .. } => pod,
+            _ => return false,
+        };
+        pod == stops && task.statements.iter().all(|statement| statement.text == CHECKPOINT)
     }
 
     /// One word for metrics and the event's action.

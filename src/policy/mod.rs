@@ -6,7 +6,9 @@
 mod healthy;
 mod keep_passwords;
 mod keep_volumes;
+mod one_at_a_time;
 mod paused;
+mod window;
 
 use std::fmt;
 
@@ -69,17 +71,32 @@ impl fmt::Display for Verdict {
 }
 
 /// All rules, in the order in which they are asked.
-pub static CATALOG: &[&dyn Policy] =
-    &[&paused::Paused, &keep_volumes::KeepVolumes, &keep_passwords::KeepPasswords, &healthy::Healthy];
+///
+/// What waits for its time comes after what must not be at all, and the slots come last: a cluster that could not go on
+/// anyway takes none.
+pub static CATALOG: &[&dyn Policy] = &[
+    &paused::Paused,
+    &keep_volumes::KeepVolumes,
+    &keep_passwords::KeepPasswords,
+    &healthy::Healthy,
+    &window::MaintenanceWindow,
+    &one_at_a_time::OneAtATime,
+];
 
 /// Parts the steps into those that may run and the verdicts on those that may not. The first objection to a step counts.
+/// What only prepares a step that is held back is left out without a word.
 pub fn judge(steps: Vec<Step>, case: &Case, catalog: &[&dyn Policy]) -> (Vec<Step>, Vec<Verdict>) {
-    let mut allowed = Vec::new();
+    let mut allowed: Vec<Step> = Vec::new();
     let mut verdicts = Vec::new();
     for step in steps {
         let objection = catalog.iter().find_map(|policy| Some((policy.id(), policy.judge(&step, case)?)));
         match objection {
-            Some((policy, objection)) => verdicts.push(Verdict { policy, step: step.to_string(), objection }),
+            Some((policy, objection)) => {
+                while allowed.last().is_some_and(|last| last.prepares(&step)) {
+                    allowed.pop();
+                }
+                verdicts.push(Verdict { policy, step: step.to_string(), objection });
+            }
             None => allowed.push(step),
         }
     }

@@ -6,10 +6,10 @@ mod members;
 
 use jiff::Timestamp;
 
-use crate::api::{ClusterState, ClusterStatus, PoolerStatus};
+use crate::api::{ClusterState, ClusterStatus, OperatorStatus, PoolerStatus};
 use crate::child::Kind;
 use crate::name::COMPONENT_MEMBER;
-use crate::observe::Observed;
+use crate::observe::{Observed, Platform};
 use crate::plan::Step;
 use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
@@ -67,11 +67,26 @@ pub fn status(
         pooler,
         // Written by itself, see `decide::Decision::answer`.
         switchover: before.switchover,
+        // Follows from what is foreseen, see `crate::pace`.
+        slot: None,
+        operator: Some(operator(seen)),
         conditions: Vec::new(),
     };
     status.conditions =
         conditions::conditions(seen, target, &status, steps, verdicts, problems, &before.conditions, now);
     status
+}
+
+fn operator(seen: &Observed) -> OperatorStatus {
+    let Platform { image_prefix, pooler_tag, domain, namespace } = seen.platform.clone();
+    OperatorStatus {
+        version: env!("CARGO_PKG_VERSION").into(),
+        image_prefix,
+        pooler_tag,
+        domain,
+        namespace,
+        disruption_slots: seen.slots.total as i64,
+    }
 }
 
 fn pooler(seen: &Observed) -> PoolerStatus {
