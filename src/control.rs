@@ -174,6 +174,11 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
     if decision.status.slot.is_none() {
         context.slots.release(&name);
     }
+    if let Some(rollout) = &decision.status.rollout
+        && before.rollout.as_ref().is_none_or(|before| before.phase != rollout.phase)
+    {
+        context.record.rollout(&cluster, rollout).await;
+    }
     let mut failure = None;
     for step in &decision.steps {
         let outcome = writer.take(step, &seen).await;

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use crate::api::{ClusterState, ClusterStatus, SwitchoverOutcome, SwitchoverStatus};
 use crate::observe::Observed;
-use crate::pace::Round;
+use crate::pace;
 use crate::plan::{self, Asked, Plan, Step};
 use crate::policy::{Case, Policy, Verdict, judge};
-use crate::status;
+use crate::status::{self, Work};
 use crate::target::{Problem, validate};
 
 /// All that a decision depends on.
@@ -25,8 +25,8 @@ pub struct Input<'a> {
 pub struct Decision {
     /// Steps to take, in order.
     pub steps: Vec<Step>,
-    /// Steps of later rounds, in order, as far as they can be told now. Nothing is done on the word of this list.
-    pub upcoming: Vec<Step>,
+    /// Steps that follow, each when those before it are seen to be done.
+    pub later: Vec<Step>,
     /// Steps that are held back, and why.
     pub verdicts: Vec<Verdict>,
     /// What is wrong with the spec.
@@ -51,36 +51,36 @@ pub enum Again {
 /// Validates, plans and judges.
 pub fn decide(input: &Input) -> Decision {
     let seen = input.seen;
-    let (target, problems, planned) = if seen.cluster.metadata.deletion_timestamp.is_some() {
+    let (target, problems, plan) = if seen.cluster.metadata.deletion_timestamp.is_some() {
         let groups = 1;
-        (None, Vec::new(), plan::deletion(seen, groups).into())
+        (None, Vec::new(), Plan { steps: plan::deletion(seen, groups), ..Plan::default() })
     } else {
         match validate(seen, input.now) {
             Ok(target) => {
-                let planned = plan::plan(&target, seen, input.now);
-                (Some(target), Vec::new(), planned)
+                let plan = plan::plan(&target, seen, input.now);
+                (Some(target), Vec::new(), plan)
             }
-            Err(problems) => (None, problems, plan::emergency(seen, input.now).into()),
+            Err(problems) => {
+                let steps = plan::emergency(seen, input.now);
+                (None, problems, Plan { steps, ..Plan::default() })
+            }
         }
     };
+    let Plan { steps: planned, later, halt } = plan;
     let (planned, answer) = serve(plan::asked(seen, input.now), planned, input);
-    let upcoming = planned.later;
-    let (steps, verdicts) = judge(planned.now, &case(input), input.catalog);
-    let mut status = status::status(seen, target.as_ref(), &steps, &verdicts, &problems, input.now);
-    let round = Round {
-        seen,
-        steps: &steps,
-        upcoming: &upcoming,
-        verdicts: &verdicts,
-        state: status.state,
-        now: input.now,
+    let (steps, verdicts) = judge(planned, &case(input), input.catalog);
+    let status = {
+        let work = Work { steps: &steps, later: &later, halt: halt.as_ref(), verdicts: &verdicts };
+        let mut status = status::status(seen, target.as_ref(), work, &problems, input.now);
+        status.slot = pace::slot(seen, work, status.state, input.now);
+        status
     };
-    status.slot = round.slot();
     let handing_over = answer.is_some()
         || status.switchover.as_ref().is_some_and(|last| last.outcome == SwitchoverOutcome::InProgress);
-    let settled = steps.is_empty() && status.state == ClusterState::Healthy && !handing_over;
+    let settled =
+        steps.is_empty() && halt.is_none() && status.state == ClusterState::Healthy && !handing_over;
     let again = if settled { Again::Later } else { Again::Soon };
-    Decision { steps, upcoming, verdicts, problems, status, answer, again }
+    Decision { steps, later, verdicts, problems, status, answer, again }
 }
 
 fn case<'a>(input: &Input<'a>) -> Case<'a> {
@@ -89,19 +89,19 @@ fn case<'a>(input: &Input<'a>) -> Case<'a> {
 
 /// Puts a requested switchover in the place of the plan: what else there is to do is planned anew from what is seen after
 /// it. A request that a policy objects to is refused for good rather than held back, since somebody waits for the answer.
-fn serve(asked: Asked, planned: Plan, input: &Input) -> (Plan, Option<SwitchoverStatus>) {
+fn serve(asked: Asked, planned: Vec<Step>, input: &Input) -> (Vec<Step>, Option<SwitchoverStatus>) {
     let (answer, steps) = match asked {
         Asked::Nothing => return (planned, None),
         Asked::Answer(answer) => return (planned, Some(answer)),
         Asked::Start { answer, steps } => (answer, steps),
     };
     let refused = |why| Some(plan::answered(&answer, SwitchoverOutcome::Refused, why, input.now));
-    if let Some(other) = planned.now.iter().find(|step| matches!(step, Step::Switchover { .. })) {
+    if let Some(other) = planned.iter().find(|step| matches!(step, Step::Switchover { .. })) {
         let why = format!("the operator is about to {other}: ask again after it");
         return (planned, refused(why));
     }
     match judge(steps.clone(), &case(input), input.catalog).1.first() {
         Some(verdict) => (planned, refused(verdict.objection.to_string())),
-        None => (steps.into(), Some(answer)),
+        None => (steps, Some(answer)),
     }
 }

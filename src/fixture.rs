@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::apply::material;
+use crate::build;
 use crate::child::{ChildRef, Kind};
 use crate::decide::{Decision, Input, decide};
 use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
@@ -116,6 +117,7 @@ pub fn put_secret(seen: &mut Observed, name: &str, data: &SecretData) {
 
 /// Three members and two pooler pods that run; the first member takes writes.
 pub fn put_pods(seen: &mut Observed) {
+    let target = target(seen);
     let running = |component: &str, role: Option<&str>| {
         let mut pod = PodSeen {
             component: component.into(),
@@ -125,6 +127,9 @@ pub fn put_pods(seen: &mut Observed) {
             ..PodSeen::default()
         };
         pod.main.running = true;
+        pod.main.image = target.image.clone();
+        (pod.main.cpu, pod.main.memory) = (target.cpu.clone(), target.memory.clone());
+        pod.revision = build::revision(&target, &target.groups[0]);
         pod
     };
     for (name, role) in [("c-0", "primary"), ("c-1", "replica"), ("c-2", "replica")] {

@@ -48,6 +48,10 @@ pub const ANNOTATION_RENDERED: &str = "stylobate.dev/rendered";
 pub const ANNOTATION_PURPOSE: &str = "stylobate.dev/purpose";
 /// Annotation that makes the kubelet look at a pod's mounted files now, not at its next round (up to 90 s).
 pub const ANNOTATION_FILES: &str = "stylobate.dev/files";
+/// Annotation on a member's pod: digest of where it may run.
+pub const ANNOTATION_PLACEMENT: &str = "stylobate.dev/placement";
+/// Annotation on a member's pod: digest of how it was rendered.
+pub const ANNOTATION_TEMPLATE: &str = "stylobate.dev/template";
 /// Annotation on a `PostgresCluster` that asks for a switchover: `<member or any>@<unique id>`.
 pub const ANNOTATION_SWITCHOVER: &str = "stylobate.dev/switchover";
 /// Annotation on a `PostgresCluster`: until this time (RFC 3339) no maintenance window is waited for.

@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{ClusterState, SlotStatus};
 use crate::observe::Observed;
-use crate::plan::{Cause, Hazard, Step};
-use crate::policy::Verdict;
+use crate::plan::{Cause, Halt, Hazard, Step};
+use crate::status::Work;
 
 /// A cluster that has taken no disruptive step for so long gives its slot back: it waits for a person, and the fleet must
 /// not wait with it. Longer than any member takes to come back that does come back: 180 s to stop (its grace period), 10
@@ -26,55 +26,38 @@ pub fn planned(step: &Step) -> Option<Cause> {
     }
 }
 
-/// What a decision means to the slot of its cluster.
-pub struct Round<'a> {
-    /// What is seen.
-    pub seen: &'a Observed,
-    /// Steps that are taken.
-    pub steps: &'a [Step],
-    /// Steps that are foreseen.
-    pub upcoming: &'a [Step],
-    /// Steps that are held back.
-    pub verdicts: &'a [Verdict],
-    /// The state that the status tells.
-    pub state: ClusterState,
-    /// The time.
-    pub now: Timestamp,
-}
-
-impl Round<'_> {
-    /// The slot as the status should tell it; none when the cluster needs none or gives it back.
-    ///
-    /// A step that disrupts takes it. It is kept until all members are back and nothing more is foreseen; meanwhile a
-    /// repair, a failover or a crash of the operator change nothing. It is given back early by whatever will last: a
-    /// window that closed, a pause, a bad edit, a deletion, and a standstill of [`PATIENCE`].
-    pub fn slot(&self) -> Option<SlotStatus> {
-        let held = self.seen.cluster.status.as_ref().and_then(|status| status.slot.as_ref());
-        if self.steps.iter().any(|step| planned(step).is_some()) {
-            let fresh = held.filter(|slot| self.now.duration_since(slot.last_step.0) < COARSE);
-            return Some(fresh.cloned().unwrap_or(SlotStatus { last_step: Time(self.now) }));
-        }
-        let held = held.filter(|_| self.seen.slots.mine)?;
-        let late = self.now.duration_since(held.last_step.0) > PATIENCE;
-        let waits = self.verdicts.iter().any(|verdict| verdict.policy == "maintenance-window");
-        let through = match self.state {
-            ClusterState::Healthy => self.upcoming.is_empty(),
-            ClusterState::Creating | ClusterState::Degraded | ClusterState::Down => false,
-            ClusterState::Invalid | ClusterState::Paused | ClusterState::Deleting => true,
-        };
-        (!late && !waits && !through).then(|| held.clone())
+/// The slot as the status should tell it; none when the cluster needs none or gives it back.
+///
+/// A step that disrupts takes it. It is kept until all members are back and nothing more is foreseen; meanwhile a repair, a
+/// failover or a crash of the operator change nothing. It is given back early by whatever will last: a rollout that stands
+/// still for a person, a window that closed, a pause, a bad edit, a deletion, and [`PATIENCE`] without a step.
+pub fn slot(seen: &Observed, work: Work, state: ClusterState, now: Timestamp) -> Option<SlotStatus> {
+    let held = seen.cluster.status.as_ref().and_then(|status| status.slot.as_ref());
+    if work.steps.iter().any(|step| planned(step).is_some()) {
+        let fresh = held.filter(|slot| now.duration_since(slot.last_step.0) < COARSE);
+        return Some(fresh.cloned().unwrap_or(SlotStatus { last_step: Time(now) }));
     }
+    let held = held.filter(|_| seen.slots.mine)?;
+    let late = now.duration_since(held.last_step.0) > PATIENCE;
+    let waits = work.verdicts.iter().any(|verdict| verdict.policy == "maintenance-window");
+    let stuck = matches!(work.halt, Some(Halt::Blocked(_)));
+    let through = match state {
+        ClusterState::Healthy => work.later.is_empty() && work.halt.is_none(),
+        ClusterState::Creating | ClusterState::Degraded | ClusterState::Down => false,
+        ClusterState::Invalid | ClusterState::Paused | ClusterState::Deleting => true,
+    };
+    (!late && !waits && !stuck && !through).then(|| held.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixture::{observed, start};
-    use crate::policy::Objection;
+    use crate::policy::{Objection, Verdict};
     use std::sync::Arc;
 
     fn replace(cause: Cause) -> Step {
-        Step::ReplacePod { pod: "c-1".into(), uid: "u".into(), reason: "test".into(), cause }
+        Step::ReplacePod { pod: "c-1".into(), uid: "u".into(), primary: false, reason: "test".into(), cause }
     }
 
     /// A cluster that took its last disruptive step when tests begin.
@@ -86,9 +69,12 @@ mod tests {
         seen
     }
 
-    fn kept(seen: &Observed, steps: &[Step], upcoming: &[Step], state: ClusterState, minutes: i64) -> bool {
-        let now = start() + SignedDuration::from_mins(minutes);
-        Round { seen, steps, upcoming, verdicts: &[], state, now }.slot().is_some()
+    fn work<'a>(steps: &'a [Step], later: &'a [Step]) -> Work<'a> {
+        Work { steps, later, halt: None, verdicts: &[] }
+    }
+
+    fn kept(seen: &Observed, steps: &[Step], later: &[Step], state: ClusterState, minutes: i64) -> bool {
+        slot(seen, work(steps, later), state, start() + SignedDuration::from_mins(minutes)).is_some()
     }
 
     #[test]
@@ -118,19 +104,18 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_closes_gives_it_back() {
+    fn a_window_that_closes_and_a_rollout_that_stands_still_give_it_back() {
         let seen = holder();
         let objection = Objection { reason: "closed".into(), remedy: "wait".into() };
-        let verdicts = [Verdict { policy: "maintenance-window", step: "a step".into(), objection }];
-        let round = Round {
-            seen: &seen,
-            steps: &[],
-            upcoming: &[],
-            verdicts: &verdicts,
-            state: ClusterState::Degraded,
-            now: start(),
+        let verdicts = [Verdict { policy: "maintenance-window", step: replace(Cause::Change), objection }];
+        let closed = Work { verdicts: &verdicts, ..work(&[], &[]) };
+        assert_eq!(slot(&seen, closed, ClusterState::Degraded, start()), None);
+        let halt = |halt| {
+            let work = Work { halt: Some(&halt), ..work(&[], &[]) };
+            slot(&seen, work, ClusterState::Healthy, start()).is_some()
         };
-        assert_eq!(round.slot(), None);
+        assert!(!halt(Halt::Blocked("c-1 did not come back".into())));
+        assert!(halt(Halt::Waits("c-1 starts".into())));
     }
 
     #[test]

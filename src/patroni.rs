@@ -9,16 +9,16 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use crate::engine::ports;
-use crate::observe::MemberSeen;
+use crate::observe::{MemberSeen, PendingChange};
 use crate::sql::session::Credentials;
 use crate::sql::tls::{self, Verify};
 
 /// Longest wait for an answer to a question. A member that is slower counts as not answering.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for Postgres to stop and start again in its pod.
-const RESTART_LIMIT: Duration = Duration::from_secs(60);
+pub const RESTART_LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for a switchover: Patroni itself waits 2 * loop_wait for the old primary and as long for the new one.
-const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(60);
+pub const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why a member could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -172,8 +172,23 @@ fn parse_member(answer: &Value) -> MemberSeen {
         replication: text("replication_state"),
         position: wal("location").or_else(|| wal("received_location")).or_else(|| wal("replayed_location")),
         pending_restart: flag("pending_restart"),
+        pending: pending(answer),
         config: None,
     }
+}
+
+/// `pending_restart_reason` (Patroni 4.0 and later): old and new value by setting.
+pub fn pending(answer: &Value) -> BTreeMap<String, PendingChange> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+    let reasons = answer.get("pending_restart_reason").and_then(Value::as_object);
+    reasons
+        .into_iter()
+        .flatten()
+        .map(|(name, change)| {
+            let change = PendingChange { old: text(&change["old_value"]), new: text(&change["new_value"]) };
+            (name.clone(), change)
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use kube::runtime::events::EventType;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::json;
 
-use crate::api::{GROUP, PostgresCluster, SwitchoverOutcome, SwitchoverStatus};
+use crate::api::{GROUP, PostgresCluster, RolloutPhase, RolloutStatus, SwitchoverOutcome, SwitchoverStatus};
 use crate::name::digest;
 use crate::plan::Step;
 use crate::policy::Verdict;
@@ -68,6 +68,19 @@ impl Record {
         };
         tracing::info!(request = answer.request, reason, "{}", answer.message);
         self.publish(cluster, type_, reason, "Switchover", answer.message.clone()).await;
+    }
+
+    /// A rollout began, stands still or came to its end.
+    pub async fn rollout(&self, cluster: &PostgresCluster, rollout: &RolloutStatus) {
+        let (type_, reason) = match rollout.phase {
+            RolloutPhase::Waiting => return,
+            RolloutPhase::Running => (EventType::Normal, "RolloutRunning"),
+            RolloutPhase::Blocked => (EventType::Warning, "RolloutBlocked"),
+            RolloutPhase::Done => (EventType::Normal, "RolloutDone"),
+        };
+        let note = format!("{}: {}", rollout.reasons.join("; "), rollout.message);
+        tracing::info!(reason, "{note}");
+        self.publish(cluster, type_, reason, "Rollout", note).await;
     }
 
     /// Something else that a person should know.

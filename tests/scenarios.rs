@@ -63,6 +63,21 @@ fn a_primary_that_has_to_go_hands_over_before_its_set_becomes_smaller() {
 }
 
 #[test]
+fn an_upgrade_takes_the_replicas_first_and_proves_that_the_data_stayed() {
+    scenario("upgrade");
+}
+
+#[test]
+fn a_resize_happens_in_place_and_settings_follow_it() {
+    scenario("resize");
+}
+
+#[test]
+fn an_image_that_does_not_start_costs_one_replica_until_the_spec_is_corrected() {
+    scenario("broken-image");
+}
+
+#[test]
 fn a_paused_cluster_is_not_touched() {
     scenario("pause");
 }
@@ -118,7 +133,7 @@ fn rest(mut world: World, change: impl Fn(&mut World), cut: Option<usize>) -> (W
     change(&mut world);
     let mut taken = 0;
     let mut cut = cut;
-    for _ in 0..30 {
+    for _ in 0..40 {
         let before = world.cluster.status.clone();
         let planned = world.decide().steps.len();
         let here = cut.filter(|cut| *cut <= taken + planned).map(|cut| cut - taken);
@@ -135,7 +150,8 @@ fn rest(mut world: World, change: impl Fn(&mut World), cut: Option<usize>) -> (W
 
 /// All that counts of a world: what is wanted, kept and served, without times and numbers of objects.
 fn essence(world: &World) -> String {
-    let mut text = ["children", "volumes", "pods", "cluster"].map(|part| world.show(part)).concat();
+    let mut text =
+        ["children", "volumes", "pods", "machines", "cluster"].map(|part| world.show(part)).concat();
     text.push_str(&world.show("database"));
     for (reference, body) in &world.children {
         let mut spec = body["spec"].clone();
@@ -177,6 +193,18 @@ fn a_crash_between_any_two_steps_of_scaling_down_ends_in_the_same_cluster() {
     healthy.lead("ledger-2");
     let (healthy, _) = rest(healthy, |_| {}, None);
     every_crash_ends_alike(&healthy, |world| world.edit("spec.instances", "2"));
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_an_upgrade_ends_in_the_same_cluster() {
+    let (healthy, _) = rest(ledger(), |_| {}, None);
+    every_crash_ends_alike(&healthy, |world| world.edit("spec.engine.version", "\"17.11\""));
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_resize_ends_in_the_same_cluster() {
+    let (healthy, _) = rest(ledger(), |_| {}, None);
+    every_crash_ends_alike(&healthy, |world| world.edit("spec.resources.memory", "2Gi"));
 }
 
 #[test]

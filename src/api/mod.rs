@@ -16,8 +16,8 @@ pub use parts::{
     RoleOption, Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
 };
 pub use status::{
-    ClusterState, ClusterStatus, MemberRole, MemberStatus, OperatorStatus, PoolerStatus, SlotStatus,
-    SwitchoverOutcome, SwitchoverStatus,
+    ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, OperatorStatus, PoolerStatus,
+    RolloutPhase, RolloutStatus, SlotStatus, SwitchoverOutcome, SwitchoverStatus, VolumeEvidence,
 };
 
 /// The API group of every kind of Stylobate.

@@ -48,6 +48,9 @@ pub struct ClusterStatus {
     /// The answer to the last switchover that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switchover: Option<SwitchoverStatus>,
+    /// The last time that members were brought to another image, size or setting by restarts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutStatus>,
     /// Conditions: type, status, reason in one word, message for a person.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -170,6 +173,78 @@ pub struct PoolerStatus {
     /// Pods ready.
     #[serde(default)]
     pub ready: i32,
+}
+
+/// A rollout: members brought to what the spec says, one at a time. It proves that the data stayed where it was.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutStatus {
+    /// Where it stands.
+    pub phase: RolloutPhase,
+    /// What differed, each once.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// What is done next, what it waits for, or what became of it.
+    #[serde(default)]
+    pub message: String,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When it came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
+    /// Volumes and data before the first step.
+    #[serde(default)]
+    pub before: Evidence,
+    /// Volumes and data after the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Evidence>,
+}
+
+/// Where a rollout stands.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RolloutPhase {
+    /// A policy holds it back, such as a window that is not open.
+    #[default]
+    Waiting,
+    /// Members are being restarted.
+    Running,
+    /// A member did not come back; no further one is touched.
+    Blocked,
+    /// All members are as wanted.
+    Done,
+}
+
+impl RolloutPhase {
+    /// True until the end.
+    pub fn is_open(self) -> bool {
+        self != RolloutPhase::Done
+    }
+}
+
+/// What proves that data was not touched.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// Postgres' system identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_identifier: Option<String>,
+    /// Volumes of the members.
+    #[serde(default)]
+    pub volumes: Vec<VolumeEvidence>,
+}
+
+/// One volume.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeEvidence {
+    /// Name of the claim.
+    pub claim: String,
+    /// UID of the claim.
+    pub uid: String,
+    /// Name of the PersistentVolume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<String>,
 }
 
 /// The answer to a request for a switchover: the annotation `stylobate.dev/switchover`, as `stylobate switchover` sets it.

@@ -23,9 +23,10 @@ use crate::target::{GroupTarget, Target};
 
 use super::meta::metadata;
 use super::pod;
+use super::revision::Revision;
 
 /// Seconds for a member to write its shutdown checkpoint before it is killed.
-const GRACE_SECONDS: i64 = 180;
+pub const GRACE_SECONDS: i64 = 180;
 /// Name of the main container.
 pub const CONTAINER: &str = "postgres";
 /// Folder of the pod's token, as all Kubernetes clients expect it.
@@ -44,8 +45,14 @@ pub fn stateful_sets(target: &Target, seen: &Observed) -> Vec<Child> {
         .collect()
 }
 
+/// What tells the pods of the group from those of another rendering.
+pub fn revision(target: &Target, group: &GroupTarget) -> Revision {
+    Revision::of(&pod_spec(target, group))
+}
+
 fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> StatefulSet {
     let selector = group.name.selector();
+    let pod = pod_spec(target, group);
     let mut labels = target.name.labels();
     labels.insert(LABEL_COMPONENT.into(), COMPONENT_MEMBER.into());
     labels.insert(LABEL_SCOPE.into(), group.name.scope());
@@ -66,8 +73,12 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
             persistent_volume_claim_retention_policy: Some(keep),
             selector: LabelSelector { match_labels: Some(selector), ..Default::default() },
             template: PodTemplateSpec {
-                metadata: Some(ObjectMeta { labels: Some(labels), ..Default::default() }),
-                spec: Some(pod_spec(target, group)),
+                metadata: Some(ObjectMeta {
+                    labels: Some(labels),
+                    annotations: Some(Revision::of(&pod).annotations()),
+                    ..Default::default()
+                }),
+                spec: Some(pod),
             },
             volume_claim_templates: Some(vec![claim(target, live)]),
             ..Default::default()

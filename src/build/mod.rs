@@ -8,6 +8,7 @@ mod network;
 mod pod;
 mod pooler;
 mod rbac;
+mod revision;
 mod secrets;
 mod service;
 
@@ -15,8 +16,9 @@ use crate::child::Child;
 use crate::observe::Observed;
 use crate::target::Target;
 
-pub use member::CONTAINER;
+pub use member::{CONTAINER, GRACE_SECONDS, revision};
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
+pub use revision::Revision;
 pub use secrets::{pooler_monitor_password, user_password};
 
 /// Names that certificates must carry.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::api::PostgresCluster;
+use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
@@ -166,6 +167,10 @@ pub struct PodSeen {
     pub main: ContainerSeen,
     /// Value of the annotation that makes the kubelet look again.
     pub files: Option<String>,
+    /// What it was rendered by.
+    pub revision: Revision,
+    /// Since when it is not ready.
+    pub unready_since: Option<jiff::Timestamp>,
     /// Why a resize in place is not done yet, in the kubelet's words.
     pub resizing: Option<String>,
 }
@@ -179,6 +184,8 @@ pub struct ContainerSeen {
     pub cpu: String,
     /// Memory limit in the pod's spec, as a Kubernetes quantity; empty when it has none.
     pub memory: String,
+    /// Memory limit that the kubelet has put into force, in bytes; none while it says nothing.
+    pub memory_in_force: Option<u64>,
     /// True while the kubelet says that it runs.
     pub running: bool,
     /// Why it waits: reason and message of the kubelet.
@@ -223,6 +230,8 @@ pub struct MemberSeen {
     pub position: Option<i64>,
     /// Settings wait for a restart.
     pub pending_restart: bool,
+    /// Which, by name.
+    pub pending: BTreeMap<String, PendingChange>,
     /// Patroni's dynamic configuration, read from the primary alone.
     pub config: Option<Value>,
 }
@@ -242,6 +251,15 @@ impl Default for SlotsSeen {
     fn default() -> Self {
         Self { total: 1, held_by: Vec::new(), mine: false }
     }
+}
+
+/// A setting that waits for a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PendingChange {
+    /// Value that runs.
+    pub old: String,
+    /// Value after the restart.
+    pub new: String,
 }
 
 /// Patroni's leader record.

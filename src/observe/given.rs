@@ -46,7 +46,11 @@ pub async fn given(
 
 /// Secrets that a person may have supplied: those that the spec names, and those that stand where a password would be
 /// generated. What the cluster owns is in the stores already.
-fn secret_names(cluster: &ClusterName, spec: &PostgresClusterSpec, children: &Children) -> BTreeSet<String> {
+pub(super) fn secret_names(
+    cluster: &ClusterName,
+    spec: &PostgresClusterSpec,
+    children: &Children,
+) -> BTreeSet<String> {
     spec.users
         .iter()
         .map(|user| match &user.password {
@@ -58,7 +62,10 @@ fn secret_names(cluster: &ClusterName, spec: &PostgresClusterSpec, children: &Ch
         .collect()
 }
 
-async fn storage_class(client: &Client, name: Option<&str>) -> Result<StorageClassSeen, kube::Error> {
+pub(super) async fn storage_class(
+    client: &Client,
+    name: Option<&str>,
+) -> Result<StorageClassSeen, kube::Error> {
     let classes: Api<StorageClass> = Api::all(client.clone());
     if let Some(name) = name
         && classes.get_opt(name).await?.is_some()

@@ -3,13 +3,16 @@
 mod database;
 mod facts;
 mod given;
+mod offline;
 mod pods;
 mod read;
 mod stores;
 
 pub use facts::{
-    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform,
-    PodSeen, RoleSeen, SecretData, SlotsSeen, StorageClassSeen, VolumeSeen, secret_data,
+    Children, ContainerSeen, DatabaseFacts, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed,
+    PendingChange, Platform, PodSeen, RoleSeen, SecretData, SlotsSeen, StorageClassSeen, VolumeSeen,
+    secret_data,
 };
+pub use offline::{Offline, offline};
 pub use read::{Links, credentials, links, observe};
 pub use stores::{Stores, Trigger};

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Container, ContainerStatus, PersistentVolumeCla
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
+use crate::build::Revision;
 use crate::name::{ANNOTATION_FILES, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_ROLE};
 use crate::tuning::units::quantity_bytes;
 
@@ -44,6 +45,11 @@ pub fn pod(pod: &Pod) -> PodSeen {
         ready: condition("Ready").is_some_and(|c| c.status == "True"),
         deleting: pod.metadata.deletion_timestamp.is_some(),
         unscheduled: condition("PodScheduled").filter(|c| c.status == "False").and_then(|c| c.message),
+        revision: Revision::read(pod.annotations()),
+        unready_since: condition("Ready")
+            .filter(|c| c.status != "True")
+            .and_then(|c| c.last_transition_time)
+            .map(|time| time.0),
         main: container(wanted, live),
         resizing,
         files: pod.annotations().get(ANNOTATION_FILES).cloned(),
@@ -73,6 +79,9 @@ fn container(wanted: Option<&Container>, live: Option<&ContainerStatus>) -> Cont
         image: wanted.and_then(|wanted| wanted.image.clone()).unwrap_or_default(),
         cpu: quantity(resources.and_then(|r| r.requests.as_ref()), "cpu"),
         memory: quantity(resources.and_then(|r| r.limits.as_ref()), "memory"),
+        memory_in_force: live
+            .and_then(|live| live.resources.as_ref()?.limits.as_ref()?.get("memory"))
+            .and_then(|quantity| quantity_bytes(&quantity.0)),
         running: state.is_some_and(|state| state.running.is_some()),
         waiting,
         ended,

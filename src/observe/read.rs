@@ -134,7 +134,10 @@ async fn members(links: &Links, pods: &BTreeMap<String, PodSeen>) -> BTreeMap<St
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-async fn leaders(client: &Client, name: &ClusterName) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
+pub(super) async fn leaders(
+    client: &Client,
+    name: &ClusterName,
+) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
     let [_, leader, ..] = name.group(0).patroni_state();
     let Some(map) = maps.get_opt(&leader).await? else { return Ok(BTreeMap::new()) };

@@ -3,7 +3,7 @@
 use crate::name::{GroupName, ROLE_PRIMARY};
 use crate::observe::Observed;
 
-use super::step::{CHECKPOINT, Cause, SqlTask, Statement, Step};
+use super::step::{Cause, Step};
 
 /// The pod of the group that takes writes, by Patroni's label.
 pub fn primary(group: &GroupName, seen: &Observed) -> Option<String> {
@@ -26,16 +26,8 @@ pub fn successor(group: &GroupName, seen: &Observed, may: impl Fn(i32) -> bool) 
         .map(|(name, _)| name.clone())
 }
 
-/// A checkpoint while writes go on, then the switchover: the old primary's shutdown checkpoint, during which nobody takes
-/// writes, then has little left to write. A checkpoint that fails holds nothing up.
-pub fn steps(group: &GroupName, from: String, to: String, reason: String, cause: Cause) -> [Step; 2] {
-    let checkpoint = SqlTask {
-        database: "postgres".into(),
-        summary: format!("checkpoint {from}, so that it stops fast"),
-        statements: vec![Statement::plain(CHECKPOINT)],
-    };
-    [
-        Step::Sql { pod: from.clone(), task: checkpoint },
-        Step::Switchover { group: group.clone(), from, to, reason, cause },
-    ]
+/// The step. `apply` takes a checkpoint first, while writes go on: the old primary's shutdown checkpoint, during which nobody
+/// takes writes, then has little left to write.
+pub fn switchover(group: &GroupName, from: String, to: String, reason: String, cause: Cause) -> Step {
+    Step::Switchover { group: group.clone(), from, to, reason, cause }
 }

@@ -14,6 +14,7 @@ mod deletion;
 mod files;
 mod handover;
 mod request;
+pub mod rollout;
 mod scale;
 mod step;
 mod token;
@@ -31,24 +32,21 @@ pub use claim::suspects;
 pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
+pub use rollout::{Halt, MEMBER_DEADLINE};
 pub use step::{Cause, Hazard, SqlTask, Statement, Step};
 
-/// What is to be done: now, and as far as it can be told what follows.
+/// The way to the target.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// Steps of this round, in order.
-    pub now: Vec<Step>,
-    /// Steps of later rounds, in order: a forecast for people. Each is planned anew from what is seen by then.
+    /// Steps that can be taken now, in order.
+    pub steps: Vec<Step>,
+    /// Steps that follow, each when those before it are seen to be done.
     pub later: Vec<Step>,
+    /// Why the steps that restart members stand still.
+    pub halt: Option<Halt>,
 }
 
-impl From<Vec<Step>> for Plan {
-    fn from(now: Vec<Step>) -> Self {
-        Self { now, later: Vec::new() }
-    }
-}
-
-/// Steps towards the target, in order.
+/// The way to the target.
 pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     let mut steps = Vec::new();
     steps.extend(deletion::guard(seen));
@@ -57,12 +55,28 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(children::applies(target, seen, &scaling));
     steps.extend(volumes::expansions(target, seen));
     steps.extend(files::refreshes(target, seen));
-    steps.extend(token::replacements(target, seen));
-    steps.extend(config::patches(target, seen));
+    let replacements = token::replacements(target, seen);
+    let settings = config::patches(target, seen);
+    let mut rollout = rollout::rollout(target, seen, now);
+    let first = if !replacements.is_empty() {
+        Some("members with a void token are made anew first")
+    } else if !settings.is_empty() {
+        Some("settings are sent first, so that a restart takes them up")
+    } else if !scaling.steps.is_empty() {
+        Some("the primary hands over first")
+    } else {
+        None
+    };
+    if let Some(first) = first {
+        rollout.wait(first);
+    }
+    steps.extend(replacements);
+    steps.extend(settings);
     steps.extend(access::statements(target, seen));
     steps.extend(claim::releases(seen));
     steps.extend(scaling.steps);
-    steps.into()
+    steps.extend(rollout.now);
+    Plan { steps, later: rollout.later, halt: rollout.halt }
 }
 
 /// Steps that keep a running cluster alive whatever the spec says: they need no valid target.

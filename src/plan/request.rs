@@ -12,7 +12,7 @@ use crate::api::{SwitchoverOutcome as Outcome, SwitchoverStatus, Synchronous};
 use crate::name::{ANNOTATION_SWITCHOVER, GroupName, ROLE_PRIMARY};
 use crate::observe::Observed;
 
-use super::handover::{primary, steps, successor};
+use super::handover::{primary, successor, switchover};
 use super::step::{Cause, Step};
 
 /// The word for "whichever is best fit" in place of a member.
@@ -73,7 +73,7 @@ pub fn asked(seen: &Observed, now: Timestamp) -> Asked {
                 message: format!("{from} hands the primary's role to {to}"),
                 at: Some(Time(now)),
             },
-            steps: steps(&group, from, to, "a person asked for it".into(), Cause::Asked).into(),
+            steps: vec![switchover(&group, from, to, "a person asked for it".into(), Cause::Asked)],
         },
     }
 }

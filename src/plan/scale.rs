@@ -9,7 +9,7 @@ use crate::child::Kind;
 use crate::observe::Observed;
 use crate::target::Target;
 
-use super::handover::{primary, steps, successor};
+use super::handover::{primary, successor, switchover};
 use super::step::{Cause, Step};
 
 /// What scaling asks for.
@@ -43,7 +43,7 @@ pub fn scale(target: &Target, seen: &Observed) -> Scaling {
         if let Some(to) = successor(&group.name, seen, |ordinal| ordinal < group.instances) {
             let reason =
                 format!("spec.instances is {}, so the member that takes writes goes", group.instances);
-            scaling.steps.extend(steps(&group.name, primary, to, reason, Cause::Change));
+            scaling.steps.push(switchover(&group.name, primary, to, reason, Cause::Change));
         }
     }
     scaling

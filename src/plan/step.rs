@@ -12,9 +12,6 @@ use crate::secret::SecretText;
 
 use super::certificates::Mint;
 
-/// Writes all that is only in memory, while the server goes on serving.
-pub(super) const CHECKPOINT: &str = "CHECKPOINT";
-
 /// What a step may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hazard {
@@ -84,6 +81,8 @@ pub enum Step {
         pod: String,
         /// UID that it must have: its successor is left alone.
         uid: String,
+        /// It takes writes, and nobody can take over.
+        primary: bool,
         /// Why, in words.
         reason: String,
         /// Why, for the policies.
@@ -205,8 +204,12 @@ impl Step {
             | Step::Configure { .. }
             | Step::ReleaseClaim { .. }
             | Step::Sql { .. } => Hazard::Routine,
-            Step::ReplacePod { .. } | Step::RestartServer { primary: false, .. } => Hazard::Restart,
-            Step::Switchover { .. } | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
+            Step::ReplacePod { primary: false, .. } | Step::RestartServer { primary: false, .. } => {
+                Hazard::Restart
+            }
+            Step::Switchover { .. }
+            | Step::ReplacePod { primary: true, .. }
+            | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
             Step::Delete { .. } => Hazard::Destroy,
         }
     }
@@ -229,17 +232,6 @@ impl Step {
             | Step::ReleaseClaim { .. }
             | Step::Sql { .. } => None,
         }
-    }
-
-    /// True for a step that has no sense without the one that follows: the checkpoint before a member stops.
-    pub fn prepares(&self, next: &Step) -> bool {
-        let Step::Sql { pod, task } = self else { return false };
-        let stops = match next {
-            Step::Switchover { from, .. } => from,
-            Step::RestartServer { pod, .. } | Step::ReplacePod { pod, .. } => pod,
-            _ => return false,
-        };
-        pod == stops && task.statements.iter().all(|statement| statement.text == CHECKPOINT)
     }
 
     /// One word for metrics and the event's action.

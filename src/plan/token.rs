@@ -29,6 +29,7 @@ pub fn replacements(target: &Target, seen: &Observed) -> Vec<Step> {
         .map(|(name, pod)| Step::ReplacePod {
             pod: name.clone(),
             uid: pod.uid.clone(),
+            primary: false,
             reason: format!("ServiceAccount {account} was deleted and made anew, so the pod's token is void"),
             cause: Cause::Repair,
         })

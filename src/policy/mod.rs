@@ -54,8 +54,8 @@ impl fmt::Display for Objection {
 pub struct Verdict {
     /// The rule.
     pub policy: &'static str,
-    /// The step, in words.
-    pub step: String,
+    /// The step.
+    pub step: Step,
     /// Why, and what would unblock it.
     pub objection: Objection,
 }
@@ -84,19 +84,13 @@ pub static CATALOG: &[&dyn Policy] = &[
 ];
 
 /// Parts the steps into those that may run and the verdicts on those that may not. The first objection to a step counts.
-/// What only prepares a step that is held back is left out without a word.
 pub fn judge(steps: Vec<Step>, case: &Case, catalog: &[&dyn Policy]) -> (Vec<Step>, Vec<Verdict>) {
-    let mut allowed: Vec<Step> = Vec::new();
+    let mut allowed = Vec::new();
     let mut verdicts = Vec::new();
     for step in steps {
         let objection = catalog.iter().find_map(|policy| Some((policy.id(), policy.judge(&step, case)?)));
         match objection {
-            Some((policy, objection)) => {
-                while allowed.last().is_some_and(|last| last.prepares(&step)) {
-                    allowed.pop();
-                }
-                verdicts.push(Verdict { policy, step: step.to_string(), objection });
-            }
+            Some((policy, objection)) => verdicts.push(Verdict { policy, step, objection }),
             None => allowed.push(step),
         }
     }

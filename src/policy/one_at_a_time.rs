@@ -49,7 +49,13 @@ mod tests {
     fn held(slots: SlotsSeen, cause: Cause) -> Option<String> {
         let mut seen = observed(serde_json::json!({}));
         seen.slots = slots;
-        let step = Step::ReplacePod { pod: "c-1".into(), uid: "u".into(), reason: "test".into(), cause };
+        let step = Step::ReplacePod {
+            pod: "c-1".into(),
+            uid: "u".into(),
+            primary: false,
+            reason: "test".into(),
+            cause,
+        };
         OneAtATime.judge(&step, &Case { seen: &seen, now: start() }).map(|objection| objection.to_string())
     }
 

@@ -61,7 +61,7 @@ mod tests {
     }
 
     fn replace(cause: Cause) -> Step {
-        Step::ReplacePod { pod: "c-1".into(), uid: "u".into(), reason: "test".into(), cause }
+        Step::ReplacePod { pod: "c-1".into(), uid: "u".into(), primary: false, reason: "test".into(), cause }
     }
 
     fn held(seen: &Observed, step: &Step, hours: i64) -> Option<String> {

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::ClusterStatus;
-use crate::name::COMPONENT_MEMBER;
 use crate::observe::{Observed, PodSeen};
-use crate::plan::{Step, volumes_command};
-use crate::policy::Verdict;
+use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target};
+
+use super::Work;
 
 /// Types of conditions.
 pub mod kind {
@@ -42,20 +42,18 @@ pub mod reason {
     pub const UNSCHEDULABLE: &str = "Unschedulable";
     /// Fewer members than wanted are up.
     pub const MEMBERS_MISSING: &str = "MembersMissing";
-    /// A member runs another image than the spec says.
-    pub const OTHER_IMAGE: &str = "OtherImage";
+    /// A member did not come back from a restart; no further one is touched.
+    pub const BLOCKED: &str = "Blocked";
     /// The cluster is being deleted.
     pub const DELETING: &str = "Deleting";
 }
 
 /// All conditions; a time of change is kept where the status did not change.
-#[allow(clippy::too_many_arguments)]
 pub fn conditions(
     seen: &Observed,
     target: Option<&Target>,
     status: &ClusterStatus,
-    steps: &[Step],
-    verdicts: &[Verdict],
+    work: Work,
     problems: &[Problem],
     before: &[Condition],
     now: Timestamp,
@@ -63,7 +61,7 @@ pub fn conditions(
     let generation = seen.cluster.metadata.generation;
     [
         (kind::ACCEPTED, accepted(target, problems)),
-        (kind::CONVERGED, converged(seen, target, steps, verdicts)),
+        (kind::CONVERGED, converged(seen, target, work)),
         (kind::READY, ready(seen, status)),
         (kind::REDUNDANT, redundant(seen, status)),
     ]
@@ -113,37 +111,38 @@ fn deleting(seen: &Observed) -> Option<Finding> {
     Some((false, reason::DELETING, message))
 }
 
-fn converged(seen: &Observed, target: Option<&Target>, steps: &[Step], verdicts: &[Verdict]) -> Finding {
+fn converged(seen: &Observed, target: Option<&Target>, work: Work) -> Finding {
     if let Some(deleting) = deleting(seen) {
         return deleting;
     }
-    let Some(target) = target else {
+    if target.is_none() {
         return (false, reason::INVALID_SPEC, "nothing is changed: see Accepted".into());
-    };
-    if let Some(verdict) = verdicts.first() {
+    }
+    if let Some(Halt::Blocked(why)) = work.halt {
+        return (false, reason::BLOCKED, why.clone());
+    }
+    if let Some(verdict) = work.verdicts.first() {
         return (false, reason::HELD_BACK, verdict.to_string());
     }
     // Bringing files up to date after a change is no work that a person waits for.
     let pending: Vec<&Step> =
-        steps.iter().filter(|step| !matches!(step, Step::RefreshFiles { .. })).collect();
+        work.steps.iter().filter(|step| !matches!(step, Step::RefreshFiles { .. })).collect();
     match pending.as_slice() {
-        [] => other_image(seen, target).unwrap_or_else(|| good("everything is as the spec says")),
+        [] => match work.halt {
+            Some(Halt::Waits(why)) => (false, reason::IN_PROGRESS, format!("{}{why}", left(work.later))),
+            _ => good("everything is as the spec says"),
+        },
         [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),
         [step, ..] => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
     }
 }
 
-/// A member that was started before the image changed. Sets are updated on delete alone.
-fn other_image(seen: &Observed, target: &Target) -> Option<Finding> {
-    let other =
-        |(_, pod): &(&String, &PodSeen)| pod.component == COMPONENT_MEMBER && pod.main.image != target.image;
-    // The primary last: each restart of a replica costs clients nothing.
-    let (name, pod) = seen.pods.iter().filter(other).min_by_key(|(name, _)| seen.primary() == Some(name))?;
-    let message = format!(
-        "{name} runs image '{}', wanted is '{}', which it takes when its pod starts again: kubectl -n {} delete pod {name}",
-        pod.main.image, target.image, target.name.namespace
-    );
-    Some((false, reason::OTHER_IMAGE, message))
+fn left(later: &[Step]) -> String {
+    match later.len() {
+        0 => String::new(),
+        1 => "one step left; now ".into(),
+        more => format!("{more} steps left; now "),
+    }
 }
 
 fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {

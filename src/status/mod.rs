@@ -3,6 +3,7 @@
 mod conditions;
 pub mod lag;
 mod members;
+mod rollout;
 
 use jiff::Timestamp;
 
@@ -10,18 +11,30 @@ use crate::api::{ClusterState, ClusterStatus, OperatorStatus, PoolerStatus};
 use crate::child::Kind;
 use crate::name::COMPONENT_MEMBER;
 use crate::observe::{Observed, Platform};
-use crate::plan::Step;
+use crate::plan::{Halt, Step};
 use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
 
 pub use conditions::{kind, reason};
 
+/// What there is to do.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    /// Steps of this round.
+    pub steps: &'a [Step],
+    /// Steps that follow.
+    pub later: &'a [Step],
+    /// Why the steps that restart members stand still.
+    pub halt: Option<&'a Halt>,
+    /// Steps that a policy holds back.
+    pub verdicts: &'a [Verdict],
+}
+
 /// The status as it should stand.
 pub fn status(
     seen: &Observed,
     target: Option<&Target>,
-    steps: &[Step],
-    verdicts: &[Verdict],
+    work: Work,
     problems: &[Problem],
     now: Timestamp,
 ) -> ClusterStatus {
@@ -70,10 +83,11 @@ pub fn status(
         // Follows from what is foreseen, see `crate::pace`.
         slot: None,
         operator: Some(operator(seen)),
+        rollout: rollout::rollout(before.rollout.as_ref(), seen, work, now),
         conditions: Vec::new(),
     };
     status.conditions =
-        conditions::conditions(seen, target, &status, steps, verdicts, problems, &before.conditions, now);
+        conditions::conditions(seen, target, &status, work, problems, &before.conditions, now);
     status
 }
 

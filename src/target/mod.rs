@@ -10,14 +10,15 @@ mod version;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Toleration;
 use kube::ResourceExt;
 
 use crate::api::{Flavor, Spread, Synchronous};
 use crate::maintenance::{RunNow, Windows, run_now};
-use crate::name::{ClusterName, GroupName, MAX_CLUSTER};
+use crate::name::{COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER};
 use crate::observe::Observed;
+use crate::plan::MEMBER_DEADLINE;
 use crate::tuning::units::quantity_bytes;
 use crate::tuning::{Machine, Settings, computed, layered};
 
@@ -81,6 +82,8 @@ pub struct Target {
     pub tolerations: Vec<Toleration>,
     /// How hard members keep apart.
     pub spread: Spread,
+    /// How long a member may take until it is ready again.
+    pub member_deadline: SignedDuration,
 }
 
 /// One group.
@@ -130,7 +133,8 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     cpu(&spec.resources.cpu.0, &mut problems);
     let memory = size("spec.resources.memory", &spec.resources.memory.0, &mut problems);
     let storage_bytes = size("spec.storage.size", &spec.storage.size.0, &mut problems);
-    let settings = settings(seen, Machine { memory, storage: storage_bytes }, &mut problems);
+    let settings =
+        settings(seen, Machine { memory: in_force(seen, memory), storage: storage_bytes }, &mut problems);
     // With a stand-in for what can't be read, a check of it against others would tell of problems that are none.
     let readable = problems.is_empty();
     let (users, databases) = users::check(seen, &name, &mut problems);
@@ -173,6 +177,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         node_selector: spec.scheduling.node_selector.clone(),
         tolerations: spec.scheduling.tolerations.clone(),
         spread: spec.scheduling.spread,
+        member_deadline: MEMBER_DEADLINE,
         name,
     };
     if readable {
@@ -186,6 +191,13 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         target.reminders.push(problem.to_string());
     }
     if problems.is_empty() { Ok(target) } else { Err(problems) }
+}
+
+/// Memory that every running member has, at most what is wanted: settings for more would not fit a member whose pod has not
+/// grown yet.
+fn in_force(seen: &Observed, wanted: u64) -> u64 {
+    let members = seen.pods.values().filter(|pod| pod.component == COMPONENT_MEMBER && pod.main.running);
+    members.filter_map(|pod| pod.main.memory_in_force).fold(wanted, u64::min)
 }
 
 /// A size in bytes, or a problem and 1 GiB to go on with.

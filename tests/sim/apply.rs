@@ -46,7 +46,7 @@ impl World {
                 self.pods.get_mut(pod).expect("only pods that exist are refreshed").files =
                     Some(digest.clone());
             }
-            Step::ReplacePod { pod, uid, reason: _, cause: _ } => {
+            Step::ReplacePod { pod, uid, primary: _, reason: _, cause: _ } => {
                 if self.pods.get(pod).is_some_and(|seen| seen.uid == *uid) {
                     self.end(pod);
                 }
@@ -54,11 +54,12 @@ impl World {
             Step::ResizePod { pod, cpu, memory } => {
                 let pod = self.pods.get_mut(pod).expect("only pods that exist are resized");
                 (pod.main.cpu, pod.main.memory) = (cpu.clone(), memory.clone());
+                pod.main.memory_in_force = quantity_bytes(memory);
             }
             Step::RestartServer { group: _, pod, primary, reason: _, cause: _ } => {
                 assert_eq!(self.claim.as_ref() == Some(pod), *primary, "the plan knows who takes writes");
-                self.members.get_mut(pod).expect("only members that answer are restarted").pending_restart =
-                    false;
+                assert!(self.members.contains_key(pod), "only members that answer are restarted");
+                self.started_with.remove(pod);
             }
             Step::Configure { group: _, pod, patch } => {
                 assert!(self.members.contains_key(pod), "{pod} does not answer");

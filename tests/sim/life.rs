@@ -1,11 +1,14 @@
 //! What happens by itself between two rounds of the operator: controllers make pods, the kubelet starts them, Patroni
 //! elects and reports.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use stylobate::build::Revision;
 use stylobate::child::Kind;
 use stylobate::name::{COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA};
-use stylobate::observe::{DatabaseFacts, MemberSeen, PodSeen, RoleSeen, VolumeSeen};
+use stylobate::observe::{DatabaseFacts, MemberSeen, PendingChange, PodSeen, RoleSeen, VolumeSeen};
 use stylobate::tuning::units::quantity_bytes;
 
 use super::World;
@@ -91,6 +94,7 @@ impl World {
             .map(|(name, _)| name.clone())
             .collect();
         self.members.retain(|name, _| running.contains(name));
+        self.started_with.retain(|name, _| running.contains(name));
         for name in &running {
             self.members
                 .entry(name.clone())
@@ -135,6 +139,10 @@ impl World {
             let version = tag.split_once('.').and_then(|(major, minor)| {
                 Some(major.parse::<i64>().ok()? * 10_000 + minor.parse::<i64>().ok()?)
             });
+            let wanted = &self.config.as_ref().expect("a group that runs has a configuration")["postgresql"]
+                ["parameters"];
+            let runs = self.started_with.entry(name.clone()).or_insert_with(|| wanted.clone());
+            let pending = pending(runs, wanted);
             // A replica follows one round after it started.
             let streams = known && !leads && leader.is_some();
             *member = MemberSeen {
@@ -146,7 +154,8 @@ impl World {
                 synchronous: streams && quorum,
                 replication: streams.then(|| "streaming".into()),
                 position: Some(self.timeline * 1000),
-                pending_restart: false,
+                pending_restart: !pending.is_empty(),
+                pending,
                 config: self.config.clone().filter(|_| leads),
             };
             pod.role = Some(if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into());
@@ -174,7 +183,7 @@ impl World {
         let Some(set) = set else { return };
         let size = &set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"];
         let bytes = size.as_str().and_then(quantity_bytes).expect("the claim template has a size");
-        let image = set["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image");
+        let template = &set["spec"]["template"];
         for ordinal in 0..wanted {
             let (claim, pod) = (group.volume(ordinal), group.pod(ordinal));
             if !self.volumes.contains_key(&claim) {
@@ -184,7 +193,7 @@ impl World {
                 self.volumes.insert(claim, volume);
             }
             if !self.pods.contains_key(&pod) {
-                let seen = self.new_pod(COMPONENT_MEMBER, image, ordinal);
+                let seen = self.new_pod(COMPONENT_MEMBER, template, ordinal);
                 self.pods.insert(pod, seen);
             }
         }
@@ -202,10 +211,10 @@ impl World {
                 || (!seen.deleting && wanted.iter().any(|(name, _)| name == pod))
         });
         let Some(live) = live else { return };
-        let image = live["spec"]["template"]["spec"]["containers"][0]["image"].as_str().expect("an image");
+        let template = &live["spec"]["template"];
         for (pod, number) in wanted {
             if !self.pods.contains_key(&pod) {
-                let seen = self.new_pod(COMPONENT_POOLER, image, number);
+                let seen = self.new_pod(COMPONENT_POOLER, template, number);
                 self.pods.insert(pod, seen);
             }
         }
@@ -214,7 +223,7 @@ impl World {
         self.children.get_mut(&reference).expect("it is live")["status"] = json!({"readyReplicas": ready});
     }
 
-    fn new_pod(&mut self, component: &str, image: &str, number: i32) -> PodSeen {
+    fn new_pod(&mut self, component: &str, template: &Value, number: i32) -> PodSeen {
         let mut pod = PodSeen {
             uid: format!("uid-{}", self.next()),
             component: component.into(),
@@ -222,7 +231,14 @@ impl World {
             created: Some(self.now),
             ..PodSeen::default()
         };
-        pod.main.image = image.to_owned();
+        let annotations = serde_json::from_value(template["metadata"]["annotations"].clone());
+        pod.revision = Revision::read(&annotations.unwrap_or_default());
+        let container = &template["spec"]["containers"][0];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        pod.main.image = text(&container["image"]);
+        pod.main.cpu = text(&container["resources"]["requests"]["cpu"]);
+        pod.main.memory = text(&container["resources"]["limits"]["memory"]);
+        pod.main.memory_in_force = quantity_bytes(&pod.main.memory);
         pod
     }
 
@@ -244,4 +260,20 @@ impl World {
         seen.main.running = false;
         seen.main.ended = Some(format!("run {number} exit code 137"));
     }
+}
+
+/// Parameters of this world that only a restart changes.
+const RESTART_ONLY: [&str; 3] = ["shared_buffers", "max_connections", "max_wal_senders"];
+
+/// What Patroni says of a server that runs with older parameters.
+fn pending(runs: &Value, wanted: &Value) -> BTreeMap<String, PendingChange> {
+    let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+    RESTART_ONLY
+        .iter()
+        .filter(|name| runs[**name] != wanted[**name])
+        .map(|name| {
+            let change = PendingChange { old: text(&runs[*name]), new: text(&wanted[*name]) };
+            ((*name).to_owned(), change)
+        })
+        .collect()
 }

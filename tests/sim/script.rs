@@ -11,7 +11,7 @@ use stylobate::name::ClusterName;
 use super::World;
 
 /// More rounds than any way to rest takes; one that takes more never comes to rest.
-const ENOUGH: usize = 30;
+const ENOUGH: usize = 40;
 
 /// Runs a script and gives its output.
 pub fn run(script: &str) -> String {
@@ -104,6 +104,10 @@ impl Stage {
                 self.world().disrupted.remove(&ClusterName::new("ledger", *name));
             }
             ["crash", "after", "step", count] => self.cut = Some(count.parse().expect("a number of steps")),
+            ["wait", seconds] => {
+                let seconds = seconds.parse().expect("a number of seconds");
+                self.world().now += jiff::SignedDuration::from_secs(seconds);
+            }
             ["show", what] => {
                 let text = self.world().show(what);
                 self.out.push_str(&text);
@@ -151,9 +155,6 @@ fn told(decision: &Decision, cut: Option<usize>, same: bool) -> String {
             let _ = writeln!(text, "  -- the operator crashes here --");
         }
         let _ = writeln!(text, "  {:?}: {step}", step.hazard());
-    }
-    for step in &decision.upcoming {
-        let _ = writeln!(text, "  later, {:?}: {step}", step.hazard());
     }
     for verdict in &decision.verdicts {
         let _ = writeln!(text, "  {verdict}");
@@ -233,6 +234,21 @@ impl World {
                     let role = pod.role.as_deref().unwrap_or("-");
                     let _ =
                         writeln!(text, "  {name}: {role}, {}", if pod.ready { "ready" } else { "not ready" });
+                }
+            }
+            "machines" => {
+                for (name, pod) in self.pods.iter().filter(|(name, _)| self.group().ordinal(name).is_some()) {
+                    let tag = pod.main.image.rsplit(':').next().unwrap_or_default();
+                    let _ =
+                        writeln!(text, "  {name}: {tag}, CPU {}, memory {}", pod.main.cpu, pod.main.memory);
+                }
+            }
+            "rollout" => {
+                let status = self.cluster.status.as_ref().and_then(|status| status.rollout.as_ref());
+                let rollout = status.expect("there was a rollout");
+                let _ = writeln!(text, "  {:?}: {}", rollout.phase, rollout.message);
+                for reason in &rollout.reasons {
+                    let _ = writeln!(text, "  because of {reason}");
                 }
             }
             "database" => {

@@ -39,6 +39,8 @@ pub struct World {
     pub pods: BTreeMap<String, PodSeen>,
     pub volumes: BTreeMap<String, VolumeSeen>,
     pub members: BTreeMap<String, MemberSeen>,
+    /// Parameters that each server was started with.
+    pub started_with: BTreeMap<String, Value>,
     /// Pod that holds Patroni's leader claim.
     pub claim: Option<String>,
     /// Patroni's dynamic configuration and other state ConfigMaps; gone once they are deleted.
@@ -75,6 +77,7 @@ impl World {
             pods: BTreeMap::new(),
             volumes: BTreeMap::new(),
             members: BTreeMap::new(),
+            started_with: BTreeMap::new(),
             claim: None,
             config: None,
             database: DatabaseSeen { available: available(), ..DatabaseSeen::default() },

@@ -1,0 +1,302 @@
+//! Bringing members to what the spec says, one at a time: a resize in place where that is enough, else a restart of
+//! Postgres, else a new pod on the same volume. Replicas first; the primary hands over before its pod goes.
+//!
+//! Nothing is remembered: each round looks at what there is, so a plan that is cut off anywhere goes on where it was. A
+//! member that does not come back stops the sequence there, while the others go on serving.
+
+mod need;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::build;
+use crate::child::Kind;
+use crate::observe::{Observed, PodSeen};
+use crate::target::{GroupTarget, Target};
+use crate::tuning::units::quantity_bytes;
+
+use super::handover::{primary, successor, switchover};
+use super::step::{Cause, Step};
+use need::{Need, late, lost, need, primary_first, resized};
+
+/// What is done now and what follows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rollout {
+    /// Steps that may be taken now.
+    pub now: Vec<Step>,
+    /// Steps that follow, in order.
+    pub later: Vec<Step>,
+    /// Why the sequence stands still.
+    pub halt: Option<Halt>,
+}
+
+impl Rollout {
+    /// Puts off every step, for something else that comes first.
+    pub(super) fn wait(&mut self, first: &str) {
+        if !self.now.is_empty() {
+            self.later.splice(0..0, self.now.drain(..));
+            self.halt.get_or_insert_with(|| Halt::Waits(first.to_owned()));
+        }
+    }
+}
+
+/// Why a sequence stands still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// Something is on its way.
+    Waits(String),
+    /// A member does not come back; a person has to look.
+    Blocked(String),
+}
+
+/// Looks at each group.
+pub fn rollout(target: &Target, seen: &Observed, now: Timestamp) -> Rollout {
+    let mut all = Rollout::default();
+    for group in &target.groups {
+        let one = Sight::new(target, group, seen, now).rollout();
+        all.now.extend(one.now);
+        all.later.extend(one.later);
+        all.halt = all.halt.or(one.halt);
+    }
+    all
+}
+
+/// One group as the planner sees it.
+struct Sight<'a> {
+    target: &'a Target,
+    group: &'a GroupTarget,
+    seen: &'a Observed,
+    now: Timestamp,
+    primary: Option<String>,
+    /// Pods of the group, highest ordinal first: the order in which replicas are dealt with.
+    pods: Vec<(&'a String, &'a PodSeen)>,
+    needs: BTreeMap<&'a String, Need>,
+}
+
+impl<'a> Sight<'a> {
+    fn new(target: &'a Target, group: &'a GroupTarget, seen: &'a Observed, now: Timestamp) -> Self {
+        let wanted = build::revision(target, group);
+        let mut pods: Vec<_> =
+            seen.pods.iter().filter(|(name, _)| group.name.ordinal(name).is_some()).collect();
+        pods.sort_by_key(|(name, _)| std::cmp::Reverse(group.name.ordinal(name)));
+        let needs = pods
+            .iter()
+            .filter(|(_, pod)| !pod.deleting)
+            .filter_map(|(name, pod)| Some((*name, need(target, &wanted, pod, seen.members.get(*name))?)))
+            .collect();
+        Self { target, group, seen, now, primary: primary(&group.name, seen), pods, needs }
+    }
+
+    fn rollout(&self) -> Rollout {
+        let (resizes, shrinks) = self.resizes();
+        let sequence: Vec<Step> = self.sequence().into_iter().chain(shrinks).collect();
+        if resizes.is_empty() && sequence.is_empty() {
+            let halt = self.broken().filter(|_| self.open_since().is_some());
+            return Rollout { halt, ..Rollout::default() };
+        }
+        let halt = self.halt(&sequence);
+        let mut rollout = Rollout { now: resizes, halt, ..Rollout::default() };
+        let mut sequence = sequence.into_iter();
+        if rollout.halt.is_none() && rollout.now.is_empty() {
+            rollout.now.extend(sequence.next());
+        } else if rollout.now.is_empty()
+            && let Some(repair) = self.repair()
+        {
+            // What serves nobody can go at once: that is the way out of an image that does not start.
+            rollout.now.push(repair);
+        }
+        rollout.later = sequence.collect();
+        rollout
+    }
+
+    /// Pods that get other CPU or memory without a restart: those that can have it now, and those whose memory shrinks
+    /// once Postgres needs it no more.
+    fn resizes(&self) -> (Vec<Step>, Vec<Step>) {
+        let bytes = |text: &str| quantity_bytes(text).unwrap_or(0);
+        let resize = |(name, _): &(&String, &PodSeen)| Step::ResizePod {
+            pod: (*name).clone(),
+            cpu: self.target.cpu.clone(),
+            memory: self.target.memory.clone(),
+        };
+        let (wait, now): (Vec<_>, Vec<_>) = self
+            .pods
+            .iter()
+            .filter(|(_, pod)| !pod.deleting && pod.main.running && resized(self.target, pod))
+            .partition(|(name, pod)| {
+                bytes(&self.target.memory) < bytes(&pod.main.memory) && !self.settings_in_force(name)
+            });
+        (now.iter().map(resize).collect(), wait.iter().map(resize).collect())
+    }
+
+    fn settings_in_force(&self, pod: &str) -> bool {
+        self.open_since().is_some_and(|since| self.now.duration_since(since) >= PENDING_SHOWS)
+            && super::config::patches(self.target, self.seen).is_empty()
+            && self
+                .seen
+                .members
+                .get(pod)
+                .is_some_and(|member| !member.pending_restart && member.state == "running")
+    }
+
+    /// All that is to be done, in order.
+    fn sequence(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let leads = |name: &str| self.primary.as_deref() == Some(name);
+        for (name, pod) in self.pods.iter().filter(|(name, _)| !leads(name)) {
+            steps.extend(self.step(name, pod, false));
+        }
+        let Some((name, pod)) = self.pods.iter().find(|(name, _)| leads(name)) else { return steps };
+        match self.needs.get(*name) {
+            Some(Need::Pod { reason, cause }) if self.pods.len() > 1 => {
+                let as_wanted = |ordinal| !self.needs.contains_key(&self.group.name.pod(ordinal));
+                let to = successor(&self.group.name, self.seen, as_wanted)
+                    .or_else(|| Some(self.pods.iter().find(|(other, _)| !leads(other))?.0.clone()));
+                if let Some(to) = to {
+                    steps.push(switchover(&self.group.name, (*name).clone(), to, reason.clone(), *cause));
+                }
+                steps.extend(self.step(name, pod, false));
+            }
+            Some(Need::Server { .. }) if self.seen.members.get(*name).is_some_and(primary_first) => {
+                steps.splice(0..0, self.step(name, pod, true));
+            }
+            _ => steps.extend(self.step(name, pod, true)),
+        }
+        steps
+    }
+
+    fn step(&self, name: &str, pod: &PodSeen, primary: bool) -> Option<Step> {
+        let name = name.to_owned();
+        Some(match self.needs.get(&name)?.clone() {
+            Need::Pod { reason, cause } => {
+                Step::ReplacePod { pod: name, uid: pod.uid.clone(), primary, reason, cause }
+            }
+            Need::Server { reason } => Step::RestartServer {
+                group: self.group.name.clone(),
+                pod: name,
+                primary,
+                reason,
+                cause: Cause::Change,
+            },
+        })
+    }
+
+    /// A pod that is not as wanted and serves nobody.
+    fn repair(&self) -> Option<Step> {
+        if !self.template_is_live() {
+            return None;
+        }
+        let (name, pod) = self.pods.iter().find(|(name, pod)| {
+            self.needs.contains_key(*name) && lost(pod, self.target.member_deadline, self.now)
+        })?;
+        let Need::Pod { reason, .. } = &self.needs[*name] else { return None };
+        Some(Step::ReplacePod {
+            pod: (*name).clone(),
+            uid: pod.uid.clone(),
+            primary: false,
+            reason: format!("it is not ready, and {reason}"),
+            cause: Cause::Repair,
+        })
+    }
+
+    /// Why no member may be taken away now.
+    fn halt(&self, sequence: &[Step]) -> Option<Halt> {
+        if !self.template_is_live() {
+            return Some(Halt::Waits("the StatefulSet does not have the new template yet".into()));
+        }
+        if let Some(halt) = self.broken() {
+            return Some(halt);
+        }
+        if self.primary.is_none() {
+            return Some(Halt::Waits("no member takes writes".into()));
+        }
+        let first = sequence.first();
+        if matches!(first, Some(Step::ResizePod { .. })) {
+            return Some(Halt::Waits("Postgres gives back memory before its pod does".into()));
+        }
+        let leaves = matches!(first, Some(Step::Switchover { .. }));
+        let fit = successor(&self.group.name, self.seen, |ordinal| {
+            !self.needs.contains_key(&self.group.name.pod(ordinal))
+        });
+        let synchronous = self.target.synchronous != crate::api::Synchronous::Off;
+        match fit {
+            _ if !leaves => None,
+            Some(to) if !synchronous || self.seen.members[&to].synchronous => None,
+            _ => Some(Halt::Waits("no member that is as wanted is in the synchronous quorum yet".into())),
+        }
+    }
+
+    /// The first member that is away or does not follow.
+    fn broken(&self) -> Option<Halt> {
+        let ordinals = (0..self.group.instances).rev();
+        ordinals.map(|ordinal| self.group.name.pod(ordinal)).find_map(|name| {
+            let Some((name, pod)) = self.pods.iter().find(|(pod, _)| **pod == name) else {
+                return Some(Halt::Waits(format!("{name} is being made")));
+            };
+            let why = self.unfit(name, pod)?;
+            let halt = if late(pod, self.target.member_deadline, self.now) {
+                Halt::Blocked(format!(
+                    "{name} is not back after {} s: {why}. The others serve as before. Correct the spec, or look at: \
+                     kubectl -n {} describe pod {name}",
+                    self.target.member_deadline.as_secs(),
+                    self.target.name.namespace,
+                ))
+            } else {
+                Halt::Waits(format!("{name} is not back yet: {why}"))
+            };
+            Some(halt)
+        })
+    }
+
+    fn unfit(&self, name: &str, pod: &PodSeen) -> Option<String> {
+        if pod.deleting {
+            return Some("its pod ends".into());
+        }
+        if let Some(why) = &pod.unscheduled {
+            return Some(format!("it finds no node, {why}"));
+        }
+        if let Some((reason, message)) = &pod.main.waiting {
+            return Some(format!("{reason} {message}").trim().to_owned());
+        }
+        let Some(member) = self.seen.members.get(name) else { return Some("Patroni does not answer".into()) };
+        let leads = self.primary.as_deref() == Some(name);
+        if member.state != "running" && member.state != "streaming" {
+            return Some(format!("Postgres is {}", member.state));
+        }
+        if !leads && member.replication.as_deref() != Some("streaming") {
+            return Some("it does not stream from the primary".into());
+        }
+        (!pod.ready).then(|| "it is not ready".into())
+    }
+
+    /// True once the controller of the set would make pods as they are wanted.
+    fn template_is_live(&self) -> bool {
+        let Some(set) = self.seen.children.get(Kind::StatefulSet, &self.group.name.scope()) else {
+            return false;
+        };
+        let text = |path: &str| set.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let number = |path: &str| set.pointer(path).and_then(Value::as_i64);
+        let annotations = serde_json::from_value(set["spec"]["template"]["metadata"]["annotations"].clone());
+        let revision = build::Revision::read(&annotations.unwrap_or_default());
+        let seen = number("/status/observedGeneration")
+            .is_none_or(|seen| Some(seen) >= number("/metadata/generation"));
+        seen && revision == build::revision(self.target, self.group)
+            && text("/spec/template/spec/containers/0/image") == self.target.image
+            && text("/spec/template/spec/containers/0/resources/limits/memory") == self.target.memory
+    }
+
+    /// When the rollout that is under way began, by the status.
+    fn open_since(&self) -> Option<Timestamp> {
+        let rollout = self.seen.cluster.status.as_ref()?.rollout.as_ref()?;
+        rollout.started_at.as_ref().filter(|_| rollout.phase.is_open()).map(|at| at.0)
+    }
+}
+
+/// A member says that settings wait for a restart in Patroni's next round, 5 s later at most; until twice that has passed,
+/// silence does not mean that none do.
+const PENDING_SHOWS: SignedDuration = SignedDuration::from_secs(10);
+
+/// Seconds that a member may take until it is ready again before the rollout counts as blocked, unless the spec says
+/// otherwise: crash recovery of a large volume takes minutes, and nothing is lost by waiting.
+pub const MEMBER_DEADLINE: SignedDuration = SignedDuration::from_mins(5);
