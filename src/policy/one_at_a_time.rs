@@ -14,6 +14,10 @@ impl Policy for OneAtATime {
         "one-disruption-at-a-time"
     }
 
+    fn foresees(&self) -> bool {
+        true
+    }
+
     fn judge(&self, step: &Step, case: &Case) -> Option<Objection> {
         planned(step)?;
         let slots = &case.seen.slots;

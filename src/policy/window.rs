@@ -18,6 +18,10 @@ impl Policy for MaintenanceWindow {
         "maintenance-window"
     }
 
+    fn foresees(&self) -> bool {
+        true
+    }
+
     fn judge(&self, step: &Step, case: &Case) -> Option<Objection> {
         let cause = planned(step)?;
         let cluster = &case.seen.cluster;

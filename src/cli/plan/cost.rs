@@ -26,7 +26,7 @@ pub fn cost(step: &Step) -> Option<Cost> {
         Step::ReplacePod { pod, primary, .. } => {
             let (stop, start) = (GRACE_SECONDS.unsigned_abs(), MEMBER_DEADLINE.as_secs().unsigned_abs());
             let source = format!(
-                "a pod has {stop} s to stop (its grace period) and {start} s to be ready again (later the rollout stands \
+                "a pod has {stop} s to stop (its grace period) and {start} s to be ready again (after that the rollout stands \
                  still and says so)"
             );
             cost(if *primary { writes } else { sessions(pod) }, stop + start, source)

@@ -18,7 +18,7 @@ use crate::child::Kind;
 use crate::decide::{Input, decide};
 use crate::maintenance::{Windows, run_now};
 use crate::observe::{Offline, offline};
-use crate::policy::CATALOG;
+use crate::policy::{CATALOG, Case, foreseen};
 
 use super::connect::{Cluster, Connection};
 use super::explain::Error;
@@ -125,6 +125,8 @@ pub fn report(mut offline: Offline, of: String, now: Timestamp) -> Report {
         offline.unknown.push(what.into());
     }
     let decision = decide(&Input { seen: &offline.seen, catalog: CATALOG, now });
+    let decision = without_blind_spots(decision, &offline);
+    let case = Case { seen: &offline.seen, now };
     let cluster = &offline.seen.cluster;
     Report {
         cluster: offline.seen.name().to_string(),
@@ -132,7 +134,8 @@ pub fn report(mut offline: Offline, of: String, now: Timestamp) -> Report {
         refused: None,
         phase: Windows::read(&cluster.spec.maintenance).ok().map(|windows| windows.phase(now)),
         run_now: run_now(cluster, now),
-        decision: without_blind_spots(decision, &offline),
+        waiting: decision.later.iter().filter_map(|step| foreseen(step, &case, CATALOG)).collect(),
+        decision,
         unknown: offline.unknown,
     }
 }

@@ -9,9 +9,9 @@ use crate::decide::Decision;
 use crate::maintenance::{Phase, RunNow};
 use crate::observe::Offline;
 use crate::plan::Step;
+use crate::policy::Verdict;
 use crate::target::Problem;
 
-use super::super::human::columns;
 use super::cost::{Cost, cost};
 
 /// All that is told.
@@ -22,6 +22,8 @@ pub struct Report {
     pub of: String,
     /// What the operator would do and say.
     pub decision: Decision,
+    /// What steps of later rounds will wait for, as far as it can be told.
+    pub waiting: Vec<Verdict>,
     /// Why the API server would refuse the file, in its words.
     pub refused: Option<String>,
     /// What this moment means to the windows; none when they can't be read.
@@ -75,10 +77,8 @@ impl Report {
         for problem in problems {
             let _ = writeln!(text, "\n!! {problem}");
         }
-        for (title, steps) in [("NOW", steps), ("THEN", later)] {
-            if !steps.is_empty() {
-                let _ = write!(text, "\n{title}\n{}", table(steps));
-            }
+        if !steps.is_empty() {
+            let _ = write!(text, "\nNOW\n{}", list(steps));
         }
         if !verdicts.is_empty() {
             let _ = writeln!(text, "\nHELD BACK");
@@ -91,6 +91,9 @@ impl Report {
             }
             let _ = writeln!(text, "    {}: {}", verdict.policy, verdict.objection.reason);
             let _ = writeln!(text, "    to go on: {}", verdict.objection.remedy);
+        }
+        if !later.is_empty() {
+            let _ = write!(text, "\nTHEN\n{}{}", list(later), self.waits());
         }
         if let Some(windows) = self.windows() {
             let _ = writeln!(text, "\nMAINTENANCE\n  {windows}");
@@ -106,6 +109,33 @@ impl Report {
         text
     }
 
+    /// What the steps of later rounds wait for, each objection once.
+    fn waits(&self) -> String {
+        let mut text = String::new();
+        let mut told: Vec<&Verdict> = Vec::new();
+        for verdict in &self.waiting {
+            if told.iter().any(|other| other.objection == verdict.objection) {
+                continue;
+            }
+            told.push(verdict);
+            let same = |step: &Step| {
+                self.waiting.iter().any(|other| other.step == *step && other.objection == verdict.objection)
+            };
+            let later = self.decision.later.iter().enumerate();
+            let numbers: Vec<String> =
+                later.filter(|(_, step)| same(step)).map(|(index, _)| (index + 1).to_string()).collect();
+            let _ = writeln!(
+                text,
+                "  {} will wait ({}): {}",
+                numbers.join(", "),
+                verdict.policy,
+                verdict.objection.reason
+            );
+            let _ = writeln!(text, "    to go on: {}", verdict.objection.remedy);
+        }
+        text
+    }
+
     fn summary(&self) -> String {
         match self.exit_code() {
             0 => return "nothing to do".into(),
@@ -113,7 +143,7 @@ impl Report {
             _ => {}
         }
         let Decision { steps, later, verdicts, .. } = &self.decision;
-        let parts = [(steps.len(), "now"), (later.len(), "then"), (verdicts.len(), "held back")];
+        let parts = [(steps.len(), "now"), (verdicts.len(), "held back"), (later.len(), "then")];
         let parts: Vec<String> = parts
             .iter()
             .filter(|(count, _)| *count > 0)
@@ -163,17 +193,23 @@ impl Report {
                 "atMostSeconds": cost.and_then(|cost| cost.seconds),
             })
         };
+        let why = |verdict: &Verdict| {
+            let (reason, remedy) = (&verdict.objection.reason, &verdict.objection.remedy);
+            json!({"policy": verdict.policy, "reason": reason, "remedy": remedy})
+        };
         let problem = |problem: &Problem| json!({"field": problem.field, "value": problem.value, "remedy": problem.remedy});
         json!({
             "cluster": self.cluster,
             "of": self.of,
             "steps": steps.iter().map(one).collect::<Vec<_>>(),
-            "later": later.iter().map(one).collect::<Vec<_>>(),
+            "later": later.iter().map(|step| {
+                let mut told = one(step);
+                told["waits"] = self.waiting.iter().find(|verdict| verdict.step == *step).map(why).into();
+                told
+            }).collect::<Vec<_>>(),
             "heldBack": verdicts.iter().map(|verdict| {
                 let mut told = one(&verdict.step);
-                told["policy"] = json!(verdict.policy);
-                told["reason"] = json!(verdict.objection.reason);
-                told["remedy"] = json!(verdict.objection.remedy);
+                told["waits"] = why(verdict);
                 told
             }).collect::<Vec<_>>(),
             "problems": problems.iter().map(problem).collect::<Vec<_>>(),
@@ -184,21 +220,15 @@ impl Report {
     }
 }
 
-fn table(steps: &[Step]) -> String {
-    let rows: Vec<Vec<String>> = steps
-        .iter()
-        .enumerate()
-        .map(|(index, step)| {
-            let cost = cost(step);
-            let told = cost.map(|cost| format!("disrupts {}{}", cost.who, at_most(cost.seconds)));
-            vec![
-                format!("  {}", index + 1),
-                format!("{:?}", step.hazard()),
-                told.map_or_else(|| step.to_string(), |told| format!("{step}; {told}")),
-            ]
-        })
-        .collect();
-    columns(&rows)
+fn list(steps: &[Step]) -> String {
+    let mut text = String::new();
+    for (index, step) in steps.iter().enumerate() {
+        let _ = writeln!(text, "  {} {:?}: {step}", index + 1, step.hazard());
+        if let Some(Cost { who, seconds, .. }) = cost(step) {
+            let _ = writeln!(text, "    disrupts {who}{}", at_most(seconds));
+        }
+    }
+    text
 }
 
 fn at_most(seconds: Option<u64>) -> String {
