@@ -111,8 +111,8 @@ impl Reader<'_> {
             let api: Api<DynamicObject> =
                 Api::namespaced_with(self.client.clone(), &self.name.namespace, &resource);
             let found = match api.list(&self.selected()).await {
-                // A kind that nobody installed.
-                Err(kube::Error::Api(status)) if kind.optional() && status.is_not_found() => continue,
+                // A kind that nobody installed is a plain 404, without a Status of the API server.
+                Err(kube::Error::Api(status)) if kind.optional() && status.code == 404 => continue,
                 found => self.allowed(&resource.plural, found)?,
             };
             let Some(found) = found else {
