@@ -193,6 +193,9 @@ pub struct RolloutStatus {
     /// When it came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
+    /// When settings were sent last, while it was under way: members tell a little later which of them need a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_sent_at: Option<Time>,
     /// Volumes and data before the first step.
     #[serde(default)]
     pub before: Evidence,
