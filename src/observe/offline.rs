@@ -86,7 +86,7 @@ impl Reader<'_> {
         match read {
             Ok(found) => Ok(Some(found)),
             Err(kube::Error::Api(status)) if status.is_forbidden() => {
-                self.unknown.push(format!("{what}: you have no right to read them ({})", status.message));
+                self.unknown.push(format!("{what}: you have no right to read them"));
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -115,11 +115,12 @@ impl Reader<'_> {
                 Err(kube::Error::Api(status)) if kind.optional() && status.code == 404 => continue,
                 found => self.allowed(&resource.plural, found)?,
             };
+            // Whether a kind is served that may not be read can't be told; that it is missing would be a false alarm.
+            self.pod_monitors |= kind == Kind::PodMonitor;
             let Some(found) = found else {
                 self.blind.insert(kind);
                 continue;
             };
-            self.pod_monitors |= kind == Kind::PodMonitor;
             for mut object in found.items {
                 if stores::owned(kind, &object, self.name, uid) {
                     stores::prune(&mut object);

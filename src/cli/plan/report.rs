@@ -46,7 +46,7 @@ pub fn without_blind_spots(mut decision: Decision, offline: &Offline) -> Decisio
                 Kind::Deployment => child.reference.name == name.pooler(),
                 _ => false,
             };
-            !offline.blind.contains(&child.reference.kind) && !(secrets && of_secrets)
+            !(offline.blind.contains(&child.reference.kind) || (secrets && of_secrets))
         }
         Step::Mint(_) | Step::RefreshFiles { .. } => !secrets,
         _ => true,
