@@ -72,7 +72,7 @@ pub fn step(seen: &mut Observed, now: Timestamp) -> Decision {
     for step in &decision.steps {
         match step {
             Step::Mint(mint) => come_true(seen, mint, now),
-            Step::Apply { child, reason: _ } => {
+            Step::Apply { child, reason: _, cause: _ } => {
                 seen.children.0.insert(child.reference.clone(), child.body.clone());
             }
             Step::RefreshFiles { pod, digest } => {

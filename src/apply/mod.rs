@@ -125,7 +125,7 @@ impl Writer<'_> {
             Step::Guard => self.guard(seen).await.map_err(api),
             Step::Unguard => self.unguard(seen).await.map_err(api),
             Step::Mint(mint) => mint::mint(self, mint, seen).await,
-            Step::Apply { child, reason: _ } => self.apply(child).await.map_err(api),
+            Step::Apply { child, reason: _, cause: _ } => self.apply(child).await.map_err(api),
             Step::Delete { reference, uid } => {
                 let params = DeleteParams {
                     preconditions: uid

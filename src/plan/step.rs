@@ -53,6 +53,8 @@ pub enum Step {
         child: Box<Child>,
         /// What differed.
         reason: String,
+        /// Why pods of the pooler are made anew by it; none when they are not.
+        cause: Option<Cause>,
     },
     /// Delete a child, or an object that Patroni made.
     Delete {
@@ -197,16 +199,16 @@ impl Step {
             Step::Guard
             | Step::Unguard
             | Step::Mint(_)
-            | Step::Apply { .. }
+            | Step::Apply { cause: None, .. }
             | Step::Expand { .. }
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
             | Step::Configure { .. }
             | Step::ReleaseClaim { .. }
             | Step::Sql { .. } => Hazard::Routine,
-            Step::ReplacePod { primary: false, .. } | Step::RestartServer { primary: false, .. } => {
-                Hazard::Restart
-            }
+            Step::Apply { cause: Some(_), .. }
+            | Step::ReplacePod { primary: false, .. }
+            | Step::RestartServer { primary: false, .. } => Hazard::Restart,
             Step::Switchover { .. }
             | Step::ReplacePod { primary: true, .. }
             | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
@@ -220,10 +222,10 @@ impl Step {
             Step::ReplacePod { cause, .. }
             | Step::RestartServer { cause, .. }
             | Step::Switchover { cause, .. } => Some(*cause),
+            Step::Apply { cause, .. } => *cause,
             Step::Guard
             | Step::Unguard
             | Step::Mint(_)
-            | Step::Apply { .. }
             | Step::Delete { .. }
             | Step::Expand { .. }
             | Step::ResizePod { .. }
@@ -261,7 +263,7 @@ impl fmt::Display for Step {
             Step::Guard => write!(f, "put the finalizer on the cluster"),
             Step::Unguard => write!(f, "take the finalizer off the cluster"),
             Step::Mint(mint) => write!(f, "{mint}"),
-            Step::Apply { child, reason } => write!(f, "apply {} ({reason})", child.reference),
+            Step::Apply { child, reason, cause: _ } => write!(f, "apply {} ({reason})", child.reference),
             Step::Delete { reference, .. } => write!(f, "delete {reference}"),
             Step::Expand { claim, size } => write!(f, "grow volume claim {claim} to {size}"),
             Step::RefreshFiles { pod, .. } => write!(f, "bring the mounted files of {pod} up to date"),

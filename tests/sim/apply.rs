@@ -24,7 +24,9 @@ impl World {
                 self.children.retain(|reference, _| reference.name == kept);
             }
             Step::Mint(mint) => material::mint(self, mint),
-            Step::Apply { child, reason: _ } => self.store(child.reference.clone(), child.body.clone()),
+            Step::Apply { child, reason: _, cause: _ } => {
+                self.store(child.reference.clone(), child.body.clone())
+            }
             Step::Delete { reference, uid } => {
                 if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name)
                 {
