@@ -155,14 +155,14 @@ impl Edit {
 mod tests {
     use super::*;
 
-    const CLUSTER: &str = "kind: PostgresCluster\nmetadata: {name: a, namespace: n}\n";
+    const CLUSTER: &str = "kind: PostgresCluster\nmetadata: {name: a, namespace: shop}\n";
 
     #[test]
     fn a_cluster_is_read_with_the_config_maps_beside_it() {
         let text =
             format!("{CLUSTER}---\nkind: ConfigMap\nmetadata: {{name: t}}\ndata: {{work_mem: 8MB}}\n---\n");
         let edit = Edit::parse(&text).unwrap();
-        assert_eq!((edit.name(), edit.namespace()), ("a", Some("n")));
+        assert_eq!((edit.name(), edit.namespace()), ("a", Some("shop")));
         assert_eq!(edit.maps["t"]["work_mem"], "8MB");
     }
 
