@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::{ClusterState, ClusterStatus, SwitchoverOutcome, SwitchoverStatus};
 use crate::observe::Observed;
+use crate::pace;
 use crate::plan::{self, Asked, Plan, Step};
 use crate::policy::{Case, Policy, Verdict, judge};
 use crate::status::{self, Work};
@@ -72,7 +73,9 @@ pub fn decide(input: &Input) -> Decision {
     let (steps, verdicts) = judge(planned, &case(input), input.catalog);
     let status = {
         let work = Work { steps: &steps, later: &later, halt: halt.as_ref(), verdicts: &verdicts };
-        status::status(seen, target.as_ref(), work, &problems, input.now)
+        let mut status = status::status(seen, target.as_ref(), work, &problems, input.now);
+        status.slot = pace::slot(seen, work, status.state, input.now);
+        status
     };
     let handing_over = answer.is_some()
         || status.switchover.as_ref().is_some_and(|last| last.outcome == SwitchoverOutcome::InProgress);

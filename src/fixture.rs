@@ -15,7 +15,7 @@ use crate::build;
 use crate::child::{ChildRef, Kind};
 use crate::decide::{Decision, Input, decide};
 use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
-use crate::observe::{Children, Given, Observed, Platform, PodSeen, SecretData};
+use crate::observe::{Children, Given, Observed, Platform, PodSeen, SecretData, SlotsSeen};
 use crate::plan::{Mint, Step};
 use crate::policy::CATALOG;
 use crate::secret::SecretText;
@@ -53,6 +53,7 @@ pub fn observed(spec: Value) -> Observed {
         leaders: BTreeMap::new(),
         database: None,
         draining: BTreeMap::new(),
+        slots: SlotsSeen::default(),
     }
 }
 

@@ -56,6 +56,8 @@ pub const ANNOTATION_PLACEMENT: &str = "stylobate.dev/placement";
 pub const ANNOTATION_TEMPLATE: &str = "stylobate.dev/template";
 /// Annotation on a `PostgresCluster` that asks for a switchover: `<member or any>@<unique id>`.
 pub const ANNOTATION_SWITCHOVER: &str = "stylobate.dev/switchover";
+/// Annotation on a `PostgresCluster`: until this time (RFC 3339) no maintenance window is waited for.
+pub const ANNOTATION_RUN_NOW: &str = "stylobate.dev/run-now-until";
 /// Field manager of the answer to a switchover request, apart from the rest of the status: a status that is written from a
 /// stale view must not take the answer back, or the request would be served twice.
 pub const SWITCHOVER_MANAGER: &str = "stylobate-switchover";

@@ -16,9 +16,9 @@ use crate::sql::tls::{self, Verify};
 /// Longest wait for an answer to a question. A member that is slower counts as not answering.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for Postgres to stop and start again in its pod.
-const RESTART_LIMIT: Duration = Duration::from_secs(60);
+pub const RESTART_LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for a switchover: Patroni itself waits 2 * loop_wait for the old primary and as long for the new one.
-const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(60);
+pub const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why a member could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -179,7 +179,7 @@ fn parse_member(answer: &Value) -> MemberSeen {
 }
 
 /// `pending_restart_reason` (Patroni 4.0 and later): old and new value by setting.
-fn pending(answer: &Value) -> BTreeMap<String, PendingChange> {
+pub fn pending(answer: &Value) -> BTreeMap<String, PendingChange> {
     let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
     let reasons = answer.get("pending_restart_reason").and_then(Value::as_object);
     reasons

@@ -128,6 +128,16 @@ fn a_cluster_is_made_with_computed_settings_while_its_own_are_refused() {
 }
 
 #[test]
+fn a_change_waits_for_its_window_and_a_repair_does_not() {
+    scenario("window");
+}
+
+#[test]
+fn a_change_waits_while_another_cluster_is_disrupted() {
+    scenario("pacing");
+}
+
+#[test]
 fn every_script_has_its_test() {
     let source = include_str!("scenarios.rs");
     for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {

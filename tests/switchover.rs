@@ -64,6 +64,7 @@ fn seen(request: Option<&str>) -> Observed {
             .into(),
         leaders: BTreeMap::new(),
         database: None,
+        slots: Default::default(),
     }
 }
 
@@ -220,6 +221,5 @@ fn scaling_hands_over_by_the_same_steps_and_goes_before_a_request() {
     let answer = decision.answer.unwrap();
     assert_eq!(answer.outcome, Outcome::Refused);
     assert!(answer.message.contains("about to switch over from db-2 to db-0"), "{}", answer.message);
-    let last: Vec<&str> = decision.steps.iter().rev().take(2).map(Step::action).collect();
-    assert_eq!(last, ["Switchover", "Sql"], "the checkpoint comes right before");
+    assert_eq!(decision.steps.last().map(Step::action), Some("Switchover"), "after all routine steps");
 }

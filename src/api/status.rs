@@ -43,6 +43,12 @@ pub struct ClusterStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub tuning: Vec<SettingStatus>,
+    /// The disruption slot that this cluster holds while its members are restarted on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<SlotStatus>,
+    /// The operator that wrote this status, and its settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<OperatorStatus>,
     /// The answer to the last switchover that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switchover: Option<SwitchoverStatus>,
@@ -127,6 +133,38 @@ pub enum MemberRole {
     /// Not known: the pod has no role yet, or does not answer.
     #[default]
     Unknown,
+}
+
+/// A disruption slot: at most as many clusters as the operator has slots are disrupted on purpose at the same time.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotStatus {
+    /// When the last disruptive step was taken, to the minute. The slot is given back 15 minutes after it at the latest.
+    pub last_step: Time,
+}
+
+/// The operator's own settings, which objects are rendered from: `stylobate plan` reads them here.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorStatus {
+    /// Its release.
+    #[serde(default)]
+    pub version: String,
+    /// Prefix of image names.
+    #[serde(default)]
+    pub image_prefix: String,
+    /// Tag of the pooler image.
+    #[serde(default)]
+    pub pooler_tag: String,
+    /// DNS domain of the Kubernetes cluster.
+    #[serde(default)]
+    pub domain: String,
+    /// Namespace that it runs in.
+    #[serde(default)]
+    pub namespace: String,
+    /// Clusters that it disrupts on purpose at the same time.
+    #[serde(default)]
+    pub disruption_slots: i64,
 }
 
 /// The pooler as seen.

@@ -27,7 +27,7 @@ use super::pod;
 use super::revision::Revision;
 
 /// Seconds for a member to write its shutdown checkpoint before it is killed.
-const GRACE_SECONDS: i64 = 180;
+pub const GRACE_SECONDS: i64 = 180;
 /// Name of the main container.
 pub const CONTAINER: &str = "postgres";
 /// Folder of the pod's token, as all Kubernetes clients expect it.

@@ -17,7 +17,7 @@ use crate::child::Child;
 use crate::observe::Observed;
 use crate::target::Target;
 
-pub use member::{CONTAINER, revision};
+pub use member::{CONTAINER, GRACE_SECONDS, revision};
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
 pub use revision::Revision;
 pub use secrets::{pooler_monitor_password, user_password};

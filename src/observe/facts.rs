@@ -51,6 +51,8 @@ pub struct Observed {
     pub database: Option<DatabaseSeen>,
     /// Nodes that are being emptied, by name, and the sign of it in words.
     pub draining: BTreeMap<String, String>,
+    /// Who is disrupted on purpose.
+    pub slots: SlotsSeen,
 }
 
 impl Observed {
@@ -286,6 +288,23 @@ pub struct MemberSeen {
     pub started: Option<String>,
     /// Patroni's dynamic configuration, read from the primary alone.
     pub config: Option<Value>,
+}
+
+/// The disruption slots of the fleet, as one cluster sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotsSeen {
+    /// How many there are, at least 1.
+    pub total: usize,
+    /// Other clusters that hold one, in order of name.
+    pub held_by: Vec<ClusterName>,
+    /// This cluster holds one.
+    pub mine: bool,
+}
+
+impl Default for SlotsSeen {
+    fn default() -> Self {
+        Self { total: 1, held_by: Vec::new(), mine: false }
+    }
 }
 
 /// A setting that waits for a restart.

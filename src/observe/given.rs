@@ -48,7 +48,11 @@ pub async fn given(
 
 /// Secrets that a person may have supplied: those that the spec names, and those that stand where a password would be
 /// generated. What the cluster owns is in the stores already.
-fn secret_names(cluster: &ClusterName, spec: &PostgresClusterSpec, children: &Children) -> BTreeSet<String> {
+pub(super) fn secret_names(
+    cluster: &ClusterName,
+    spec: &PostgresClusterSpec,
+    children: &Children,
+) -> BTreeSet<String> {
     spec.users
         .iter()
         .map(|user| match &user.password {
@@ -61,7 +65,7 @@ fn secret_names(cluster: &ClusterName, spec: &PostgresClusterSpec, children: &Ch
 }
 
 /// How the class was found, and its name when its volumes can't grow.
-async fn storage_class(
+pub(super) async fn storage_class(
     classes: &Api<StorageClass>,
     name: Option<&str>,
 ) -> Result<(StorageClassSeen, Option<String>), kube::Error> {

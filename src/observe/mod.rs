@@ -5,6 +5,7 @@ mod facts;
 mod given;
 mod maps;
 mod nodes;
+mod offline;
 mod pods;
 mod read;
 mod server;
@@ -12,9 +13,10 @@ mod stores;
 
 pub use facts::{
     Children, ContainerSeen, DatabaseFacts, DatabaseSeen, DiskUse, Given, Growth, LeaderSeen, MemberSeen,
-    Observed, PendingChange, Platform, PodSeen, RoleSeen, SecretData, ServerSettings, StorageClassSeen,
-    VolumeSeen, secret_data,
+    Observed, PendingChange, Platform, PodSeen, RoleSeen, SecretData, ServerSettings, SlotsSeen,
+    StorageClassSeen, VolumeSeen, secret_data,
 };
 pub use maps::references;
+pub use offline::{Offline, offline};
 pub use read::{Links, credentials, links, observe};
 pub use stores::{Stores, Trigger};

@@ -15,7 +15,7 @@ use crate::patroni::Patroni;
 use crate::plan::suspects;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
 
-use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen};
+use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SlotsSeen};
 use super::server::ServerKey;
 use super::{database, given, stores::Stores};
 
@@ -111,6 +111,7 @@ pub async fn observe(
         leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
         database: None,
         draining: stores.draining(),
+        slots: SlotsSeen::default(),
         platform: platform.clone(),
         children,
         pods,
@@ -140,7 +141,10 @@ async fn members(links: &Links, pods: &BTreeMap<String, PodSeen>) -> BTreeMap<St
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-async fn leaders(client: &Client, name: &ClusterName) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
+pub(super) async fn leaders(
+    client: &Client,
+    name: &ClusterName,
+) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
     let [_, leader, ..] = name.group(0).patroni_state();
     let Some(map) = maps.get_opt(&leader).await? else { return Ok(BTreeMap::new()) };

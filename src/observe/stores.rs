@@ -134,7 +134,7 @@ fn selected() -> watcher::Config {
 }
 
 /// Field managers are half of an object's size and tell nothing here.
-fn prune<K: Resource>(object: &mut K) {
+pub(super) fn prune<K: Resource>(object: &mut K) {
     object.managed_fields_mut().clear();
 }
 
@@ -146,7 +146,7 @@ fn belongs<K: Resource>(object: &K, name: &ClusterName) -> bool {
 
 /// Owned by this very object. The passwords of the system roles have no owner: they are kept with the volumes, whose data
 /// knows them, and a cluster of the same name takes up both (`docs/decisions/0006-kept-passwords.md`).
-fn owned(kind: Kind, object: &DynamicObject, name: &ClusterName, uid: &str) -> bool {
+pub(super) fn owned(kind: Kind, object: &DynamicObject, name: &ClusterName, uid: &str) -> bool {
     let owners = object.owner_references();
     owners.iter().any(|owner| owner.uid == uid)
         || (kind == Kind::Secret && owners.is_empty() && object.name_any() == name.credentials())

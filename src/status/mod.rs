@@ -10,10 +10,10 @@ mod tuning;
 
 use jiff::Timestamp;
 
-use crate::api::{ClusterState, ClusterStatus, PoolerStatus};
+use crate::api::{ClusterState, ClusterStatus, OperatorStatus, PoolerStatus};
 use crate::child::Kind;
 use crate::name::COMPONENT_MEMBER;
-use crate::observe::Observed;
+use crate::observe::{Observed, Platform};
 use crate::plan::{Halt, Step};
 use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
@@ -95,12 +95,27 @@ pub fn status(
         },
         // Written by itself, see `decide::Decision::answer`.
         switchover: before.switchover,
+        // Follows from what is foreseen, see `crate::pace`.
+        slot: None,
+        operator: Some(operator(seen)),
         rollout: rollout::rollout(before.rollout.as_ref(), seen, work, now),
         conditions: Vec::new(),
     };
     status.conditions =
         conditions::conditions(seen, target, &status, work, problems, &before.conditions, now);
     status
+}
+
+fn operator(seen: &Observed) -> OperatorStatus {
+    let Platform { image_prefix, pooler_tag, domain, namespace } = seen.platform.clone();
+    OperatorStatus {
+        version: env!("CARGO_PKG_VERSION").into(),
+        image_prefix,
+        pooler_tag,
+        domain,
+        namespace,
+        disruption_slots: seen.slots.total as i64,
+    }
 }
 
 fn pooler(seen: &Observed) -> PoolerStatus {

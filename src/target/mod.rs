@@ -17,6 +17,7 @@ use k8s_openapi::api::core::v1::Toleration;
 use kube::ResourceExt;
 
 use crate::api::{Flavor, Spread, Synchronous};
+use crate::maintenance::{RunNow, Windows, run_now};
 use crate::name::{COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER};
 use crate::observe::Observed;
 use crate::plan::MEMBER_DEADLINE;
@@ -192,6 +193,10 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         let (refused, reminders) = given_tls::check(seen, &target, now);
         problems.extend(refused);
         target.reminders = reminders;
+    }
+    problems.extend(Windows::read(&spec.maintenance).err().into_iter().flatten());
+    if let RunNow::Bad(problem) = run_now(cluster, now) {
+        target.reminders.push(problem.to_string());
     }
     if problems.is_empty() { Ok(target) } else { Err(problems) }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use stylobate::child::{ChildRef, Kind};
 use stylobate::decide::Decision;
+use stylobate::name::ClusterName;
 
 use super::World;
 
@@ -105,6 +106,26 @@ impl Stage {
             ["lead", pod] => self.world().lead(pod),
             ["lose-image", image] => {
                 self.world().missing_images.insert((*image).to_owned());
+            }
+            ["clock", length] => {
+                let length: jiff::SignedDuration =
+                    length.trim_start_matches('+').parse().expect("a length as 1h");
+                self.world().now += length;
+            }
+            ["annotate", key, ..] => {
+                let value = line.split_once(key).expect("the key is in the line").1.trim().to_owned();
+                let notes = self.world().cluster.metadata.annotations.get_or_insert_default();
+                if value.is_empty() {
+                    notes.remove(*key)
+                } else {
+                    notes.insert((*key).to_owned(), value)
+                };
+            }
+            ["disrupt", name] => {
+                self.world().disrupted.insert(ClusterName::new("ledger", *name));
+            }
+            ["undisrupt", name] => {
+                self.world().disrupted.remove(&ClusterName::new("ledger", *name));
             }
             ["crash", "after", "step", count] => self.cut = Some(count.parse().expect("a number of steps")),
             ["wait", seconds] => {
@@ -221,6 +242,11 @@ impl World {
                 for reference in self.children.keys() {
                     let _ = writeln!(text, "  {reference}");
                 }
+            }
+            "slot" => {
+                let slot = self.cluster.status.as_ref().and_then(|status| status.slot.as_ref());
+                let held = slot.map_or("no slot".into(), |slot| format!("a slot since {}", slot.last_step.0));
+                let _ = writeln!(text, "  {held}");
             }
             "volumes" => {
                 for (name, volume) in &self.volumes {

@@ -14,7 +14,7 @@ use stylobate::decide::{Decision, Input, decide};
 use stylobate::name::{ClusterName, GroupName};
 use stylobate::observe::{
     Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SecretData,
-    StorageClassSeen, VolumeSeen,
+    SlotsSeen, StorageClassSeen, VolumeSeen,
 };
 use stylobate::plan::suspects;
 use stylobate::policy::CATALOG;
@@ -51,6 +51,8 @@ pub struct World {
     pub config: Option<Value>,
     pub database: DatabaseSeen,
     pub timeline: i64,
+    /// Other clusters that hold a disruption slot.
+    pub disrupted: BTreeSet<ClusterName>,
     pub now: Timestamp,
     pub counter: u64,
 }
@@ -86,6 +88,7 @@ impl World {
             config: None,
             database: DatabaseSeen { available: available(), ..DatabaseSeen::default() },
             timeline: 1,
+            disrupted: BTreeSet::new(),
             now: "2026-11-21T12:00:00Z".parse().expect("a time"),
             counter: 0,
         }
@@ -121,6 +124,7 @@ impl World {
             leaders: BTreeMap::new(),
             database: None,
             draining: self.draining.clone(),
+            slots: self.slots(),
         };
         if suspects(&self.pods) {
             seen.leaders = self.claim.iter().map(|holder| (0, claim(holder))).collect();
@@ -128,6 +132,12 @@ impl World {
         let answers = seen.primary().is_some_and(|pod| self.members.contains_key(pod));
         seen.database = answers.then(|| self.database.clone());
         seen
+    }
+
+    /// The slots as an operator with this one cluster sees them: it knows its own by the status.
+    fn slots(&self) -> SlotsSeen {
+        let mine = self.cluster.status.as_ref().is_some_and(|status| status.slot.is_some());
+        SlotsSeen { held_by: self.disrupted.iter().cloned().collect(), mine, ..SlotsSeen::default() }
     }
 
     fn given(&self) -> Given {
