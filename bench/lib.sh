@@ -30,7 +30,11 @@ within() {
     sleep 0.2
   done
 }
-healthy() { [ "$(field .status.state)" = Healthy ] && [ "$(field '.status.members[?(@.role=="SyncReplica")].name' | wc -w)" = 2 ]; }
+# healthy: all members are up, and all but the primary are in the quorum.
+healthy() {
+  [ "$(field .status.state)" = Healthy ] &&
+    [ "$(field '.status.members[?(@.role=="SyncReplica")].name' | wc -w)" = $(($(field .spec.instances) - 1)) ]
+}
 
 make_namespace() {
   kubectl delete namespace $NS --ignore-not-found --timeout=120s >/dev/null

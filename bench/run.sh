@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures what docs/benchmarks.md lists, in one run on the cluster that runs, and writes that file. About 20 minutes.
+# Measures what docs/benchmarks.md lists, in one run on the cluster that runs, and writes that file. About 40 minutes.
 # RUNS=n repeats each kill n times (3); ONLY="gaps tps ..." measures some and prints, without writing the file.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,12 +12,13 @@ RUNS=${RUNS:-3}
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 . bench/lib.sh
+. bench/day-two.sh
 
 for part in bench/parts/*.sh; do . "$part"; done
 
 local/install.sh
 make_namespace
-for part in serving tps gaps operator; do
+for part in serving tps gaps day_two operator; do
   case " ${ONLY:-$part} " in *" $part "*) ;; *) [ "$part" = serving ] || continue ;; esac
   printf '== %s %s\n' "$(date +%T)" "$part" >&2
   "measure_$part"

@@ -140,9 +140,19 @@ check_server() {
   promise "$1" "pgBackRest runs" says 'pgBackRest 2\.' pgbackrest version
   promise "$1" "pgaudit can be created" has 'usr/share/postgresql/17/extension/pgaudit.control'
   promise "$1" "the metrics exporter runs, non-root on a read-only root" says 'postgres_exporter, version' prometheus-postgres-exporter --version
+  promise "$1" "the operator's catalog has every setting of the server" catalog_knows settings 17.tsv
+  promise "$1" "the operator's catalog has every time zone of the server" catalog_knows zones zones.txt
   promise "$1" "a server is made and starts, non-root on a read-only root" says 'ready' bash -c \
     'initdb -D /tmp/d >/dev/null && pg_ctl -D /tmp/d -s -w -o "-k /tmp -c listen_addresses=" start >/dev/null &&
      psql -h /tmp -d postgres -Atc "select '"'ready'"'"; pg_ctl -D /tmp/d -s stop'
+}
+
+# Every line that the server says of its settings or zones ($1) is in the file $2; a later minor version may know more.
+catalog_knows() {
+  local unknown
+  unknown=$(comm -23 <(./catalog.sh "$root" "$1" | sort) <(sort "../src/tuning/catalog/$2"))
+  echo "${unknown:-nothing is missing}"
+  [ -z "$unknown" ]
 }
 
 check_pgpool() {

@@ -1,6 +1,12 @@
-.PHONY: demo
+.PHONY: demo tour-day-two
 demo: ## the whole tour: cluster, operator, three members, load, two kills
 	@local/up.sh
 	@images/build.sh
 	@images/load.sh
 	@local/demo.sh
+
+tour-day-two: ## retune, resize, upgrade and grow one cluster under load (10 minutes)
+	@local/up.sh
+	@images/build.sh
+	@images/load.sh
+	@local/tour-day-two.sh

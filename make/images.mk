@@ -5,5 +5,6 @@ images: ## build stale images; load them into the local cluster
 	@images/load.sh
 
 test-images: ## check what is in the images, and that they run read-only and non-root
+	@python3 -B -m unittest discover -q -s images/postgres -p '*_test.py'
 	@images/build.sh
 	@images/test.sh

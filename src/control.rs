@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::controller::Action;
-use kube::runtime::{Controller, watcher};
+use kube::runtime::{Controller, reflector, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -17,11 +18,13 @@ use crate::decide::{Again, Input, decide};
 use crate::lease::Claim;
 use crate::metrics::{ClusterKey, Metrics, figures, write_of};
 use crate::name::ClusterName;
-use crate::observe::{Platform, Stores, Trigger, links, observe};
+use crate::observe::{Platform, Stores, Trigger, links, observe, references};
 use crate::plan::{self, volumes_command};
 use crate::policy::CATALOG;
 use crate::record::Record;
 use crate::serve::{BEAT_EVERY, Health};
+use crate::slots::Slots;
+use crate::status::{kind, reason};
 
 /// Longest time that one reconcile may take: a switchover with a long shutdown checkpoint fits.
 const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -48,6 +51,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Told that the loop is alive.
     pub health: Health,
+    /// Who may be disrupted on purpose.
+    pub slots: Slots,
 }
 
 /// Why a reconcile ended early.
@@ -75,19 +80,24 @@ impl Error {
     }
 }
 
-/// Runs until `stop`.
+/// Runs until `stop`. The context is made with the store of all clusters, which is full when the first reconcile begins.
 pub async fn run(
-    context: Arc<Context>,
+    client: Client,
+    context: impl FnOnce(reflector::Store<PostgresCluster>) -> Context,
     triggers: Trigger,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let clusters: Api<PostgresCluster> = Api::all(context.client.clone());
+    let clusters: Api<PostgresCluster> = Api::all(client);
+    let controller = Controller::new(clusters, watcher::Config::default().any_semantic());
+    let context = Arc::new(context(controller.store()));
     let health = context.health.clone();
-    let controller = Controller::new(clusters, watcher::Config::default().any_semantic())
+    let references = references(&context.client, controller.store());
+    let controller = controller
         .with_config(
             kube::runtime::controller::Config::default().concurrency(16).debounce(Duration::from_millis(50)),
         )
         .reconcile_on(triggers)
+        .reconcile_on(references)
         .graceful_shutdown_on(stop)
         .run(
             reconcile,
@@ -124,10 +134,16 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
     let metrics = &context.metrics;
     let key = ClusterKey { namespace: name.namespace.clone(), cluster: name.name.clone() };
     let started = Instant::now();
-    let seen = observe(&context.client, &context.stores, &context.platform, cluster.clone()).await?;
+    let mut seen = observe(&context.client, &context.stores, &context.platform, cluster.clone()).await?;
+    seen.slots = context.slots.seen(&name);
     metrics.step_took("observe", started.elapsed());
     let started = Instant::now();
-    let decision = decide(&Input { seen: &seen, catalog: CATALOG, now: Timestamp::now() });
+    let mut decision = decide(&Input { seen: &seen, catalog: CATALOG, now: Timestamp::now() });
+    if decision.status.slot.is_some() && !context.slots.take(&name) {
+        // Another cluster was faster by a moment: then this one waits, and says for whom.
+        seen.slots = context.slots.seen(&name);
+        decision = decide(&Input { seen: &seen, catalog: CATALOG, now: Timestamp::now() });
+    }
     metrics.step_took("decide", started.elapsed());
     metrics.set_cluster(key.clone(), figures(cluster.spec.instances, &decision.status, &seen.members));
     let started = Instant::now();
@@ -152,11 +168,27 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
                 context.record.verdict(&cluster, verdict).await;
             }
         }
+        for condition in decision.status.conditions.iter().filter(|condition| alarming(condition)) {
+            let old = before.conditions.iter().find(|old| old.type_ == condition.type_);
+            // The members that it names come and go; news is a reason that is new.
+            if old.is_none_or(|old| old.reason != condition.reason) {
+                context.record.alarm(&cluster, &condition.reason, condition.message.clone()).await;
+            }
+        }
         for problem in &decision.problems {
             if !said(&before, &problem.to_string()) {
                 context.record.note(&cluster, "InvalidSpec", problem.to_string()).await;
             }
         }
+        for refused in &decision.refused {
+            if !said(&before, &refused.to_string()) {
+                context.record.note(&cluster, "TuningRefused", refused.to_string()).await;
+            }
+        }
+    }
+    // Only after the status tells so: the next operator must not find a holder that this one forgot.
+    if decision.status.slot.is_none() {
+        context.slots.release(&name);
     }
     if let Some(rollout) = &decision.status.rollout
         && before.rollout.as_ref().is_none_or(|before| before.phase != rollout.phase)
@@ -205,6 +237,13 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
             Again::Later => LATER,
         })),
     }
+}
+
+/// What a person should hear of without looking at the object: it gets worse while nobody acts.
+fn alarming(condition: &Condition) -> bool {
+    [kind::STORAGE, kind::DRAIN].contains(&condition.type_.as_str())
+        && condition.status == "False"
+        && ![reason::GROWING, reason::IN_PROGRESS].contains(&condition.reason.as_str())
 }
 
 /// Whether the status said so already: an event is for news.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::api::{ClusterState, ClusterStatus, SwitchoverOutcome, SwitchoverStatus};
 use crate::observe::Observed;
+use crate::pace;
 use crate::plan::{self, Asked, Plan, Step};
 use crate::policy::{Case, Policy, Verdict, judge};
 use crate::status::{self, Work};
@@ -30,6 +31,8 @@ pub struct Decision {
     pub verdicts: Vec<Verdict>,
     /// What is wrong with the spec.
     pub problems: Vec<Problem>,
+    /// What tuning ConfigMaps ask for and is refused.
+    pub refused: Vec<Problem>,
     /// The status as it should stand, but for the answer.
     pub status: ClusterStatus,
     /// A new answer to a request for a switchover. It has to be written before the steps are taken.
@@ -70,14 +73,19 @@ pub fn decide(input: &Input) -> Decision {
     let (steps, verdicts) = judge(planned, &case(input), input.catalog);
     let status = {
         let work = Work { steps: &steps, later: &later, halt: halt.as_ref(), verdicts: &verdicts };
-        status::status(seen, target.as_ref(), work, &problems, input.now)
+        let mut status = status::status(seen, target.as_ref(), work, &problems, input.now);
+        status.slot = pace::slot(seen, work, status.state, input.now);
+        status
     };
     let handing_over = answer.is_some()
         || status.switchover.as_ref().is_some_and(|last| last.outcome == SwitchoverOutcome::InProgress);
     let settled =
         steps.is_empty() && halt.is_none() && status.state == ClusterState::Healthy && !handing_over;
     let again = if settled { Again::Later } else { Again::Soon };
-    Decision { steps, later, verdicts, problems, status, answer, again }
+    let refused =
+        target.iter().flat_map(|target| target.tuning.refused.iter().chain(&target.pooler_tuning.refused));
+    let refused = refused.cloned().collect();
+    Decision { steps, later, verdicts, problems, refused, status, answer, again }
 }
 
 fn case<'a>(input: &Input<'a>) -> Case<'a> {

@@ -15,7 +15,7 @@ use crate::build;
 use crate::child::{ChildRef, Kind};
 use crate::decide::{Decision, Input, decide};
 use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
-use crate::observe::{Children, Given, Observed, Platform, PodSeen, SecretData};
+use crate::observe::{Children, Given, Observed, Platform, PodSeen, SecretData, SlotsSeen};
 use crate::plan::{Mint, Step};
 use crate::policy::CATALOG;
 use crate::secret::SecretText;
@@ -52,6 +52,8 @@ pub fn observed(spec: Value) -> Observed {
         members: BTreeMap::new(),
         leaders: BTreeMap::new(),
         database: None,
+        draining: BTreeMap::new(),
+        slots: SlotsSeen::default(),
     }
 }
 
@@ -71,7 +73,7 @@ pub fn step(seen: &mut Observed, now: Timestamp) -> Decision {
     for step in &decision.steps {
         match step {
             Step::Mint(mint) => come_true(seen, mint, now),
-            Step::Apply { child, reason: _ } => {
+            Step::Apply { child, reason: _, cause: _ } => {
                 seen.children.0.insert(child.reference.clone(), child.body.clone());
             }
             Step::RefreshFiles { pod, digest } => {

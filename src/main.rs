@@ -27,8 +27,14 @@ enum Command {
     Crd,
     /// Show members, roles, lag and conditions, warnings first
     Status(cli::status::StatusArgs),
+    /// Show each setting: value, source, default, and what waits for a restart
+    Tuning(cli::tuning::TuningArgs),
     /// Open a session through the pooler with the local psql
     Psql(cli::psql::PsqlArgs),
+    /// Show what the operator would do, what it costs and what waits; with a file, what an edit would do
+    Plan(cli::plan::PlanArgs),
+    /// Let changes go on without waiting for a maintenance window
+    RunNow(cli::run_now::RunNowArgs),
     /// Hand the primary's role to another member
     Switchover(cli::switchover::SwitchoverArgs),
     /// Run a workload that checks its own invariants
@@ -64,7 +70,14 @@ async fn main() -> ExitCode {
         Command::Status(args) => {
             cli::status::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
+        Command::Tuning(args) => {
+            cli::tuning::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
         Command::Psql(args) => cli::psql::run(args, &connection).await.map_err(Into::into),
+        Command::Plan(args) => cli::plan::run(args, &connection).await.map_err(Into::into),
+        Command::RunNow(args) => {
+            cli::run_now::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
         Command::Switchover(args) => {
             cli::switchover::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }

@@ -48,6 +48,8 @@ pub const ANNOTATION_RENDERED: &str = "stylobate.dev/rendered";
 pub const ANNOTATION_PURPOSE: &str = "stylobate.dev/purpose";
 /// Annotation that makes the kubelet look at a pod's mounted files now, not at its next round (up to 90 s).
 pub const ANNOTATION_FILES: &str = "stylobate.dev/files";
+/// Annotation by which a member says how full its volume is (`images/postgres/member_disk.py`); absent while there is room.
+pub const ANNOTATION_DISK: &str = "stylobate.dev/disk";
 /// Annotation on a member's pod: digest of where it may run.
 pub const ANNOTATION_PLACEMENT: &str = "stylobate.dev/placement";
 /// Annotation on a member's pod: digest of how it was rendered.
@@ -60,6 +62,8 @@ pub const ANNOTATION_WITHOUT_BACKUP: &str = "stylobate.dev/upgrade-without-backu
 pub const ANNOTATION_RETRY_UPGRADE: &str = "stylobate.dev/retry-upgrade";
 /// Annotation on a `PostgresCluster` that asks for a switchover: `<member or any>@<unique id>`.
 pub const ANNOTATION_SWITCHOVER: &str = "stylobate.dev/switchover";
+/// Annotation on a `PostgresCluster`: until this time (RFC 3339) no maintenance window is waited for.
+pub const ANNOTATION_RUN_NOW: &str = "stylobate.dev/run-now-until";
 /// Field manager of the answer to a switchover request, apart from the rest of the status: a status that is written from a
 /// stale view must not take the answer back, or the request would be served twice.
 pub const SWITCHOVER_MANAGER: &str = "stylobate-switchover";
@@ -112,6 +116,27 @@ impl ClusterName {
     /// Secret with the authority's key, and ConfigMap with its certificate.
     pub fn authority(&self) -> String {
         self.child("ca")
+    }
+
+    /// ConfigMap with the settings that were accepted last from the ConfigMaps of the spec.
+    pub fn accepted_tuning(&self) -> String {
+        self.child("accepted-tuning")
+    }
+
+    /// ConfigMaps that the operator and Patroni keep for themselves, which nobody may name as their own.
+    pub fn own_config_maps(&self) -> [String; 8] {
+        let group = self.group(0);
+        let [config, leader, failover, sync] = group.patroni_state();
+        [
+            group.patroni(),
+            config,
+            leader,
+            failover,
+            sync,
+            self.pooler(),
+            self.authority(),
+            self.accepted_tuning(),
+        ]
     }
 
     /// Secret with the certificate of members.

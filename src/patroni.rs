@@ -16,9 +16,9 @@ use crate::sql::tls::{self, Verify};
 /// Longest wait for an answer to a question. A member that is slower counts as not answering.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for Postgres to stop and start again in its pod.
-const RESTART_LIMIT: Duration = Duration::from_secs(60);
+pub const RESTART_LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for a switchover: Patroni itself waits 2 * loop_wait for the old primary and as long for the new one.
-const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(60);
+pub const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why a member could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -173,12 +173,13 @@ fn parse_member(answer: &Value) -> MemberSeen {
         position: wal("location").or_else(|| wal("received_location")).or_else(|| wal("replayed_location")),
         pending_restart: flag("pending_restart"),
         pending: pending(answer),
+        started: text("postmaster_start_time"),
         config: None,
     }
 }
 
 /// `pending_restart_reason` (Patroni 4.0 and later): old and new value by setting.
-fn pending(answer: &Value) -> BTreeMap<String, PendingChange> {
+pub fn pending(answer: &Value) -> BTreeMap<String, PendingChange> {
     let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
     let reasons = answer.get("pending_restart_reason").and_then(Value::as_object);
     reasons
@@ -186,7 +187,7 @@ fn pending(answer: &Value) -> BTreeMap<String, PendingChange> {
         .flatten()
         .map(|(name, change)| {
             let change = PendingChange { old: text(&change["old_value"]), new: text(&change["new_value"]) };
-            (name.clone(), change)
+            (name.to_ascii_lowercase(), change)
         })
         .collect()
 }
@@ -206,5 +207,14 @@ mod tests {
         assert!(member.synchronous);
         assert_eq!(member.position, Some(67_108_960));
         assert_eq!(member.replication.as_deref(), Some("streaming"));
+    }
+
+    #[test]
+    fn what_waits_for_a_restart_is_read_by_name_with_both_values() {
+        let change = json!({"old_value": "100", "new_value": "200"});
+        let answer = json!({"pending_restart": true, "pending_restart_reason": {"max_connections": change}});
+        let member = parse_member(&answer);
+        let pending = &member.pending["max_connections"];
+        assert_eq!((pending.old.as_str(), pending.new.as_str()), ("100", "200"));
     }
 }

@@ -70,6 +70,12 @@ impl Record {
         self.publish(cluster, type_, reason, "Switchover", answer.message.clone()).await;
     }
 
+    /// Something that a person should act on.
+    pub async fn alarm(&self, cluster: &PostgresCluster, reason: &str, note: String) {
+        tracing::warn!(reason, "{note}");
+        self.publish(cluster, EventType::Warning, reason, "Tell", note).await;
+    }
+
     /// A rollout began, stands still or came to its end.
     pub async fn rollout(&self, cluster: &PostgresCluster, rollout: &RolloutStatus) {
         let (type_, reason) = match rollout.phase {

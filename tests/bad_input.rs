@@ -68,49 +68,6 @@ const CASES: &[Case] = &[
         ["spec.resources.memory", "'300Mi'", "the settings need 443 MiB"],
     ),
     (
-        "memory below what the person's own settings need",
-        |world| tuned(world, "shared_buffers", "900MB"),
-        [
-            "spec.resources.memory",
-            "'1Gi'",
-            "raise the memory, or lower shared_buffers or max_connections in spec.tuning",
-        ],
-    ),
-    (
-        "a setting that is larger than any machine",
-        |world| tuned(world, "shared_buffers", "99999999999999TB"),
-        ["spec.resources.memory", "'1Gi'", "lower shared_buffers"],
-    ),
-    (
-        "a number of connections that is no number",
-        |world| tuned(world, "max_connections", "many"),
-        ["setting max_connections", "'many'", "write a whole number from 10 to 10000"],
-    ),
-    (
-        "a buffer size that is no size",
-        |world| tuned(world, "shared_buffers", "1 lot"),
-        ["setting shared_buffers", "'1 lot'", "write a size as 256MB or 2GB"],
-    ),
-    (
-        "a setting that the operator keeps",
-        |world| tuned(world, "ssl", "off"),
-        [
-            "setting ssl of ConfigMap mine",
-            "'off'",
-            "remove it from the ConfigMap: TLS is kept by the operator",
-        ],
-    ),
-    (
-        "a name that no setting has",
-        |world| tuned(world, "work mem", "4MB"),
-        ["setting work mem of ConfigMap mine", "'4MB'", "no setting has such a name: correct it"],
-    ),
-    (
-        "a tuning ConfigMap that does not exist",
-        |world| world.edit("spec.tuning", r#"[{"configMap": "absent"}]"#),
-        ["spec.tuning[0].configMap", "'absent'", "create it, or remove the entry"],
-    ),
-    (
         "more clients than connections",
         |world| world.edit("spec.pooler.clients", "1000"),
         ["spec.pooler.clients", "'1000'", "at most 43 clients, or raise max_connections or memory"],
@@ -264,6 +221,219 @@ fn message(decision: &Decision) -> String {
     accepted.message.clone()
 }
 
+/// A change to the tuning, and what the message must hold: source and key, value, what is allowed.
+const TUNING: &[Case] = &[
+    (
+        "a misspelt setting",
+        |world| tuned(world, "work_mam", "4MB"),
+        ["setting work_mam of ConfigMap mine", "'4MB'", "did you mean work_mem?"],
+    ),
+    (
+        "a setting that nothing is like",
+        |world| tuned(world, "elephants", "4"),
+        ["setting elephants of ConfigMap mine", "'4'", "Postgres has no such setting: correct the name"],
+    ),
+    (
+        "a setting of a library that is not loaded",
+        |world| tuned(world, "timescaledb.max_background_workers", "4"),
+        ["setting timescaledb.max_background_workers", "'4'", "loaded are pg_stat_statements, pgaudit"],
+    ),
+    (
+        "a wrong unit",
+        |world| tuned(world, "work_mem", "4mb"),
+        ["setting work_mem of ConfigMap mine", "'4mb'", "units B, kB, MB, GB, TB"],
+    ),
+    (
+        "a unit of another kind",
+        |world| tuned(world, "checkpoint_timeout", "5MB"),
+        [
+            "setting checkpoint_timeout",
+            "'5MB'",
+            "write a time from 30s to 1d, with one of the units us, ms, s, min, h, d",
+        ],
+    ),
+    (
+        "a unit where there is none",
+        |world| tuned(world, "max_connections", "100kB"),
+        ["setting max_connections", "'100kB'", "write a whole number from 1 to 262143"],
+    ),
+    (
+        "a number out of range",
+        |world| tuned(world, "random_page_cost", "-1"),
+        ["setting random_page_cost", "'-1'", "write a number from 0 to"],
+    ),
+    (
+        "fewer connections than Patroni takes",
+        |world| tuned(world, "max_connections", "20"),
+        ["setting max_connections", "'20'", "at least 25"],
+    ),
+    (
+        "a word that is none of the list",
+        |world| tuned(world, "wal_compression", "best"),
+        ["setting wal_compression", "'best'", "write one of: pglz, lz4, zstd, on, off"],
+    ),
+    (
+        "neither on nor off",
+        |world| tuned(world, "jit", "maybe"),
+        ["setting jit", "'maybe'", "write on or off"],
+    ),
+    (
+        "a time zone that does not exist, which would stop the server at its next start",
+        |world| tuned(world, "timezone", "Mars/Base"),
+        ["setting timezone", "'Mars/Base'", "as UTC or Europe/Berlin"],
+    ),
+    (
+        "what the server only reports",
+        |world| tuned(world, "server_version", "18"),
+        ["setting server_version", "'18'", "nobody can set it"],
+    ),
+    (
+        "a setting that the operator keeps",
+        |world| tuned(world, "ssl", "off"),
+        [
+            "setting ssl of ConfigMap mine",
+            "'off'",
+            "remove it from the ConfigMap: TLS is kept by the operator",
+        ],
+    ),
+    (
+        "commits that would not be kept",
+        |world| tuned(world, "synchronous_commit", "off"),
+        ["setting synchronous_commit", "'off'", "spec.highAvailability.synchronous"],
+    ),
+    (
+        "settings that need more memory than there is",
+        |world| tuned(world, "shared_buffers", "900MB"),
+        [
+            "setting shared_buffers of ConfigMap mine",
+            "'900MB'",
+            "it does not fit: spec.resources.memory is '1Gi'",
+        ],
+    ),
+    (
+        "a setting that is larger than any machine",
+        |world| tuned(world, "shared_buffers", "99999999999999TB"),
+        ["setting shared_buffers", "'99999999999999TB'", "write a size from 128kB to 8191GB"],
+    ),
+    (
+        "fewer connections than the pooler needs",
+        |world| {
+            world.edit("spec.pooler.clients", "32");
+            tuned(world, "max_connections", "60");
+        },
+        ["setting max_connections of ConfigMap mine", "'60'", "2 pooler pods of 32 clients"],
+    ),
+    (
+        "all connections reserved",
+        |world| tuned(world, "reserved_connections", "100"),
+        ["setting reserved_connections", "'100'", "the computed max_connections 100"],
+    ),
+    (
+        "fewer senders of WAL than members need",
+        |world| tuned(world, "max_wal_senders", "4"),
+        ["setting max_wal_senders", "'4'", "write at least 5 with 3 instances"],
+    ),
+    (
+        "two ConfigMaps that conflict",
+        |world| {
+            world.give_tuning("a", "min_wal_size", "2GB");
+            world.give_tuning("b", "max_wal_size", "1GB");
+            world.edit("spec.tuning", r#"[{"configMap": "a"}, {"configMap": "b"}]"#);
+        },
+        ["setting min_wal_size of ConfigMap a", "'2GB'", "at most max_wal_size 1GB of ConfigMap b"],
+    ),
+    (
+        "one setting in two spellings",
+        |world| {
+            tuned(world, "work_mem", "8MB");
+            world.give_tuning("mine", "Work_Mem", "9MB");
+        },
+        ["setting work_mem of ConfigMap mine", "'8MB'", "also has Work_Mem, which is the same setting"],
+    ),
+    (
+        "one ConfigMap named twice",
+        |world| {
+            tuned(world, "work_mem", "8MB");
+            world.edit("spec.tuning", r#"[{"configMap": "mine"}, {"configMap": "mine"}]"#);
+        },
+        ["spec.tuning[1].configMap", "'mine'", "it is named twice"],
+    ),
+    (
+        "a ConfigMap that does not exist",
+        |world| world.edit("spec.tuning", r#"[{"configMap": "absent"}]"#),
+        ["spec.tuning[0].configMap", "'absent'", "create it, or remove the entry"],
+    ),
+    (
+        "a ConfigMap of the operator's own",
+        |world| world.edit("spec.tuning", r#"[{"configMap": "ledger-accepted-tuning"}]"#),
+        ["spec.tuning[0].configMap", "'ledger-accepted-tuning'", "the operator keeps this ConfigMap"],
+    ),
+    (
+        "a parameter of the pooler that is the operator's",
+        |world| {
+            world.give_tuning("mine", "num_init_children", "500");
+            world.edit("spec.pooler.tuning", r#"[{"configMap": "mine"}]"#);
+        },
+        ["setting num_init_children of ConfigMap mine", "'500'", "set spec.pooler.clients"],
+    ),
+    (
+        "a misspelt parameter of the pooler",
+        |world| {
+            world.give_tuning("mine", "client_idle_limits", "60");
+            world.edit("spec.pooler.tuning", r#"[{"configMap": "mine"}]"#);
+        },
+        [
+            "setting client_idle_limits",
+            "'60'",
+            "Pgpool-II has no such setting: did you mean client_idle_limit?",
+        ],
+    ),
+    (
+        "a parameter of the pooler out of range",
+        |world| {
+            world.give_tuning("mine", "client_idle_limit", "-5");
+            world.edit("spec.pooler.tuning", r#"[{"configMap": "mine"}]"#);
+        },
+        ["setting client_idle_limit", "'-5'", "write a time from 0 to"],
+    ),
+];
+
+#[test]
+fn every_bad_setting_is_told_by_source_key_value_and_what_is_allowed_and_holds_nothing_back() {
+    let running = ledger(true);
+    let parameters =
+        |world: &World| world.config.as_ref().expect("Patroni runs")["postgresql"]["parameters"].clone();
+    for (what, change, parts) in TUNING {
+        let mut world = running.clone();
+        change(&mut world);
+        let decision = world.round(None);
+        let told = decision.status.conditions.iter().find(|condition| condition.type_ == "TuningAccepted");
+        let told = told.expect("there is always a condition TuningAccepted");
+        assert_eq!((told.status.as_str(), told.reason.as_str()), ("False", "TuningRefused"), "{what}");
+        for part in parts {
+            assert!(told.message.contains(part), "{what}: no \"{part}\" in \"{}\"", told.message);
+        }
+        assert!(decision.problems.is_empty(), "{what}: {:?}", decision.problems);
+        assert_eq!(decision.status.state, ClusterState::Healthy, "{what}");
+        world.round(None);
+        assert_eq!(parameters(&world), parameters(&running), "{what}: what was in force still is");
+    }
+}
+
+/// What waits for nothing else while a setting is refused: the spec of a new cluster, with its number of members.
+#[test]
+fn a_bad_setting_does_not_keep_a_cluster_from_being_made() {
+    let mut world = ledger(false);
+    tuned(&mut world, "fsync", "off");
+    let decision = world.decide();
+    assert!(decision.problems.is_empty(), "{:?}", decision.problems);
+    assert!(
+        decision.steps.iter().any(|step| step.to_string().contains("StatefulSet ledger")),
+        "{:?}",
+        decision.steps
+    );
+}
+
 #[test]
 fn every_bad_spec_is_told_by_field_value_and_remedy_and_nothing_is_touched() {
     let running = ledger(true);
@@ -299,7 +469,7 @@ fn all_problems_are_told_at_once() {
     let mut world = ledger(true);
     world.edit("spec.instances", "0");
     world.edit("spec.storage.storageClass", "fast");
-    tuned(&mut world, "shared_buffers", "900MB");
+    world.edit("spec.resources.memory", "300Mi");
     let message = message(&world.decide());
     for field in ["spec.instances", "spec.storage.storageClass", "spec.resources.memory"] {
         assert!(message.contains(field), "no {field} in {message}");

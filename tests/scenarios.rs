@@ -78,6 +78,16 @@ fn an_image_that_does_not_start_costs_one_replica_until_the_spec_is_corrected() 
 }
 
 #[test]
+fn a_larger_size_reaches_old_and_new_volumes_and_a_smaller_one_is_refused() {
+    scenario("storage");
+}
+
+#[test]
+fn a_node_that_is_emptied_loses_the_primary_first() {
+    scenario("drain");
+}
+
+#[test]
 fn a_paused_cluster_is_not_touched() {
     scenario("pause");
 }
@@ -115,6 +125,26 @@ fn a_major_upgrade_stops_nothing_before_it_is_checked_and_allowed() {
 #[test]
 fn a_major_upgrade_that_fails_leaves_the_old_server_serving() {
     scenario("major-fails");
+}
+
+#[test]
+fn a_refused_set_of_settings_leaves_the_last_good_one_in_force_and_holds_nothing_else_back() {
+    scenario("tuning");
+}
+
+#[test]
+fn a_cluster_is_made_with_computed_settings_while_its_own_are_refused() {
+    scenario("tuning-first");
+}
+
+#[test]
+fn a_change_waits_for_its_window_and_a_repair_does_not() {
+    scenario("window");
+}
+
+#[test]
+fn a_change_waits_while_another_cluster_is_disrupted() {
+    scenario("pacing");
 }
 
 #[test]
@@ -196,6 +226,17 @@ fn a_crash_between_any_two_steps_of_scaling_down_ends_in_the_same_cluster() {
 }
 
 #[test]
+fn a_crash_between_any_two_steps_of_retuning_ends_in_the_same_settings() {
+    let (healthy, _) = rest(ledger(), |_| {}, None);
+    every_crash_ends_alike(&healthy, |world| {
+        world.give_tuning("mine", "work_mem", "16MB");
+        world.give_tuning("pgpool", "child_life_time", "1h");
+        world.edit("spec.tuning", r#"[{"configMap": "mine"}]"#);
+        world.edit("spec.pooler.tuning", r#"[{"configMap": "pgpool"}]"#);
+    });
+}
+
+#[test]
 fn a_crash_between_any_two_steps_of_an_upgrade_ends_in_the_same_cluster() {
     let (healthy, _) = rest(ledger(), |_| {}, None);
     every_crash_ends_alike(&healthy, |world| world.edit("spec.engine.version", "\"17.11\""));
@@ -205,6 +246,50 @@ fn a_crash_between_any_two_steps_of_an_upgrade_ends_in_the_same_cluster() {
 fn a_crash_between_any_two_steps_of_a_resize_ends_in_the_same_cluster() {
     let (healthy, _) = rest(ledger(), |_| {}, None);
     every_crash_ends_alike(&healthy, |world| world.edit("spec.resources.memory", "2Gi"));
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_growth_ends_in_the_same_cluster_with_the_same_pods() {
+    let (healthy, _) = rest(ledger(), |_| {}, None);
+    let uids = |world: &World| -> Vec<String> { world.pods.values().map(|pod| pod.uid.clone()).collect() };
+    let grow = |world: &mut World| world.edit("spec.storage.size", "3Gi");
+    every_crash_ends_alike(&healthy, grow);
+    for cut in 0..5 {
+        let (grown, _) = rest(healthy.clone(), grow, Some(cut));
+        assert_eq!(uids(&grown), uids(&healthy), "a crash after {cut} steps: no pod was made anew");
+    }
+}
+
+#[test]
+fn a_set_that_is_made_anew_keeps_a_primary_that_has_to_go_until_it_handed_over() {
+    let (mut healthy, _) = rest(ledger(), |_| {}, None);
+    healthy.lead("ledger-2");
+    let (mut world, _) = rest(healthy, |_| {}, None);
+    world.edit("spec.storage.size", "3Gi");
+    world.round(None);
+    assert!(world.pods["ledger-2"].orphan, "the set is gone");
+    world.edit("spec.instances", "2");
+    let decision = world.round(None);
+    assert!(decision.steps.iter().any(|step| matches!(step, stylobate::plan::Step::Switchover { .. })));
+    assert!(world.pods.contains_key("ledger-2"), "it was stopped before it handed over");
+    let (world, _) = rest(world, |_| {}, None);
+    assert_eq!(world.pods.keys().filter(|name| !name.contains("pooler")).count(), 2);
+}
+
+#[test]
+fn a_cluster_that_is_deleted_while_its_set_is_made_anew_leaves_no_pod() {
+    let (mut world, _) = rest(ledger(), |_| {}, None);
+    world.edit("spec.storage.size", "3Gi");
+    world.round(None);
+    assert!(world.pods["ledger-0"].orphan, "the set is gone");
+    world.cluster.metadata.deletion_timestamp =
+        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(world.now));
+    for _ in 0..10 {
+        if world.exists {
+            world.round(None);
+        }
+    }
+    assert!(!world.exists && world.pods.is_empty());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use super::maintenance::Maintenance;
 use super::parts::{
     Access, Database, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage,
     TuningRef, User,
@@ -107,6 +108,10 @@ pub struct PostgresClusterSpec {
     /// Where pods may run.
     #[serde(default)]
     pub scheduling: Scheduling,
+
+    /// When members may be restarted for a change.
+    #[serde(default)]
+    pub maintenance: Maintenance,
 
     /// True stops the operator from changing anything of this cluster. Patroni still fails over.
     #[serde(default)]

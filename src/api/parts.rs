@@ -98,7 +98,7 @@ pub struct Storage {
     pub storage_class: Option<String>,
 }
 
-/// A ConfigMap with Postgres settings.
+/// A ConfigMap with settings.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TuningRef {
@@ -144,6 +144,10 @@ pub struct Pooler {
     /// True sends reads outside of write transactions to replicas. A read may then miss a write of another session.
     #[serde(default)]
     pub load_balancing: bool,
+    /// ConfigMaps with parameters of Pgpool-II itself, a later one wins; `docs/tuning.md` lists what may be set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub tuning: Vec<TuningRef>,
 }
 
 fn default_pooler_instances() -> i32 {
@@ -152,7 +156,12 @@ fn default_pooler_instances() -> i32 {
 
 impl Default for Pooler {
     fn default() -> Self {
-        Self { instances: default_pooler_instances(), clients: None, load_balancing: false }
+        Self {
+            instances: default_pooler_instances(),
+            clients: None,
+            load_balancing: false,
+            tuning: Vec::new(),
+        }
     }
 }
 

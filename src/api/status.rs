@@ -39,6 +39,16 @@ pub struct ClusterStatus {
     /// The pooler.
     #[serde(default)]
     pub pooler: PoolerStatus,
+    /// Settings of Postgres in force, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub tuning: Vec<SettingStatus>,
+    /// The disruption slot that this cluster holds while its members are restarted on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<SlotStatus>,
+    /// The operator that wrote this status, and its settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<OperatorStatus>,
     /// The answer to the last switchover that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switchover: Option<SwitchoverStatus>,
@@ -128,6 +138,38 @@ pub enum MemberRole {
     Unknown,
 }
 
+/// A disruption slot: at most as many clusters as the operator has slots are disrupted on purpose at the same time.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotStatus {
+    /// When the last disruptive step was taken, to the minute. The slot is given back 15 minutes after it at the latest.
+    pub last_step: Time,
+}
+
+/// The operator's own settings, which objects are rendered from: `stylobate plan` reads them here.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorStatus {
+    /// Its release.
+    #[serde(default)]
+    pub version: String,
+    /// Prefix of image names.
+    #[serde(default)]
+    pub image_prefix: String,
+    /// Tag of the pooler image.
+    #[serde(default)]
+    pub pooler_tag: String,
+    /// DNS domain of the Kubernetes cluster.
+    #[serde(default)]
+    pub domain: String,
+    /// Namespace that it runs in.
+    #[serde(default)]
+    pub namespace: String,
+    /// Clusters that it disrupts on purpose at the same time.
+    #[serde(default)]
+    pub disruption_slots: i64,
+}
+
 /// The pooler as seen.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -138,6 +180,45 @@ pub struct PoolerStatus {
     /// Pods ready.
     #[serde(default)]
     pub ready: i32,
+    /// Parameters of Pgpool-II in force that ConfigMaps set, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tuning: Vec<SettingStatus>,
+}
+
+/// A setting that is in force.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SettingStatus {
+    /// Name, in lower case.
+    pub name: String,
+    /// Value, as it was sent.
+    pub value: String,
+    /// Where it is from: `computed`, the name of a ConfigMap, or `default` of what nobody sets any more.
+    pub source: String,
+    /// Values of earlier ConfigMaps that it wins over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<OverriddenStatus>,
+    /// What it waits for, on one member at least; absent when it is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+}
+
+/// A value that a later ConfigMap wins over.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OverriddenStatus {
+    /// Name of the ConfigMap.
+    pub source: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What a setting waits for.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pending {
+    /// A restart of Postgres.
+    Restart,
 }
 
 /// A rollout: members brought to what the spec says, one at a time. It proves that the data stayed where it was.
@@ -158,6 +239,9 @@ pub struct RolloutStatus {
     /// When it came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
+    /// When settings were sent last, while it was under way: members tell a little later which of them need a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_sent_at: Option<Time>,
     /// Volumes and data before the first step.
     #[serde(default)]
     pub before: Evidence,

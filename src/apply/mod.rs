@@ -5,7 +5,7 @@ mod mint;
 
 pub use material::{Material, material};
 
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::DynamicObject;
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ impl Writer<'_> {
             Step::Guard => self.guard(seen).await.map_err(api),
             Step::Unguard => self.unguard(seen).await.map_err(api),
             Step::Mint(mint) => mint::mint(self, mint, seen).await,
-            Step::Apply { child, reason: _ } => self.apply(child).await.map_err(api),
+            Step::Apply { child, reason: _, cause: _ } => self.apply(child).await.map_err(api),
             Step::Delete { reference, uid } => {
                 let params = DeleteParams {
                     preconditions: uid
@@ -134,6 +134,14 @@ impl Writer<'_> {
                     ..DeleteParams::background()
                 };
                 gone(self.children(reference.kind).delete(&reference.name, &params).await).map_err(api)
+            }
+            Step::ReleasePods { set, uid, field: _ } => {
+                let params = DeleteParams {
+                    propagation_policy: Some(PropagationPolicy::Orphan),
+                    preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
+                    ..DeleteParams::default()
+                };
+                gone(self.children(Kind::StatefulSet).delete(set, &params).await).map_err(api)
             }
             Step::Expand { claim, size } => {
                 let claims: Api<k8s_openapi::api::core::v1::PersistentVolumeClaim> =
@@ -145,7 +153,7 @@ impl Writer<'_> {
                     .map(drop)
                     .map_err(api)
             }
-            Step::ReplacePod { pod, uid, primary: _, reason: _, cause: _ } => {
+            Step::ReplacePod { pod, uid, .. } | Step::StopPod { pod, uid } => {
                 let params = DeleteParams {
                     preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
                     ..DeleteParams::default()

@@ -9,7 +9,8 @@ use crate::engine::{engine, paths};
 use crate::observe::Observed;
 use crate::pooler;
 use crate::secret::SecretText;
-use crate::target::{GroupTarget, Target};
+use crate::target::{GroupTarget, KEPT_POOLER, KEPT_POSTGRES, Target};
+use crate::tuning::Overlay;
 use crate::upgrade::Course;
 
 use super::meta::metadata;
@@ -32,6 +33,7 @@ pub fn config_maps(target: &Target, seen: &Observed) -> Vec<Child> {
             ("exporter-web.yml", yaml(&web_config(pooler::paths::TLS))),
         ],
     ));
+    children.push(accepted(target));
     children.extend(trust(target, seen));
     children
 }
@@ -46,6 +48,14 @@ fn order(target: &Target, group: &GroupTarget, course: &Course) -> String {
         "parameters": target.settings,
     })
     .to_string()
+}
+
+/// The settings that were accepted from a person's ConfigMaps: they stay in force when what these ask for next is refused.
+fn accepted(target: &Target) -> Child {
+    let text = |overlay: &Overlay| serde_json::to_string(overlay).expect("a map of texts is JSON");
+    let entries =
+        [(KEPT_POSTGRES, text(&target.tuning.overlay)), (KEPT_POOLER, text(&target.pooler_tuning.overlay))];
+    config_map(target, target.name.accepted_tuning(), entries)
 }
 
 /// What to verify by: `ca.crt` for clients of the pooler, `members.crt` for the pooler and for what scrapes members. A

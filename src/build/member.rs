@@ -20,6 +20,7 @@ use crate::engine::{hba, paths, ports};
 use crate::name::{COMPONENT_MEMBER, LABEL_COMPONENT, LABEL_SCOPE, service_hosts};
 use crate::observe::Observed;
 use crate::target::{GroupTarget, Target};
+use crate::tuning::units::quantity_bytes;
 
 use super::meta::metadata;
 use super::pod;
@@ -27,7 +28,7 @@ use super::revision::Revision;
 use super::upgrade;
 
 /// Seconds for a member to write its shutdown checkpoint before it is killed.
-const GRACE_SECONDS: i64 = 180;
+pub const GRACE_SECONDS: i64 = 180;
 /// Name of the main container.
 pub const CONTAINER: &str = "postgres";
 /// Folder of the pod's token, as all Kubernetes clients expect it.
@@ -92,12 +93,14 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
     }
 }
 
-/// The claim template is immutable: a set that exists keeps the size it was made with, and its claims are grown
-/// themselves.
+/// The claim template says what new members get. It is immutable, so a set with another one is made anew
+/// (`src/plan/immutable.rs`). The same size in other words is no other size: the API server writes it in its own.
 fn claim(target: &Target, live: Option<&Value>) -> PersistentVolumeClaim {
-    let made_with =
-        live.and_then(|set| set.pointer("/spec/volumeClaimTemplates/0/spec/resources/requests/storage"));
-    let size = made_with.and_then(Value::as_str).unwrap_or(&target.storage);
+    let made_with = live
+        .and_then(|set| set.pointer("/spec/volumeClaimTemplates/0/spec/resources/requests/storage"))
+        .and_then(Value::as_str)
+        .filter(|size| quantity_bytes(size) == Some(target.storage_bytes));
+    let size = made_with.unwrap_or(&target.storage);
     PersistentVolumeClaim {
         metadata: ObjectMeta {
             name: Some("data".into()),

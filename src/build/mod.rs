@@ -1,5 +1,6 @@
 //! Pure builders: from the target to the children, one file per concern. Nothing here reads or writes.
 
+mod budget;
 mod config;
 mod member;
 mod meta;
@@ -17,7 +18,7 @@ use crate::child::Child;
 use crate::observe::Observed;
 use crate::target::Target;
 
-pub use member::{CONTAINER, revision, stateful_sets};
+pub use member::{CONTAINER, GRACE_SECONDS, revision, stateful_sets};
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
 pub use revision::Revision;
 pub use secrets::{pooler_monitor_password, user_password};
@@ -36,6 +37,7 @@ pub fn children(target: &Target, seen: &Observed) -> Vec<Child> {
     children.extend(config::config_maps(target, seen));
     children.extend(rbac::accounts(target));
     children.extend(service::services(target));
+    children.extend(budget::budgets(target));
     children.extend(network::policies(target));
     children.extend(member::stateful_sets(target, seen));
     children.extend(pooler::deployment(target, seen));

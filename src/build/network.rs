@@ -1,11 +1,10 @@
-//! NetworkPolicies and PodDisruptionBudgets: who may connect, and how many pods a drain may take.
+//! NetworkPolicies: who may connect.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -20,14 +19,9 @@ use super::meta::metadata;
 /// Label that Kubernetes itself puts on each namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// NetworkPolicies and budgets.
+/// All NetworkPolicies.
 pub fn policies(target: &Target) -> Vec<Child> {
     let mut children = Vec::new();
-    for group in &target.groups {
-        children.push(budget(target, group.name.members(), group.name.selector()));
-    }
-    children.push(budget(target, target.name.pooler(), target.name.selector(COMPONENT_POOLER)));
-
     let members = vec![
         ingress(vec![pods(target.name.selector(COMPONENT_MEMBER))], &[ports::POSTGRES, ports::PATRONI]),
         ingress(vec![pods(target.name.selector(COMPONENT_POOLER))], &[ports::POSTGRES]),
@@ -43,20 +37,6 @@ pub fn policies(target: &Target) -> Vec<Child> {
     }
     children.push(policy(target, target.name.pooler(), target.name.selector(COMPONENT_POOLER), pooler));
     children
-}
-
-/// A drain may take one pod at a time; where there is only one, it may be taken, or no node could ever be drained.
-fn budget(target: &Target, name: String, selector: BTreeMap<String, String>) -> Child {
-    let object = PodDisruptionBudget {
-        metadata: metadata(target, &name),
-        spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(LabelSelector { match_labels: Some(selector), ..Default::default() }),
-            ..Default::default()
-        }),
-        status: None,
-    };
-    Child::new(Kind::PodDisruptionBudget, name, &object)
 }
 
 fn policy(

@@ -4,7 +4,6 @@ use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy,
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Probe, TCPSocketAction};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use std::collections::BTreeMap;
 
 use crate::child::{Child, Kind};
 use crate::engine::hba::POOLER_MONITOR_ROLE;
@@ -15,6 +14,7 @@ use crate::target::Target;
 
 use super::meta::metadata;
 use super::pod;
+use super::revision::Revision;
 
 /// Annotation with the digest of what only a restart applies.
 const ANNOTATION_RESTART: &str = "stylobate.dev/pooler-restart";
@@ -39,32 +39,35 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
     let selector = target.name.selector(COMPONENT_POOLER);
     let mut labels = target.name.labels();
     labels.insert(LABEL_COMPONENT.into(), COMPONENT_POOLER.into());
+    let pod = PodSpec {
+        service_account_name: Some(target.name.pooler_account()),
+        automount_service_account_token: Some(false),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        security_context: Some(pod::pod_security()),
+        affinity: Some(pod::anti_affinity(target.spread, &selector)),
+        topology_spread_constraints: Some(pod::zone_spread(&selector)),
+        node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
+        tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
+        containers: vec![pgpool(target), exporter(target)],
+        volumes: Some(vec![
+            pod::config_volume("conf", &name),
+            pod::secret_volume("users", &target.name.pooler_users()),
+            pod::secret_volume("tls", &certificate),
+            pod::config_volume("authority", &target.name.authority()),
+            pod::scratch("tmp", None),
+            pod::scratch("run", None),
+        ]),
+        ..Default::default()
+    };
+    let mut annotations = Revision::of(&pod).annotations();
+    annotations.insert(ANNOTATION_RESTART.into(), restart);
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
-            annotations: Some(BTreeMap::from([(ANNOTATION_RESTART.into(), restart)])),
+            annotations: Some(annotations),
             ..Default::default()
         }),
-        spec: Some(PodSpec {
-            service_account_name: Some(target.name.pooler_account()),
-            automount_service_account_token: Some(false),
-            termination_grace_period_seconds: Some(GRACE_SECONDS),
-            security_context: Some(pod::pod_security()),
-            affinity: Some(pod::anti_affinity(target.spread, &selector)),
-            topology_spread_constraints: Some(pod::zone_spread(&selector)),
-            node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
-            tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
-            containers: vec![pgpool(target), exporter(target)],
-            volumes: Some(vec![
-                pod::config_volume("conf", &name),
-                pod::secret_volume("users", &target.name.pooler_users()),
-                pod::secret_volume("tls", &certificate),
-                pod::config_volume("authority", &target.name.authority()),
-                pod::scratch("tmp", None),
-                pod::scratch("run", None),
-            ]),
-            ..Default::default()
-        }),
+        spec: Some(pod),
     };
     let object = Deployment {
         metadata: metadata(target, &name),

@@ -5,10 +5,16 @@ pub mod explain;
 mod find;
 mod human;
 pub mod operator;
+pub mod plan;
 mod progress;
 pub mod psql;
+pub mod run_now;
 pub mod status;
 pub mod switchover;
+pub mod tuning;
+
+/// Field manager of what a person asks for.
+const CLI_MANAGER: &str = "stylobate-cli";
 
 /// Writes to standard output. A reader that has seen enough, as `head`, is no error.
 ///

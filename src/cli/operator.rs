@@ -1,7 +1,6 @@
 //! `stylobate operator`: waits for leadership, then keeps all clusters until it is told to stop.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -19,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::observe::{Platform, Stores};
 use crate::record::Record;
 use crate::serve::{Health, Server};
+use crate::slots::{self, Slots};
 
 use super::connect::Connection;
 
@@ -47,6 +47,9 @@ pub struct OperatorArgs {
     /// Address of /metrics, /healthz and /readyz
     #[arg(long, env = "STYLOBATE_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
+    /// Clusters that may be disrupted on purpose at the same time
+    #[arg(long, env = "STYLOBATE_DISRUPTION_SLOTS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    disruption_slots: u16,
 }
 
 /// Runs the operator until SIGTERM or SIGINT.
@@ -92,9 +95,13 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
             namespace: args.namespace,
         };
         let record = Record::new(client.clone(), me);
-        let context = Arc::new(Context { client, stores, platform, claim, record, metrics, health });
+        let controlled = client.clone();
+        let context = |clusters| {
+            let slots = Slots::new(args.disruption_slots.into(), slots::watched(clusters));
+            Context { client, stores, platform, claim, record, metrics, health, slots }
+        };
         tokio::select! {
-            () = control::run(context, triggers, stop.clone()) => {}
+            () = control::run(controlled, context, triggers, stop.clone()) => {}
             ended = &mut election => return Ok(ended??),
         }
     }

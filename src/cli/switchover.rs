@@ -19,10 +19,8 @@ use crate::plan::ANY;
 use super::connect::{Cluster, Connection};
 use super::explain::Error;
 use super::progress::Progress;
-use super::{find, print};
+use super::{CLI_MANAGER, find, print};
 
-/// Field manager of the request.
-const CLI_MANAGER: &str = "stylobate-cli";
 /// How often the answer is looked for: finer than a person's notion of how long it took.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 

@@ -41,6 +41,8 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
             (child.reference.kind.to_string(), "apply")
         }
         Step::Delete { reference, .. } => (reference.kind.to_string(), "delete"),
+        Step::ReleasePods { .. } => ("StatefulSet".into(), "delete"),
+        Step::StopPod { .. } => ("Pod".into(), "delete"),
         Step::Expand { .. } => ("PersistentVolumeClaim".into(), "patch"),
         Step::RefreshFiles { .. } => ("Pod".into(), "patch"),
         Step::ReplacePod { .. } => ("Pod".into(), "delete"),

@@ -8,6 +8,7 @@ use crate::upgrade::Report;
 
 use super::facts::{DatabaseFacts, DatabaseSeen, RoleSeen};
 use super::read::Links;
+use super::server::{ServerCache, ServerKey};
 
 /// Roles that may matter, with what they are members of.
 const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, r.rolcreatedb, r.rolcreaterole, r.rolreplication, \
@@ -33,10 +34,13 @@ pub async fn database(
     links: &Links,
     primary: &str,
     wanted: &[Database],
+    server: ServerKey,
+    cache: &ServerCache,
     upgrading: bool,
 ) -> Result<DatabaseSeen, Error> {
     let session = links.session(primary, "postgres").await?;
-    let mut seen = DatabaseSeen::default();
+    let mut seen =
+        DatabaseSeen { server: cache.settings(server, &session).await?, ..DatabaseSeen::default() };
     for row in session.query(ROLES).await? {
         let role = RoleSeen {
             login: row.get(1),

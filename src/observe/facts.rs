@@ -13,6 +13,7 @@ use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
+use crate::tuning::Catalog;
 use crate::upgrade::Reports;
 
 /// Settings of the operator itself, the same for all clusters.
@@ -49,6 +50,10 @@ pub struct Observed {
     pub leaders: BTreeMap<i32, LeaderSeen>,
     /// What the primary's catalogs hold; none while no primary answers.
     pub database: Option<DatabaseSeen>,
+    /// Nodes that are being emptied, by name, and the sign of it in words.
+    pub draining: BTreeMap<String, String>,
+    /// Who is disrupted on purpose.
+    pub slots: SlotsSeen,
 }
 
 impl Observed {
@@ -115,10 +120,12 @@ pub struct Given {
     /// Secrets with passwords and certificates that the cluster does not own: named in the spec, or in the place where a
     /// password would be generated.
     pub secrets: BTreeMap<String, Option<SecretData>>,
-    /// ConfigMaps of `spec.tuning`.
+    /// ConfigMaps of `spec.tuning` and `spec.pooler.tuning`.
     pub tuning: BTreeMap<String, Option<BTreeMap<String, String>>>,
     /// The StorageClass that volumes get.
     pub storage_class: StorageClassSeen,
+    /// Its name, when it says that its volumes can't grow.
+    pub fixed_class: Option<String>,
     /// True when the API server serves `PodMonitor`.
     pub pod_monitors: bool,
 }
@@ -176,6 +183,37 @@ pub struct PodSeen {
     pub unready_since: Option<jiff::Timestamp>,
     /// Why a resize in place is not done yet, in the kubelet's words.
     pub resizing: Option<String>,
+    /// How full its volume is, by its own word.
+    pub disk: DiskUse,
+    /// No controller owns it: its set was removed and is not back yet.
+    pub orphan: bool,
+}
+
+/// How full a member's volume is. The member writes only a change of this word, so that it is cheap, and it can be read
+/// while Postgres is down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiskUse {
+    /// Less than 85 % used, or not told yet.
+    #[default]
+    Roomy,
+    /// 85 % used or more.
+    Filling,
+    /// 95 % used or more.
+    AlmostFull,
+    /// Less than one WAL segment (16 MiB) free: Postgres stops.
+    Full,
+}
+
+impl DiskUse {
+    /// The annotation's word (`images/postgres/member_disk.py`). A word that is not known counts as none.
+    pub fn parse(word: Option<&str>) -> Self {
+        match word {
+            Some("filling") => DiskUse::Filling,
+            Some("almost-full") => DiskUse::AlmostFull,
+            Some("full") => DiskUse::Full,
+            _ => DiskUse::Roomy,
+        }
+    }
 }
 
 /// The main container of a pod.
@@ -219,6 +257,22 @@ pub struct VolumeSeen {
     pub capacity: u64,
     /// Name of the volume behind it.
     pub volume: Option<String>,
+    /// Its StorageClass.
+    pub class: Option<String>,
+    /// Why it does not grow yet, in Kubernetes' words.
+    pub growth: Growth,
+}
+
+/// Where the growth of a volume stands, as Kubernetes tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Growth {
+    /// Nothing is told.
+    #[default]
+    Quiet,
+    /// It is on its way, or waits for its pod.
+    Waiting(String),
+    /// It was refused or failed.
+    Failed(String),
 }
 
 /// What a member says of itself (`GET /patroni`).
@@ -242,10 +296,29 @@ pub struct MemberSeen {
     pub position: Option<i64>,
     /// Settings wait for a restart.
     pub pending_restart: bool,
-    /// Which, by name.
+    /// Which, by name in lower case.
     pub pending: BTreeMap<String, PendingChange>,
+    /// When its Postgres was started, in Patroni's words.
+    pub started: Option<String>,
     /// Patroni's dynamic configuration, read from the primary alone.
     pub config: Option<Value>,
+}
+
+/// The disruption slots of the fleet, as one cluster sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotsSeen {
+    /// How many there are, at least 1.
+    pub total: usize,
+    /// Other clusters that hold one, in order of name.
+    pub held_by: Vec<ClusterName>,
+    /// This cluster holds one.
+    pub mine: bool,
+}
+
+impl Default for SlotsSeen {
+    fn default() -> Self {
+        Self { total: 1, held_by: Vec::new(), mine: false }
+    }
 }
 
 /// A setting that waits for a restart.
@@ -255,6 +328,15 @@ pub struct PendingChange {
     pub old: String,
     /// Value after the restart.
     pub new: String,
+}
+
+/// What a server says of its settings. It is read once for each start of a server, since it changes with no less.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerSettings {
+    /// Major version of the server.
+    pub major: i32,
+    /// All settings that it knows.
+    pub catalog: Arc<Catalog>,
 }
 
 /// Patroni's leader record.
@@ -277,6 +359,8 @@ pub struct DatabaseSeen {
     pub available: Vec<String>,
     /// Reports of a major upgrade; read only while one is under way.
     pub upgrade: Reports,
+    /// Its settings.
+    pub server: Option<Arc<ServerSettings>>,
 }
 
 /// A role.

@@ -1,6 +1,6 @@
 //! Objects that a person supplies: Secrets, tuning ConfigMaps and the StorageClass, each read by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -36,17 +36,23 @@ pub async fn given(
         given.secrets.insert(name.clone(), data);
     }
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    for tuning in &spec.tuning {
+    for tuning in spec.tuning.iter().chain(&spec.pooler.tuning) {
         let data = maps.get_opt(&tuning.config_map).await?.map(|map| map.data.unwrap_or_default());
         given.tuning.insert(tuning.config_map.clone(), data);
     }
-    given.storage_class = storage_class(client, spec.storage.storage_class.as_deref()).await?;
+    let classes: Api<StorageClass> = Api::all(client.clone());
+    (given.storage_class, given.fixed_class) =
+        storage_class(&classes, spec.storage.storage_class.as_deref()).await?;
     Ok(given)
 }
 
 /// Secrets that a person may have supplied: those that the spec names, and those that stand where a password would be
 /// generated. What the cluster owns is in the stores already.
-fn secret_names(cluster: &ClusterName, spec: &PostgresClusterSpec, children: &Children) -> BTreeSet<String> {
+pub(super) fn secret_names(
+    cluster: &ClusterName,
+    spec: &PostgresClusterSpec,
+    children: &Children,
+) -> BTreeSet<String> {
     spec.users
         .iter()
         .map(|user| match &user.password {
@@ -58,29 +64,28 @@ fn secret_names(cluster: &ClusterName, spec: &PostgresClusterSpec, children: &Ch
         .collect()
 }
 
-async fn storage_class(client: &Client, name: Option<&str>) -> Result<StorageClassSeen, kube::Error> {
-    let classes: Api<StorageClass> = Api::all(client.clone());
+/// How the class was found, and its name when its volumes can't grow.
+pub(super) async fn storage_class(
+    classes: &Api<StorageClass>,
+    name: Option<&str>,
+) -> Result<(StorageClassSeen, Option<String>), kube::Error> {
+    let fixed = |class: &StorageClass| (class.allow_volume_expansion != Some(true)).then(|| class.name_any());
     if let Some(name) = name
-        && classes.get_opt(name).await?.is_some()
+        && let Some(class) = classes.get_opt(name).await?
     {
-        return Ok(StorageClassSeen::Found);
+        return Ok((StorageClassSeen::Found, fixed(&class)));
     }
-    let all: BTreeMap<String, bool> = classes
-        .list(&ListParams::default())
-        .await?
-        .into_iter()
-        .map(|class| {
-            let default = class.annotations().get(DEFAULT_CLASS).is_some_and(|value| value == "true");
-            (class.name_any(), default)
-        })
-        .collect();
-    if name.is_none() && all.values().any(|default| *default) {
-        return Ok(StorageClassSeen::Found);
-    }
-    let available = all.into_keys().collect();
-    Ok(match name {
-        Some(_) => StorageClassSeen::Missing { available },
-        None => StorageClassSeen::NoDefault { available },
+    let all = classes.list(&ListParams::default()).await?.items;
+    let is_default =
+        |class: &&StorageClass| class.annotations().get(DEFAULT_CLASS).is_some_and(|value| value == "true");
+    // Of several defaults the API server takes the newest.
+    let default = all.iter().filter(is_default).max_by_key(|class| class.creation_timestamp());
+    let mut available: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
+    available.sort();
+    Ok(match (name, default) {
+        (Some(_), _) => (StorageClassSeen::Missing { available }, None),
+        (None, Some(class)) => (StorageClassSeen::Found, fixed(class)),
+        (None, None) => (StorageClassSeen::NoDefault { available }, None),
     })
 }
 

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerStatus, PersistentVolumeClaim, PersistentVolumeClaimStatus, Pod,
+};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
 use crate::build::Revision;
-use crate::name::{ANNOTATION_FILES, ANNOTATION_UPGRADE, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_ROLE};
+use crate::name::{
+    ANNOTATION_DISK, ANNOTATION_FILES, ANNOTATION_UPGRADE, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_ROLE,
+};
 use crate::tuning::units::quantity_bytes;
 
-use super::facts::{ContainerSeen, InitSeen, PodSeen, VolumeSeen};
+use super::facts::{ContainerSeen, DiskUse, Growth, InitSeen, PodSeen, VolumeSeen};
 
 /// A pod as it counts here.
 pub fn pod(pod: &Pod) -> PodSeen {
@@ -55,6 +59,8 @@ pub fn pod(pod: &Pod) -> PodSeen {
         upgrade: pod.annotations().get(ANNOTATION_UPGRADE).cloned(),
         init: init(status.and_then(|s| s.init_container_statuses.as_ref()).and_then(|all| all.first())),
         files: pod.annotations().get(ANNOTATION_FILES).cloned(),
+        disk: DiskUse::parse(pod.annotations().get(ANNOTATION_DISK).map(String::as_str)),
+        orphan: !pod.owner_references().iter().any(|owner| owner.controller == Some(true)),
         component,
     }
 }
@@ -112,5 +118,32 @@ pub fn volume(claim: &PersistentVolumeClaim) -> VolumeSeen {
         requested: size(requests.and_then(|requests| requests.get("storage"))),
         capacity: size(capacity.and_then(|capacity| capacity.get("storage"))),
         volume: spec.and_then(|spec| spec.volume_name.clone()),
+        class: spec.and_then(|spec| spec.storage_class_name.clone()),
+        growth: claim.status.as_ref().map(growth).unwrap_or_default(),
     }
+}
+
+/// What the claim's conditions say of its growth. A fault of the controller or the node comes first; since Kubernetes 1.34
+/// `allocatedResourceStatuses` tells also what can never be.
+fn growth(status: &PersistentVolumeClaimStatus) -> Growth {
+    let told = |kinds: &[&str]| {
+        let all = status.conditions.iter().flatten().filter(|condition| condition.status == "True");
+        let mut found = all.filter(|condition| kinds.contains(&condition.type_.as_str()));
+        found.next().map(|condition| {
+            let words = [Some(&condition.type_), condition.reason.as_ref(), condition.message.as_ref()];
+            let words: Vec<&str> =
+                words.into_iter().flatten().map(String::as_str).filter(|word| !word.is_empty()).collect();
+            words.join(", ")
+        })
+    };
+    let infeasible = status
+        .allocated_resource_statuses
+        .iter()
+        .flatten()
+        .find(|(resource, word)| *resource == "storage" && word.ends_with("Infeasible"))
+        .map(|(_, word)| word.clone());
+    if let Some(why) = told(&["ControllerResizeError", "NodeResizeError"]).or(infeasible) {
+        return Growth::Failed(why);
+    }
+    told(&["FileSystemResizePending", "Resizing"]).map_or(Growth::Quiet, Growth::Waiting)
 }

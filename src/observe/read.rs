@@ -16,7 +16,8 @@ use crate::plan::suspects;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
 use crate::upgrade::recorded;
 
-use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen};
+use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SlotsSeen};
+use super::server::ServerKey;
 use super::{database, given, stores::Stores};
 
 /// Ways to the members of one cluster.
@@ -95,6 +96,9 @@ pub async fn observe(
     cluster: Arc<PostgresCluster>,
 ) -> Result<Observed, kube::Error> {
     let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
+    if cluster.metadata.deletion_timestamp.is_some() {
+        stores.servers().forget(&name);
+    }
     let children = stores.children(&name, &cluster.uid().unwrap_or_default());
     let pods = stores.pods(&name);
     let links = links(&name, &platform.domain, &children, &pods);
@@ -107,6 +111,8 @@ pub async fn observe(
         volumes: stores.volumes(&name),
         leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
         database: None,
+        draining: stores.draining(),
+        slots: SlotsSeen::default(),
         platform: platform.clone(),
         children,
         pods,
@@ -116,7 +122,9 @@ pub async fn observe(
     let upgrading = recorded(&seen, &name.group(0)).is_some();
     let primary = seen.primary().filter(|name| seen.members.get(*name).is_some_and(|m| m.state == "running"));
     if let (Some(primary), Some(links)) = (primary.map(str::to_owned), &links) {
-        seen.database = database::database(links, &primary, &seen.cluster.spec.databases, upgrading)
+        let key = ServerKey::new(&seen, &primary);
+        let wanted = &seen.cluster.spec.databases;
+        seen.database = database::database(links, &primary, wanted, key, stores.servers(), upgrading)
             .await
             .inspect_err(|error| tracing::info!(%error, "the primary's catalogs can't be read yet"))
             .ok();
@@ -135,7 +143,10 @@ async fn members(links: &Links, pods: &BTreeMap<String, PodSeen>) -> BTreeMap<St
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-async fn leaders(client: &Client, name: &ClusterName) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
+pub(super) async fn leaders(
+    client: &Client,
+    name: &ClusterName,
+) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
     let [_, leader, ..] = name.group(0).patroni_state();
     let Some(map) = maps.get_opt(&leader).await? else { return Ok(BTreeMap::new()) };

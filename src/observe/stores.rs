@@ -1,11 +1,11 @@
 //! Watches and their stores. Reconciles read from memory; a change of a child wakes the cluster that it belongs to.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use futures::stream::{BoxStream, SelectAll, StreamExt};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
 use kube::core::{DynamicObject, TypeMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -16,7 +16,8 @@ use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 
 use super::facts::{Children, PodSeen, VolumeSeen};
-use super::pods;
+use super::server::ServerCache;
+use super::{nodes, pods};
 
 /// A stream of clusters to look at.
 pub type Trigger = BoxStream<'static, ObjectRef<PostgresCluster>>;
@@ -27,6 +28,8 @@ pub struct Stores {
     kinds: BTreeMap<Kind, Store<DynamicObject>>,
     pods: Store<Pod>,
     claims: Store<PersistentVolumeClaim>,
+    nodes: Store<Node>,
+    servers: ServerCache,
 }
 
 impl Stores {
@@ -62,7 +65,12 @@ impl Stores {
             .default_backoff()
             .touched_objects();
         triggers.push(wake(events, fingerprint_all));
-        (Self { kinds, pods, claims }, triggers.boxed())
+        let (nodes, writer) = reflector::store();
+        let watched = watcher(Api::<Node>::all(client.clone()), watcher::Config::default().any_semantic());
+        let events =
+            reflector::reflector(writer, watched.modify(nodes::prune)).default_backoff().touched_objects();
+        triggers.push(wake_by_node(events, pods.clone()));
+        (Self { kinds, pods, claims, nodes, servers: ServerCache::default() }, triggers.boxed())
     }
 
     /// Waits until every store has its first list.
@@ -74,7 +82,13 @@ impl Stores {
             store.wait_until_ready().await?;
         }
         self.pods.wait_until_ready().await?;
-        self.claims.wait_until_ready().await
+        self.claims.wait_until_ready().await?;
+        self.nodes.wait_until_ready().await
+    }
+
+    /// What servers said of their settings.
+    pub fn servers(&self) -> &ServerCache {
+        &self.servers
     }
 
     /// True when PodMonitors are watched.
@@ -107,6 +121,12 @@ impl Stores {
         let own = self.claims.state().into_iter().filter(|claim| belongs(claim.as_ref(), name));
         own.map(|claim| (claim.name_any(), pods::volume(&claim))).collect()
     }
+
+    /// Nodes that are being emptied, and the sign of it.
+    pub fn draining(&self) -> BTreeMap<String, String> {
+        let nodes = self.nodes.state();
+        nodes.iter().filter_map(|node| Some((node.name_any(), nodes::draining(node)?))).collect()
+    }
 }
 
 fn selected() -> watcher::Config {
@@ -114,7 +134,7 @@ fn selected() -> watcher::Config {
 }
 
 /// Field managers are half of an object's size and tell nothing here.
-fn prune<K: Resource>(object: &mut K) {
+pub(super) fn prune<K: Resource>(object: &mut K) {
     object.managed_fields_mut().clear();
 }
 
@@ -126,7 +146,7 @@ fn belongs<K: Resource>(object: &K, name: &ClusterName) -> bool {
 
 /// Owned by this very object. The passwords of the system roles have no owner: they are kept with the volumes, whose data
 /// knows them, and a cluster of the same name takes up both (`docs/decisions/0006-kept-passwords.md`).
-fn owned(kind: Kind, object: &DynamicObject, name: &ClusterName, uid: &str) -> bool {
+pub(super) fn owned(kind: Kind, object: &DynamicObject, name: &ClusterName, uid: &str) -> bool {
     let owners = object.owner_references();
     owners.iter().any(|owner| owner.uid == uid)
         || (kind == Kind::Secret && owners.is_empty() && object.name_any() == name.credentials())
@@ -154,6 +174,39 @@ fn wake<K: Resource + Send + 'static>(
             futures::future::ready(cluster)
         })
         .boxed()
+}
+
+/// Clusters with a pod on a node that begins or ceases to be emptied. A node's heartbeat changes nothing that counts.
+fn wake_by_node(
+    events: impl futures::Stream<Item = Result<Node, watcher::Error>> + Send + 'static,
+    pods: Store<Pod>,
+) -> Trigger {
+    let mut known: HashMap<String, Option<String>> = HashMap::new();
+    events
+        .flat_map(move |event| {
+            let node = event
+                .inspect_err(|error| tracing::warn!(%error, "the watch of nodes broke off and starts again"))
+                .ok()
+                .filter(|node| {
+                    let sign = nodes::draining(node);
+                    known.insert(node.name_any(), sign.clone()).unwrap_or_default() != sign
+                });
+            let clusters: HashSet<ObjectRef<PostgresCluster>> =
+                node.map(|node| clusters_on(&node.name_any(), &pods)).unwrap_or_default();
+            futures::stream::iter(clusters)
+        })
+        .boxed()
+}
+
+/// Clusters with a pod on this node.
+fn clusters_on(node: &str, pods: &Store<Pod>) -> HashSet<ObjectRef<PostgresCluster>> {
+    let here = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node);
+    let pods = pods.state();
+    let clusters = pods.iter().filter(|pod| here(pod)).filter_map(|pod| {
+        let name = pod.labels().get(LABEL_CLUSTER)?;
+        Some(ObjectRef::new(name).within(&pod.namespace().unwrap_or_default()))
+    });
+    clusters.collect()
 }
 
 fn fingerprint(value: &impl std::fmt::Debug) -> u64 {

@@ -4,13 +4,17 @@ use serde_json::{Map, Value};
 
 use crate::engine::engine;
 use crate::observe::Observed;
-use crate::target::Target;
+use crate::target::{KEPT_POSTGRES, Target, kept};
 
 use super::step::Step;
 
 /// Patches for the groups whose configuration differs.
 pub fn patches(target: &Target, seen: &Observed) -> Vec<Step> {
     let mut steps = Vec::new();
+    // What is sent is first kept: after a crash between the two, what runs must not be taken for what was never accepted.
+    if kept(seen, KEPT_POSTGRES) != target.tuning.overlay {
+        return steps;
+    }
     for group in &target.groups {
         let live = seen
             .members

@@ -37,6 +37,9 @@ pub fn deletion(seen: &Observed, groups: i32) -> Vec<Step> {
             steps.push(Step::Delete { reference, uid });
         }
     }
+    // A set that was deleted alone (`plan::immutable`) left pods that nobody would stop.
+    let left = seen.pods.iter().filter(|(_, pod)| pod.orphan && !pod.deleting);
+    steps.extend(left.map(|(pod, seen)| Step::StopPod { pod: pod.clone(), uid: seen.uid.clone() }));
     if !steps.is_empty() || !seen.pods.is_empty() {
         return steps;
     }

@@ -11,8 +11,10 @@ mod claim;
 mod compare;
 mod config;
 mod deletion;
+mod drain;
 mod files;
 mod handover;
+mod immutable;
 mod major;
 mod request;
 pub mod rollout;
@@ -32,6 +34,7 @@ pub use certificates::{LeafPurpose, Mint};
 pub use claim::suspects;
 pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
+pub use drain::leaving;
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
 pub use rollout::{Halt, MEMBER_DEADLINE};
 pub use step::{Cause, Hazard, SqlTask, Statement, Step};
@@ -58,6 +61,8 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(files::refreshes(target, seen));
     let replacements = token::replacements(target, seen);
     let settings = config::patches(target, seen);
+    // A handover decides what comes next, so there is one at a time.
+    let drain = if scaling.steps.is_empty() { drain::handover(seen) } else { None };
     let mut rollout = major::around(rollout::rollout(target, seen, now), target, seen, now);
     let first = if !replacements.is_empty() {
         Some("members with a void token are made anew first")
@@ -65,6 +70,10 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
         Some("settings are sent first, so that a restart takes them up")
     } else if !scaling.steps.is_empty() {
         Some("the primary hands over first")
+    } else if drain.is_some() {
+        Some("the primary leaves its node first")
+    } else if immutable::remaking(&steps, seen) {
+        Some("the StatefulSet is made anew first")
     } else {
         None
     };
@@ -75,6 +84,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(settings);
     steps.extend(access::statements(target, seen));
     steps.extend(claim::releases(seen));
+    steps.extend(drain);
     steps.extend(scaling.steps);
     steps.extend(rollout.now);
     Plan { steps, later: rollout.later, halt: rollout.halt }
@@ -84,5 +94,6 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
 pub fn emergency(seen: &Observed, now: Timestamp) -> Vec<Step> {
     let mut steps = certificates::renewals(seen, now);
     steps.extend(claim::releases(seen));
+    steps.extend(drain::handover(seen));
     steps
 }

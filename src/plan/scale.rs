@@ -27,7 +27,16 @@ pub fn scale(target: &Target, seen: &Observed) -> Scaling {
     for group in &target.groups {
         let name = group.name.scope();
         let live = seen.children.get(Kind::StatefulSet, &name);
-        let replicas = live.and_then(|set| set.pointer("/spec/replicas")).and_then(Value::as_i64);
+        let replicas = match live {
+            Some(set) => set.pointer("/spec/replicas").and_then(Value::as_i64),
+            // A set that is being made anew takes up the pods that it left.
+            None => seen
+                .pods
+                .keys()
+                .filter_map(|pod| group.name.ordinal(pod))
+                .max()
+                .map(|last| i64::from(last) + 1),
+        };
         let Some(replicas) = replicas.filter(|replicas| *replicas > i64::from(group.instances)) else {
             continue;
         };

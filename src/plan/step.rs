@@ -54,6 +54,8 @@ pub enum Step {
         child: Box<Child>,
         /// What differed.
         reason: String,
+        /// Why pods of the pooler are made anew by it; none when they are not.
+        cause: Option<Cause>,
     },
     /// Delete a child, or an object that Patroni made.
     Delete {
@@ -61,6 +63,22 @@ pub enum Step {
         reference: ChildRef,
         /// UID that it must have, where known.
         uid: Option<String>,
+    },
+    /// Delete a StatefulSet and leave its pods, so that it can be made anew with what can't be changed in it.
+    ReleasePods {
+        /// Name of the set.
+        set: String,
+        /// UID that it must have: its successor is left alone.
+        uid: String,
+        /// Field of its spec that has to change.
+        field: &'static str,
+    },
+    /// Delete a member's pod that no set owns any more, when its cluster is deleted.
+    StopPod {
+        /// Pod.
+        pod: String,
+        /// UID that it must have.
+        uid: String,
     },
     /// Ask for a larger volume.
     Expand {
@@ -208,21 +226,22 @@ impl Step {
             Step::Guard
             | Step::Unguard
             | Step::Mint(_)
-            | Step::Apply { .. }
+            | Step::Apply { cause: None, .. }
+            | Step::ReleasePods { .. }
             | Step::Expand { .. }
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
             | Step::Configure { .. }
             | Step::ReleaseClaim { .. }
             | Step::Sql { .. } => Hazard::Routine,
-            Step::ReplacePod { primary: false, .. } | Step::RestartServer { primary: false, .. } => {
-                Hazard::Restart
-            }
+            Step::Apply { cause: Some(_), .. }
+            | Step::ReplacePod { primary: false, .. }
+            | Step::RestartServer { primary: false, .. } => Hazard::Restart,
             Step::Switchover { .. }
             | Step::BeginUpgrade { .. }
             | Step::ReplacePod { primary: true, .. }
             | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
-            Step::Delete { .. } => Hazard::Destroy,
+            Step::Delete { .. } | Step::StopPod { .. } => Hazard::Destroy,
         }
     }
 
@@ -233,11 +252,13 @@ impl Step {
             | Step::RestartServer { cause, .. }
             | Step::Switchover { cause, .. } => Some(*cause),
             Step::BeginUpgrade { .. } => Some(Cause::Change),
+            Step::Apply { cause, .. } => *cause,
             Step::Guard
             | Step::Unguard
             | Step::Mint(_)
-            | Step::Apply { .. }
             | Step::Delete { .. }
+            | Step::ReleasePods { .. }
+            | Step::StopPod { .. }
             | Step::Expand { .. }
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
@@ -255,6 +276,8 @@ impl Step {
             Step::Mint(_) => "Issue",
             Step::Apply { .. } => "Apply",
             Step::Delete { .. } => "Delete",
+            Step::ReleasePods { .. } => "ReleasePods",
+            Step::StopPod { .. } => "StopPod",
             Step::Expand { .. } => "Expand",
             Step::RefreshFiles { .. } => "RefreshFiles",
             Step::ReplacePod { .. } => "ReplacePod",
@@ -275,8 +298,12 @@ impl fmt::Display for Step {
             Step::Guard => write!(f, "put the finalizer on the cluster"),
             Step::Unguard => write!(f, "take the finalizer off the cluster"),
             Step::Mint(mint) => write!(f, "{mint}"),
-            Step::Apply { child, reason } => write!(f, "apply {} ({reason})", child.reference),
+            Step::Apply { child, reason, cause: _ } => write!(f, "apply {} ({reason})", child.reference),
             Step::Delete { reference, .. } => write!(f, "delete {reference}"),
+            Step::ReleasePods { set, field, .. } => {
+                write!(f, "delete StatefulSet {set} and leave its pods, to make it anew with another {field}")
+            }
+            Step::StopPod { pod, .. } => write!(f, "stop pod {pod}, which no set owns any more"),
             Step::Expand { claim, size } => write!(f, "grow volume claim {claim} to {size}"),
             Step::RefreshFiles { pod, .. } => write!(f, "bring the mounted files of {pod} up to date"),
             Step::ReplacePod { pod, reason, .. } => write!(f, "make pod {pod} anew: {reason}"),

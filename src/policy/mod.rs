@@ -7,7 +7,9 @@ mod backup_before_major;
 mod healthy;
 mod keep_passwords;
 mod keep_volumes;
+mod one_at_a_time;
 mod paused;
+mod window;
 
 use std::fmt;
 
@@ -23,6 +25,12 @@ pub trait Policy: Sync {
 
     /// What the rule says of a step. `None` means that it has no objection.
     fn judge(&self, step: &Step, case: &Case) -> Option<Objection>;
+
+    /// True when what the rule says today of a step of a later round will still be so then, unless time or a person changes
+    /// it. A rule that looks at the state of members can't know.
+    fn foresees(&self) -> bool {
+        false
+    }
 }
 
 /// What a rule may look at besides the step.
@@ -70,13 +78,26 @@ impl fmt::Display for Verdict {
 }
 
 /// All rules, in the order in which they are asked.
+///
+/// What waits for its time comes after what must not be at all, and the slots come last: a cluster that could not go on
+/// anyway takes none.
 pub static CATALOG: &[&dyn Policy] = &[
     &paused::Paused,
     &keep_volumes::KeepVolumes,
     &keep_passwords::KeepPasswords,
     &healthy::Healthy,
     &backup_before_major::BackupBeforeMajor,
+    &window::MaintenanceWindow,
+    &one_at_a_time::OneAtATime,
 ];
+
+/// The first objection that a step of a later round will meet, as far as it can be told today.
+pub fn foreseen(step: &Step, case: &Case, catalog: &[&dyn Policy]) -> Option<Verdict> {
+    catalog.iter().filter(|policy| policy.foresees()).find_map(|policy| {
+        let objection = policy.judge(step, case)?;
+        Some(Verdict { policy: policy.id(), step: step.clone(), objection })
+    })
+}
 
 /// Parts the steps into those that may run and the verdicts on those that may not. The first objection to a step counts.
 pub fn judge(steps: Vec<Step>, case: &Case, catalog: &[&dyn Policy]) -> (Vec<Step>, Vec<Verdict>) {

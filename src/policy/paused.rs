@@ -12,6 +12,10 @@ impl Policy for Paused {
         "paused"
     }
 
+    fn foresees(&self) -> bool {
+        true
+    }
+
     fn judge(&self, _step: &Step, case: &Case) -> Option<Objection> {
         let deleting = case.seen.cluster.metadata.deletion_timestamp.is_some();
         (case.seen.cluster.spec.paused && !deleting).then(|| Objection {

@@ -9,21 +9,17 @@ use crate::engine::ports;
 use crate::name::digest;
 use crate::target::Target;
 
+use super::tuning::{catalog, rendered, restarts};
 use super::{MEMBERS_AUTHORITY, METRICS_SESSIONS, PORT, paths};
 
-/// Parameters that Pgpool-II 4.6 reads again on reload (its manual marks each one); all others need a restart.
-const RELOADABLE: [&str; 12] = [
+/// Parameters of the operator's own that Pgpool-II 4.6 reads again on reload (its manual marks each one). Of those that a person
+/// may set, `catalog.tsv` says it; all others need a restart.
+const RELOADABLE: [&str; 6] = [
     "backend_weight0",
     "backend_weight1",
     "backend_flag0",
     "backend_flag1",
     "enable_pool_hba",
-    "client_idle_limit",
-    "disable_load_balance_on_write",
-    "statement_level_load_balance",
-    "log_client_messages",
-    "log_min_messages",
-    "log_line_prefix",
     "sr_check_period",
 ];
 
@@ -42,7 +38,7 @@ pub fn pgpool_conf(target: &Target) -> String {
 pub fn restart_digest(target: &Target, files: &[&str]) -> String {
     let mut fixed: String = parameters(target)
         .into_iter()
-        .filter(|(key, _)| !RELOADABLE.contains(key))
+        .filter(|(key, _)| !RELOADABLE.contains(&key.as_str()) && (!is_free(key) || restarts(key)))
         .map(|(key, value)| format!("{key}={value}\n"))
         .collect();
     for file in files {
@@ -60,7 +56,21 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn parameters(target: &Target) -> Vec<(&'static str, String)> {
+/// True of what a person may set by `spec.pooler.tuning`.
+fn is_free(key: &str) -> bool {
+    catalog().get(key).is_some()
+}
+
+/// What the operator sets, and in its place or behind it what a person's ConfigMaps say.
+fn parameters(target: &Target) -> Vec<(String, String)> {
+    let given = &target.pooler_tuning.chosen;
+    let own = own(target).into_iter().map(|(key, value)| (key.to_owned(), value));
+    own.filter(|(key, _)| !given.contains_key(key))
+        .chain(given.iter().map(|(key, chosen)| (key.clone(), rendered(key, &chosen.value))))
+        .collect()
+}
+
+fn own(target: &Target) -> Vec<(&'static str, String)> {
     let group = &target.groups[0];
     let namespace = &target.name.namespace;
     let host = |service: String| quoted(&format!("{service}.{namespace}.svc.{}", target.domain));

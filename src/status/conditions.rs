@@ -1,19 +1,23 @@
 //! Conditions: type, status, reason in one word, and a message that names cause and next step.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::ClusterStatus;
 use crate::observe::{Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
-use crate::target::{Problem, Target};
+use crate::target::{Problem, Target, Tunings, tuned};
 
-use super::Work;
+use super::{Work, drain, storage};
 
 /// Types of conditions.
 pub mod kind {
     /// The spec can be carried out.
     pub const ACCEPTED: &str = "Accepted";
+    /// What the tuning ConfigMaps ask for can be done.
+    pub const TUNING_ACCEPTED: &str = "TuningAccepted";
     /// Clients are served: a member takes writes and the pooler is up.
     pub const READY: &str = "Ready";
     /// Everything is as the spec says.
@@ -22,6 +26,10 @@ pub mod kind {
     pub const REDUNDANT: &str = "Redundant";
     /// What the check before a major upgrade found; there while an upgrade is under way.
     pub const UPGRADE_CHECKED: &str = "UpgradeChecked";
+    /// Volumes have room and their size.
+    pub const STORAGE: &str = "StorageOk";
+    /// No node that is being emptied waits for this cluster.
+    pub const DRAIN: &str = "DrainOk";
 }
 
 /// Reasons of conditions.
@@ -30,6 +38,8 @@ pub mod reason {
     pub const AS_WANTED: &str = "AsWanted";
     /// The spec names something that can't be.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// A tuning ConfigMap asks for something that can't be.
+    pub const TUNING_REFUSED: &str = "TuningRefused";
     /// A policy holds back a step.
     pub const HELD_BACK: &str = "HeldBack";
     /// Steps are being taken.
@@ -48,6 +58,20 @@ pub mod reason {
     pub const BLOCKED: &str = "Blocked";
     /// The data can't be upgraded as it is.
     pub const CHECK_FAILED: &str = "CheckFailed";
+    /// A volume is used to 85 % or more.
+    pub const DISK_FILLING: &str = "DiskFilling";
+    /// A volume is used to 95 % or more.
+    pub const DISK_ALMOST_FULL: &str = "DiskAlmostFull";
+    /// A volume is full: Postgres stops or can't start.
+    pub const DISK_FULL: &str = "DiskFull";
+    /// A volume is on its way to its new size.
+    pub const GROWING: &str = "Growing";
+    /// A volume can't get its new size.
+    pub const GROWTH_FAILED: &str = "GrowthFailed";
+    /// A node is being emptied, and no member can take over from the one on it.
+    pub const NO_SUCCESSOR: &str = "NoSuccessor";
+    /// A node is being emptied, and the only member is on it.
+    pub const SINGLE_MEMBER: &str = "SingleMember";
     /// The cluster is being deleted.
     pub const DELETING: &str = "Deleting";
 }
@@ -65,9 +89,12 @@ pub fn conditions(
     let generation = seen.cluster.metadata.generation;
     [
         (kind::ACCEPTED, accepted(target, problems)),
+        (kind::TUNING_ACCEPTED, tuning_accepted(seen, target)),
         (kind::CONVERGED, converged(seen, target, work)),
         (kind::READY, ready(seen, status)),
         (kind::REDUNDANT, redundant(seen, status)),
+        (kind::STORAGE, storage::storage(seen)),
+        (kind::DRAIN, drain::drain(seen, status.primary.as_deref(), work.steps)),
     ]
     .into_iter()
     .chain(super::upgrade::checked(seen, target).map(|finding| (kind::UPGRADE_CHECKED, finding)))
@@ -89,9 +116,11 @@ pub fn conditions(
     .collect()
 }
 
-type Finding = (bool, &'static str, String);
+/// Whether it is as it should be, the reason in a word, and the message.
+pub type Finding = (bool, &'static str, String);
 
-fn good(message: impl Into<String>) -> Finding {
+/// A condition that is as it should be.
+pub fn good(message: impl Into<String>) -> Finding {
     (true, reason::AS_WANTED, message.into())
 }
 
@@ -105,6 +134,43 @@ fn accepted(target: Option<&Target>, problems: &[Problem]) -> Finding {
     }
     let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
     (false, reason::INVALID_SPEC, format!("{}. What runs was not touched", text.join("; ")))
+}
+
+/// Most refused settings that are told one by one: a message has its limits.
+const MOST_TOLD: usize = 20;
+
+fn tuning_accepted(seen: &Observed, target: Option<&Target>) -> Finding {
+    let spec = &seen.cluster.spec;
+    let (postgres, pooler) = match target {
+        Some(target) => (target.tuning.clone(), target.pooler_tuning.clone()),
+        None => {
+            let Tunings { postgres, pooler, clients: _ } = tuned(seen);
+            (postgres, pooler)
+        }
+    };
+    let refused: Vec<String> =
+        postgres.refused.iter().chain(&pooler.refused).take(MOST_TOLD).map(Problem::to_string).collect();
+    if refused.is_empty() {
+        return good(match spec.tuning.len() + spec.pooler.tuning.len() {
+            0 => "no ConfigMap is named: computed settings alone are in force",
+            _ => "all settings of the ConfigMaps can be taken",
+        });
+    }
+    let mut text = refused.join("; ");
+    let more = (postgres.refused.len() + pooler.refused.len()).saturating_sub(MOST_TOLD);
+    if more > 0 {
+        let _ = write!(text, "; and {more} more");
+    }
+    for (part, tuned, without) in [
+        ("Postgres", &postgres, "computed settings alone are"),
+        ("the pooler", &pooler, "the operator's own parameters alone are"),
+    ] {
+        if !tuned.refused.is_empty() {
+            let force = if tuned.overlay.is_empty() { without } else { "the last good set stays" };
+            let _ = write!(text, ". Of {part}, {force} in force");
+        }
+    }
+    (false, reason::TUNING_REFUSED, text)
 }
 
 fn deleting(seen: &Observed) -> Option<Finding> {
@@ -135,11 +201,26 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work) -> Finding {
     match pending.as_slice() {
         [] => match work.halt {
             Some(Halt::Waits(why)) => (false, reason::IN_PROGRESS, format!("{}{why}", left(work.later))),
-            _ => good("everything is as the spec says"),
+            _ => growing(seen)
+                .or_else(|| target.and_then(refused_tuning))
+                .unwrap_or_else(|| good("everything is as the spec says")),
         },
         [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),
         [step, ..] => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
     }
+}
+
+/// A volume that has not the size of the spec yet.
+fn growing(seen: &Observed) -> Option<Finding> {
+    let (claim, _, wants, _) = storage::growing(seen).next()?;
+    Some((false, reason::IN_PROGRESS, format!("volume claim {claim} is growing to {wants}: see StorageOk")))
+}
+
+/// All else is as it should be, but settings are not.
+fn refused_tuning(target: &Target) -> Option<Finding> {
+    let refused = !target.tuning.refused.is_empty() || !target.pooler_tuning.refused.is_empty();
+    let message = "settings of the ConfigMaps are not in force: see TuningAccepted";
+    refused.then(|| (false, reason::TUNING_REFUSED, message.to_owned()))
 }
 
 fn left(later: &[Step]) -> String {
@@ -158,6 +239,9 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
         }
         if let Some(trouble) = trouble(seen, |_| true) {
             return trouble;
+        }
+        if let Some(full) = storage::full(seen) {
+            return full;
         }
         let message = match &status.primary {
             Some(name) => {
@@ -201,7 +285,7 @@ fn redundant(seen: &Observed, status: &ClusterStatus) -> Finding {
     if let Some(deleting) = deleting(seen) {
         return deleting;
     }
-    trouble(seen, |_| true).unwrap_or_else(|| {
+    trouble(seen, |_| true).or_else(|| storage::full(seen)).unwrap_or_else(|| {
         let detail = if missing.is_empty() { String::new() } else { format!(": {}", missing.join(", ")) };
         (false, reason::MEMBERS_MISSING, format!("{up} of {wanted} members are ready{detail}"))
     })

@@ -1,22 +1,26 @@
 //! What the operator says of a cluster: state, members and conditions. Pure.
 
 mod conditions;
+mod drain;
 pub mod lag;
 mod members;
 mod rollout;
+mod storage;
+mod tuning;
 mod upgrade;
 
 use jiff::Timestamp;
 
-use crate::api::{ClusterState, ClusterStatus, PoolerStatus};
+use crate::api::{ClusterState, ClusterStatus, OperatorStatus, PoolerStatus};
 use crate::child::Kind;
 use crate::name::COMPONENT_MEMBER;
-use crate::observe::Observed;
+use crate::observe::{Observed, Platform};
 use crate::plan::{Halt, Step};
 use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
 
 pub use conditions::{kind, reason};
+pub use tuning::COMPUTED;
 
 /// What there is to do.
 #[derive(Clone, Copy)]
@@ -45,7 +49,13 @@ pub fn status(
     let ready = members.iter().filter(|member| member.ready).count() as i32;
     let primary = seen.primary().map(str::to_owned);
     let leading = primary.as_ref().and_then(|name| seen.members.get(name));
-    let pooler = pooler(seen);
+    let pooler = PoolerStatus {
+        tuning: match target {
+            Some(target) => tuning::parameters(&target.pooler_tuning),
+            None => before.pooler.tuning.clone(),
+        },
+        ..pooler(seen)
+    };
     let writable = primary.as_ref().is_some_and(|name| seen.pods[name].ready);
     let state = if seen.cluster.metadata.deletion_timestamp.is_some() {
         ClusterState::Deleting
@@ -79,8 +89,16 @@ pub fn status(
         primary,
         members,
         pooler,
+        tuning: match target {
+            Some(target) => tuning::settings(seen, &target.tuning),
+            // Nothing is changed, so what was in force is.
+            None => before.tuning,
+        },
         // Written by itself, see `decide::Decision::answer`.
         switchover: before.switchover,
+        // Follows from what is foreseen, see `crate::pace`.
+        slot: None,
+        operator: Some(operator(seen)),
         upgrade: upgrade::upgrade(before.upgrade.as_ref(), before.system_identifier.as_ref(), seen, target),
         rollout: rollout::rollout(before.rollout.as_ref(), seen, work, now),
         conditions: Vec::new(),
@@ -90,10 +108,26 @@ pub fn status(
     status
 }
 
+fn operator(seen: &Observed) -> OperatorStatus {
+    let Platform { image_prefix, pooler_tag, domain, namespace } = seen.platform.clone();
+    OperatorStatus {
+        version: env!("CARGO_PKG_VERSION").into(),
+        image_prefix,
+        pooler_tag,
+        domain,
+        namespace,
+        disruption_slots: seen.slots.total as i64,
+    }
+}
+
 fn pooler(seen: &Observed) -> PoolerStatus {
     let live = seen.children.get(Kind::Deployment, &seen.name().pooler());
     let count = |path: &str| {
         live.and_then(|d| d.pointer(path)).and_then(serde_json::Value::as_i64).unwrap_or(0) as i32
     };
-    PoolerStatus { wanted: seen.cluster.spec.pooler.instances, ready: count("/status/readyReplicas") }
+    PoolerStatus {
+        wanted: seen.cluster.spec.pooler.instances,
+        ready: count("/status/readyReplicas"),
+        tuning: Vec::new(),
+    }
 }

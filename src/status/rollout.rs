@@ -21,7 +21,8 @@ pub fn rollout(
     open.extend(held.clone().map(|verdict| &verdict.step));
     open.extend(work.later);
     let under_way = before.filter(|before| before.phase.is_open());
-    if open.is_empty() && work.halt.is_none() {
+    let sends = work.steps.iter().any(|step| matches!(step, Step::Configure { .. }));
+    if open.is_empty() && work.halt.is_none() && !sends {
         return match under_way {
             Some(under_way) => Some(done(under_way, seen, now)),
             None => before.cloned(),
@@ -40,13 +41,20 @@ pub fn rollout(
             status.reasons.push(reason);
         }
     }
+    if sends {
+        status.settings_sent_at = Some(Time(now));
+    }
     (status.phase, status.message) = match (work.halt, held.clone().next()) {
         (Some(Halt::Blocked(why)), _) => (RolloutPhase::Blocked, why.clone()),
         (_, Some(verdict)) => (RolloutPhase::Waiting, verdict.to_string()),
         (Some(Halt::Waits(why)), None) => (RolloutPhase::Running, why.clone()),
         (None, None) => {
-            let next = open.first().map(|step| step.to_string()).unwrap_or_default();
-            (RolloutPhase::Running, format!("{} steps left, next: {next}", open.len()))
+            let message = match open.as_slice() {
+                [] => "new settings are sent to the members".to_owned(),
+                [next] => format!("one step left: {next}"),
+                [next, ..] => format!("{} steps left, next: {next}", open.len()),
+            };
+            (RolloutPhase::Running, message)
         }
     };
     Some(status)

@@ -1,11 +1,11 @@
 //! Checks that need more than one field, or another object.
 
-use crate::api::Synchronous;
+use crate::api::{PostgresClusterSpec, Synchronous};
 use crate::observe::{Observed, StorageClassSeen};
 use crate::pooler::METRICS_SESSIONS;
-use crate::tuning::Settings;
 use crate::tuning::computed::{BACKEND_BYTES, BASE_BYTES};
-use crate::tuning::units::{PAGE, human_mib, setting_bytes};
+use crate::tuning::units::human_mib;
+use crate::tuning::{Misfit, View, rules};
 
 use super::{Problem, Target};
 
@@ -21,10 +21,7 @@ const MOST_CLIENTS: i64 = 32;
 const MAX_INSTANCES: i32 = 9;
 
 /// Adds what does not fit together.
-pub fn check(seen: &Observed, target: &Target, memory: u64, problems: &mut Vec<Problem>) {
-    let connections = connections(target, problems);
-    memory_fits(target, memory, connections, problems);
-    pooler_fits(target, connections, problems);
+pub fn check(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) {
     storage_class(seen, target, problems);
     instances(target, problems);
     if target.pod_monitor && !seen.given.pod_monitors {
@@ -36,63 +33,82 @@ pub fn check(seen: &Observed, target: &Target, memory: u64, problems: &mut Vec<P
     }
 }
 
-fn connections(target: &Target, problems: &mut Vec<Problem>) -> u64 {
-    let text = &target.settings["max_connections"];
-    text.parse().ok().filter(|n| (10..=10_000).contains(n)).unwrap_or_else(|| {
-        let remedy = "write a whole number from 10 to 10000 in the ConfigMap of spec.tuning, or leave it out";
-        problems.push(Problem::new("setting max_connections", text, remedy));
-        100
+/// What of the settings does not fit the size of members, their number, or the pooler.
+pub fn misfits(spec: &PostgresClusterSpec, memory: u64, view: &View) -> Vec<Misfit> {
+    let alone = |problem: Problem| Misfit { refusal: problem.clone(), problem };
+    let blamed = |names: &[&str], problem: Problem| {
+        let given = names.iter().any(|name| view.is_given(name));
+        let refusal =
+            if given { view.problem(names, format!("it does not fit: {problem}")) } else { problem.clone() };
+        Misfit { problem, refusal }
+    };
+    let members = spec.instances.clamp(0, MAX_INSTANCES);
+    let mut found: Vec<Misfit> = rules::disagreements(view, members).into_iter().map(alone).collect();
+    found.extend(
+        memory_fits(spec, memory, view)
+            .map(|problem| blamed(&["shared_buffers", "max_connections"], problem)),
+    );
+    let counts = ["max_connections", "superuser_reserved_connections", "reserved_connections"];
+    found.extend(pooler_fits(spec, view).map(|problem| blamed(&counts, problem)));
+    found
+}
+
+fn memory_fits(spec: &PostgresClusterSpec, memory: u64, view: &View) -> Option<Problem> {
+    let (buffers, connections) = (view.bytes("shared_buffers")?, view.number("max_connections")?);
+    let need = buffers + connections * BACKEND_BYTES as f64 + BASE_BYTES as f64;
+    (need > memory as f64).then(|| {
+        Problem::new(
+            "spec.resources.memory",
+            &spec.resources.memory.0,
+            format!(
+                "the settings need {} (shared_buffers {}, {connections} connections of 6 MiB, 128 MiB base): raise the \
+                 memory, or lower shared_buffers or max_connections in spec.tuning",
+                human_mib(need as u64),
+                view.text("shared_buffers"),
+            ),
+        )
     })
 }
 
-fn memory_fits(target: &Target, memory: u64, connections: u64, problems: &mut Vec<Problem>) {
-    let text = &target.settings["shared_buffers"];
-    let Some(buffers) = setting_bytes(text, PAGE) else {
-        let remedy = "write a size as 256MB or 2GB in the ConfigMap of spec.tuning, or leave it out";
-        problems.push(Problem::new("setting shared_buffers", text, remedy));
-        return;
-    };
-    let need = buffers.saturating_add(connections * BACKEND_BYTES + BASE_BYTES);
-    if need > memory {
-        problems.push(Problem::new(
-            "spec.resources.memory",
-            &target.memory,
-            format!(
-                "the settings need {} (shared_buffers {text}, {connections} connections of 6 MiB, 128 MiB base): \
-                 raise the memory, or lower shared_buffers or max_connections in spec.tuning",
-                human_mib(need)
-            ),
-        ));
-    }
+/// Connections that clients of the pooler can't have: [`RESERVED_CONNECTIONS`], and what the settings keep back beyond the
+/// server's own 3.
+fn kept_back(view: &View) -> i64 {
+    let reserved = ["superuser_reserved_connections", "reserved_connections"]
+        .into_iter()
+        .filter_map(|name| view.number(name))
+        .sum::<f64>();
+    RESERVED_CONNECTIONS + (reserved as i64 - 3).max(0)
 }
 
-/// Clients of each pooler pod where the spec names no number: as many as the server has room for, and no more than an
-/// ordinary cluster needs, since each takes a process of 6 MiB in the pod.
-pub fn fitting_clients(instances: i32, settings: &Settings) -> i32 {
-    let connections = settings.get("max_connections").and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
-    let room =
-        (connections - RESERVED_CONNECTIONS) / i64::from(instances.max(1)) - i64::from(METRICS_SESSIONS);
-    room.clamp(LEAST_CLIENTS, MOST_CLIENTS) as i32
+/// Clients of each pooler pod: what the spec says, else as many as the server has room for, and no more than an ordinary
+/// cluster needs, since each takes a process of 6 MiB in the pod.
+pub fn clients(spec: &PostgresClusterSpec, view: &View) -> i32 {
+    spec.pooler.clients.unwrap_or_else(|| {
+        let room = (view.number("max_connections").unwrap_or(0.0) as i64 - kept_back(view))
+            / i64::from(spec.pooler.instances.max(1))
+            - i64::from(METRICS_SESSIONS);
+        room.clamp(LEAST_CLIENTS, MOST_CLIENTS) as i32
+    })
 }
 
-fn pooler_fits(target: &Target, connections: u64, problems: &mut Vec<Problem>) {
-    let sessions = i64::from(target.pooler.clients + METRICS_SESSIONS);
-    let wanted = i64::from(target.pooler.instances) * sessions;
-    let room = connections as i64 - RESERVED_CONNECTIONS;
-    if wanted > room {
-        problems.push(Problem::new(
+fn pooler_fits(spec: &PostgresClusterSpec, view: &View) -> Option<Problem> {
+    let (clients, pods) = (clients(spec, view), i64::from(spec.pooler.instances));
+    let wanted = pods * (i64::from(clients) + i64::from(METRICS_SESSIONS));
+    let connections = view.number("max_connections")? as i64;
+    let back = kept_back(view);
+    let room = connections - back;
+    (wanted > room).then(|| {
+        Problem::new(
             "spec.pooler.clients",
-            target.pooler.clients,
+            clients,
             format!(
-                "{} pooler pods of {} clients and {METRICS_SESSIONS} metrics sessions open up to {wanted} connections, but \
-                 max_connections {connections} leaves {room} after {RESERVED_CONNECTIONS} reserved: at most {} clients, \
+                "{pods} pooler pods of {clients} clients and {METRICS_SESSIONS} metrics sessions open up to {wanted} \
+                 connections, but max_connections {connections} leaves {room} after {back} reserved: at most {} clients, \
                  or raise max_connections or memory",
-                target.pooler.instances,
-                target.pooler.clients,
-                (room / i64::from(target.pooler.instances) - i64::from(METRICS_SESSIONS)).max(0)
+                (room / pods.max(1) - i64::from(METRICS_SESSIONS)).max(0)
             ),
-        ));
-    }
+        )
+    })
 }
 
 fn storage_class(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) {

@@ -5,6 +5,8 @@
 mod cross;
 mod given_tls;
 mod problem;
+mod storage;
+mod tuning;
 mod upgrade;
 mod users;
 mod version;
@@ -16,17 +18,20 @@ use k8s_openapi::api::core::v1::Toleration;
 use kube::ResourceExt;
 
 use crate::api::{Flavor, Spread, Synchronous};
+use crate::maintenance::{RunNow, Windows, run_now};
 use crate::name::{COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER};
 use crate::observe::Observed;
 use crate::plan::MEMBER_DEADLINE;
-use crate::tuning::units::quantity_bytes;
-use crate::tuning::{Machine, Settings, computed, layered};
+use crate::tuning::units::{quantity_bytes, quantity_millis};
+use crate::tuning::{Machine, Settings, Tuned};
 use crate::upgrade::Course;
 
 pub use cross::RESERVED_CONNECTIONS;
 pub use problem::Problem;
+pub use storage::human as human_size;
+pub use tuning::{KEPT_POOLER, KEPT_POSTGRES, Tunings, kept, tuned};
 pub use users::{DatabaseTarget, PasswordSource, UserTarget};
-pub use version::Version;
+pub use version::{MAJORS, Version};
 
 /// What is wanted, complete and checked.
 #[derive(Clone, Debug)]
@@ -65,6 +70,10 @@ pub struct Target {
     pub storage_class: Option<String>,
     /// Postgres settings, all layers.
     pub settings: Settings,
+    /// Where each of them is from, and what was refused.
+    pub tuning: Tuned,
+    /// The same of the pooler's own parameters.
+    pub pooler_tuning: Tuned,
     /// When a commit is acknowledged.
     pub synchronous: Synchronous,
     /// The pooler.
@@ -143,14 +152,14 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         ));
     }
     cpu(&spec.resources.cpu.0, &mut problems);
-    let memory = size("spec.resources.memory", &spec.resources.memory.0, &mut problems);
+    size("spec.resources.memory", &spec.resources.memory.0, &mut problems);
     let storage_bytes = size("spec.storage.size", &spec.storage.size.0, &mut problems);
-    let settings =
-        settings(seen, Machine { memory: in_force(seen, memory), storage: storage_bytes }, &mut problems);
+    let Tunings { postgres: tuning, pooler: pooler_tuning, clients } = tuned(seen);
     // With a stand-in for what can't be read, a check of it against others would tell of problems that are none.
     let readable = problems.is_empty();
     let (users, databases) = users::check(seen, &name, &mut problems);
     let group = GroupTarget { name: name.group(0), instances: spec.instances };
+    let settings = tuning.settings();
     let upgrade = upgrade::course(seen, &group, version, &settings, now, &mut problems);
     let image = upgrade::image(seen, version, upgrade.as_ref(), &mut problems);
 
@@ -174,13 +183,12 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         synchronous: spec.high_availability.synchronous,
         pooler: PoolerTarget {
             instances: spec.pooler.instances,
-            clients: match spec.pooler.clients {
-                Some(clients) => clients,
-                None => cross::fitting_clients(spec.pooler.instances, &settings),
-            },
+            clients,
             load_balancing: spec.pooler.load_balancing,
         },
         settings,
+        tuning,
+        pooler_tuning,
         given_tls: spec.access.tls.as_ref().map(|tls| tls.secret.clone()),
         client_namespaces: spec.access.namespaces.clone(),
         users,
@@ -193,10 +201,16 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         name,
     };
     if readable {
-        cross::check(seen, &target, memory, &mut problems);
+        problems.extend(target.tuning.misfits.iter().cloned());
+        cross::check(seen, &target, &mut problems);
+        storage::check(seen, &target, &mut problems);
         let (refused, reminders) = given_tls::check(seen, &target, now);
         problems.extend(refused);
         target.reminders = reminders;
+    }
+    problems.extend(Windows::read(&spec.maintenance).err().into_iter().flatten());
+    if let RunNow::Bad(problem) = run_now(cluster, now) {
+        target.reminders.push(problem.to_string());
     }
     if problems.is_empty() { Ok(target) } else { Err(problems) }
 }
@@ -218,28 +232,17 @@ fn size(field: &str, text: &str, problems: &mut Vec<Problem>) -> u64 {
 
 /// A CPU request reads as a size does, with `m` for thousandths.
 fn cpu(text: &str, problems: &mut Vec<Problem>) {
-    if quantity_bytes(text).is_none() {
+    if quantity_millis(text).is_none() {
         problems.push(Problem::new("spec.resources.cpu", text, "write a number of CPUs as 500m, 2 or 1.5"));
     }
 }
 
-fn settings(seen: &Observed, machine: Machine, problems: &mut Vec<Problem>) -> Settings {
-    let base = computed(machine);
-    let mut sources = Vec::new();
-    for (index, tuning) in seen.cluster.spec.tuning.iter().enumerate() {
-        match seen.given.tuning.get(&tuning.config_map).and_then(Option::as_ref) {
-            Some(data) => sources.push((tuning.config_map.clone(), data.clone())),
-            None => problems.push(Problem::new(
-                format!("spec.tuning[{index}].configMap"),
-                &tuning.config_map,
-                "no ConfigMap of this name is in the namespace: create it, or remove the entry",
-            )),
-        }
-    }
-    layered(base.clone(), &sources).unwrap_or_else(|refused| {
-        problems.extend(refused.into_iter().map(|r| {
-            Problem::new(format!("setting {} of ConfigMap {}", r.key, r.source), r.value, r.reason)
-        }));
-        base
+/// The size of a member as it runs; none when a part of the wanted one can't be read.
+fn machine(seen: &Observed) -> Option<Machine> {
+    let spec = &seen.cluster.spec;
+    Some(Machine {
+        memory: in_force(seen, quantity_bytes(&spec.resources.memory.0)?),
+        storage: quantity_bytes(&spec.storage.size.0)?,
+        cpu: quantity_millis(&spec.resources.cpu.0)?,
     })
 }

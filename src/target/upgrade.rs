@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(majors("localhost:5000/postgres:17.12"), [17]);
         assert_eq!(majors("postgres:15-to-17.12@sha256:0"), [15, 17]);
         assert_eq!(majors("postgres:17-bookworm"), [17]);
-        assert_eq!(majors("localhost:5000/postgres"), []);
-        assert_eq!(majors("postgres:latest"), []);
+        assert!(majors("localhost:5000/postgres").is_empty());
+        assert!(majors("postgres:latest").is_empty());
     }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Majors that this release can run. The older one is there to be upgraded from: Debian's release before the last has it.
-pub const MAJORS: [i32; 2] = [15, 17];
+/// Majors that this release can run, the one for new clusters first. The older one is there to be upgraded from: Debian's
+/// release before the last has it.
+pub const MAJORS: [i32; 2] = [17, 15];
 
 /// Major and minor, as 17.12; stored as that text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,78 +1,202 @@
 //! Postgres settings in layers: computed from the machine's size, then the ConfigMaps of `spec.tuning` in order.
 //!
-//! All pure. A value that a person may not set is refused by name with the reason; a bad one rejects the whole set.
+//! All pure. One refused value rejects what the ConfigMaps ask for as a whole, and the last set that was accepted stays in
+//! force, while computed settings go on following the size of a member. The accepted set is kept in a child of the cluster
+//! (`ClusterName::accepted_tuning`), so that it outlives the operator and the ConfigMaps.
 
+pub mod catalog;
 pub mod computed;
+pub mod layers;
+pub mod limits;
 pub mod reserved;
+pub mod rules;
+mod suggest;
 pub mod units;
+pub mod value;
 
 use std::collections::BTreeMap;
 
+use crate::target::Problem;
+
+pub use catalog::Catalog;
 pub use computed::{Machine, computed};
+pub use layers::{Book, Earlier, Kept, Layer, Overlay};
+pub use rules::View;
 
 /// Settings by name. Ordered, so that equal input renders equal text.
 pub type Settings = BTreeMap<String, String>;
 
-/// One refused setting, in words for the person who wrote it.
+/// Where a value is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// ConfigMap that holds the key.
-    pub source: String,
-    /// Name of the setting.
-    pub key: String,
-    /// Value that was given.
-    pub value: String,
-    /// Why, and what is allowed.
-    pub reason: String,
+pub enum Source {
+    /// The size of a member.
+    Computed,
+    /// A ConfigMap by name.
+    ConfigMap(String),
 }
 
-/// Lays the ConfigMaps (name, data) over the computed settings.
-///
-/// # Errors
-/// Every refused key of every source, so that a person mends all at once.
-pub fn layered(
-    base: Settings,
-    sources: &[(String, BTreeMap<String, String>)],
-) -> Result<Settings, Vec<Refused>> {
-    let mut settings = base;
-    let mut refused = Vec::new();
-    for (source, data) in sources {
-        for (key, value) in data {
-            match reserved::check(key, value) {
-                Ok(()) => {
-                    settings.insert(key.to_ascii_lowercase(), value.trim().to_owned());
-                }
-                Err(reason) => refused.push(Refused {
-                    source: source.clone(),
-                    key: key.clone(),
-                    value: value.clone(),
-                    reason,
-                }),
-            }
-        }
+/// A setting that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The value, as it is sent.
+    pub value: String,
+    /// Where it is from.
+    pub source: Source,
+    /// Values of earlier ConfigMaps that it wins over.
+    pub overrides: Vec<Earlier>,
+}
+
+/// The settings of a cluster, and what was not taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tuned {
+    /// What is in force, by name.
+    pub chosen: BTreeMap<String, Chosen>,
+    /// What of it is from ConfigMaps: the set to keep.
+    pub overlay: Overlay,
+    /// What the ConfigMaps ask for and is refused. While there is any, the set that was kept is in force.
+    pub refused: Vec<Problem>,
+    /// What of the spec does not fit the settings in force.
+    pub misfits: Vec<Problem>,
+}
+
+impl Tuned {
+    /// Names and values in force.
+    pub fn settings(&self) -> Settings {
+        self.chosen.iter().map(|(name, chosen)| (name.clone(), chosen.value.clone())).collect()
     }
-    if refused.is_empty() { Ok(settings) } else { Err(refused) }
+}
+
+/// A disagreement between the settings and the rest of the spec, told in the two ways in which it can come about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The settings are as before, so the spec has to change.
+    pub problem: Problem,
+    /// The settings are new, so the ConfigMap has to change.
+    pub refusal: Problem,
+}
+
+/// What settings are chosen from.
+pub struct Tuning<'a> {
+    /// What is computed.
+    pub base: Settings,
+    /// ConfigMaps in the order of the spec.
+    pub layers: &'a [Layer],
+    /// The set that was accepted last; empty when none was.
+    pub kept: &'a Overlay,
+    /// What is known of the settings.
+    pub book: &'a Book<'a>,
+    /// What does not go together.
+    pub misfits: &'a dyn Fn(&View) -> Vec<Misfit>,
+}
+
+impl Tuning<'_> {
+    /// Takes what the ConfigMaps ask for when all of it is good, else what was kept.
+    pub fn choose(&self) -> Tuned {
+        let (asked, mut refused) = self.book.overlay(self.layers);
+        let same = layers::values(&asked) == layers::values(self.kept);
+        if refused.is_empty() {
+            let chosen = self.laid(&asked);
+            let misfits = self.misfits(&chosen);
+            if misfits.is_empty() || same {
+                let misfits = misfits.into_iter().map(|misfit| misfit.problem).collect();
+                return Tuned { chosen, overlay: asked, refused, misfits };
+            }
+            refused.extend(misfits.into_iter().map(|misfit| misfit.refusal));
+        }
+        // What was kept was good once; it is judged again, since anybody may have edited it meanwhile.
+        let mut overlay = self.kept.clone();
+        overlay.retain(|name, kept| self.book.check(name, &kept.value).is_ok());
+        let chosen = self.laid(&overlay);
+        let misfits = self.misfits(&chosen).into_iter().map(|misfit| misfit.problem).collect();
+        Tuned { chosen, overlay, refused, misfits }
+    }
+
+    fn misfits(&self, chosen: &BTreeMap<String, Chosen>) -> Vec<Misfit> {
+        (self.misfits)(&View { chosen, catalog: self.book.catalog })
+    }
+
+    fn laid(&self, overlay: &Overlay) -> BTreeMap<String, Chosen> {
+        let computed = self.base.iter().map(|(name, value)| {
+            let value = value.clone();
+            (name.clone(), Chosen { value, source: Source::Computed, overrides: Vec::new() })
+        });
+        let given = overlay.iter().map(|(name, kept)| {
+            let Kept { value, source, overrides } = kept.clone();
+            (name.clone(), Chosen { value, source: Source::ConfigMap(source), overrides })
+        });
+        computed.chain(given).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
-    fn source(name: &str, key: &str, value: &str) -> (String, BTreeMap<String, String>) {
-        (name.into(), BTreeMap::from([(key.into(), value.into())]))
+    const OWN: BTreeSet<String> = BTreeSet::new();
+
+    /// Chooses among one ConfigMap `mine` and what was kept; `work_mem` over 1 GB does not fit.
+    fn choose(pairs: &[(&str, &str)], kept: &Overlay) -> Tuned {
+        let catalog = Catalog::bundled(17).unwrap();
+        let book = Book {
+            program: "Postgres",
+            field: "spec.tuning",
+            catalog: &catalog,
+            reserved: reserved::reason,
+            limits: &|entry, value| limits::limit(entry, value, true),
+            libraries: &[],
+            own: &OWN,
+        };
+        let data = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let misfits = |view: &View| {
+            let large = view.number("work_mem").is_some_and(|kib| kib > 1_048_576.0);
+            let problem = Problem::new("spec.resources.memory", "1Gi", "raise it");
+            let refusal = view.problem(&["work_mem"], "lower it".into());
+            if large { vec![Misfit { problem, refusal }] } else { Vec::new() }
+        };
+        Tuning {
+            base: Settings::from([("work_mem".into(), "4MB".into())]),
+            layers: &[Layer { name: "mine".into(), data: Some(data) }],
+            kept,
+            book: &book,
+            misfits: &misfits,
+        }
+        .choose()
     }
 
     #[test]
-    fn a_later_layer_wins() {
-        let base = Settings::from([("work_mem".into(), "4MB".into())]);
-        let got = layered(base, &[source("a", "work_mem", "8MB"), source("b", "work_mem", "16MB")]).unwrap();
-        assert_eq!(got["work_mem"], "16MB");
+    fn one_bad_value_rejects_the_set_and_the_last_good_one_stays_with_all_its_keys() {
+        let good = choose(&[("work_mem", "8MB"), ("jit", "no")], &Overlay::new());
+        assert_eq!(good.refused, []);
+        assert_eq!(good.chosen["work_mem"].source, Source::ConfigMap("mine".into()));
+        assert_eq!(good.chosen["jit"].value, "off");
+
+        let bad = choose(&[("work_mem", "16MB"), ("jitt", "no")], &good.overlay);
+        assert_eq!(bad.refused.len(), 1);
+        assert_eq!((&bad.settings(), &bad.overlay), (&good.settings(), &good.overlay));
+
+        let fewer = choose(&[("work_mem", "16MB")], &bad.overlay);
+        assert_eq!((fewer.refused.len(), fewer.chosen.contains_key("jit")), (0, false));
     }
 
     #[test]
-    fn a_reserved_setting_is_refused_by_source_and_name() {
-        let refused = layered(Settings::new(), &[source("mine", "ssl", "off")]).unwrap_err();
-        assert_eq!((refused[0].source.as_str(), refused[0].key.as_str()), ("mine", "ssl"));
-        assert!(refused[0].reason.contains("TLS"), "{}", refused[0].reason);
+    fn a_new_value_that_does_not_fit_is_refused_and_an_old_one_is_the_specs_problem() {
+        let new = choose(&[("work_mem", "2GB")], &Overlay::new());
+        assert_eq!(new.refused[0].field, "setting work_mem of ConfigMap mine");
+        assert_eq!((new.chosen["work_mem"].value.as_str(), new.misfits.len()), ("4MB", 0));
+
+        let kept = Kept { value: "2GB".into(), source: "mine".into(), overrides: Vec::new() };
+        let old = choose(&[("work_mem", "2GB")], &Overlay::from([("work_mem".into(), kept)]));
+        assert_eq!((old.refused.len(), old.misfits[0].field.as_str()), (0, "spec.resources.memory"));
+        assert_eq!(old.chosen["work_mem"].value, "2GB");
+    }
+
+    #[test]
+    fn what_somebody_wrote_into_the_kept_set_by_hand_is_not_trusted() {
+        let kept = Kept { value: "touch /tmp/x".into(), source: "mine".into(), overrides: Vec::new() };
+        let forged = Overlay::from([("archive_command".into(), kept)]);
+        let tuned = choose(&[("jitt", "no")], &forged);
+        assert!(!tuned.chosen.contains_key("archive_command"));
     }
 }

@@ -1,7 +1,7 @@
 //! Settings that the operator or Patroni owns. Each group says why, because the refusal is read by a person.
 
 /// Names, and why they are not to be set.
-const RESERVED: [(&[&str], &str); 7] = [
+const RESERVED: [(&[&str], &str); 10] = [
     (
         &[
             "ssl",
@@ -11,11 +11,26 @@ const RESERVED: [(&[&str], &str); 7] = [
             "ssl_crl_file",
             "ssl_crl_dir",
             "ssl_passphrase_command",
+            "ssl_passphrase_command_supports_reload",
+            "ssl_ciphers",
+            "ssl_dh_params_file",
+            "ssl_ecdh_curve",
+            "ssl_max_protocol_version",
+            "ssl_min_protocol_version",
+            "ssl_prefer_server_ciphers",
         ],
         "TLS is kept by the operator; give a certificate by spec.access.tls",
     ),
     (
-        &["password_encryption", "db_user_namespace", "krb_server_keyfile", "hba_file", "ident_file"],
+        &[
+            "password_encryption",
+            "db_user_namespace",
+            "krb_server_keyfile",
+            "krb_caseins_users",
+            "gss_accept_delegation",
+            "hba_file",
+            "ident_file",
+        ],
         "only SCRAM-SHA-256 over TLS is allowed in; keep users in spec.users",
     ),
     (
@@ -25,6 +40,8 @@ const RESERVED: [(&[&str], &str); 7] = [
             "unix_socket_directories",
             "unix_socket_group",
             "unix_socket_permissions",
+            "bonjour",
+            "bonjour_name",
         ],
         "Services, probes and Patroni rely on fixed addresses",
     ),
@@ -36,6 +53,7 @@ const RESERVED: [(&[&str], &str); 7] = [
             "log_directory",
             "logging_collector",
             "log_destination",
+            "event_source",
         ],
         "paths are the image's; logs go to the pod's own log",
     ),
@@ -55,6 +73,10 @@ const RESERVED: [(&[&str], &str); 7] = [
             "recovery_target_time",
             "recovery_target_lsn",
             "recovery_target_timeline",
+            "recovery_target_inclusive",
+            "recovery_target_xid",
+            "recovery_end_command",
+            "restart_after_crash",
             "restore_command",
             "promote_trigger_file",
             "fsync",
@@ -66,28 +88,48 @@ const RESERVED: [(&[&str], &str); 7] = [
         &["archive_mode", "archive_command", "archive_library", "archive_timeout", "archive_cleanup_command"],
         "the WAL archive belongs to backups",
     ),
-    (&["shared_preload_libraries"], "the image's libraries are loaded by the operator"),
+    (
+        &[
+            "shared_preload_libraries",
+            "local_preload_libraries",
+            "dynamic_library_path",
+            "jit_provider",
+            "extension_control_path",
+        ],
+        "the image's libraries are loaded by the operator",
+    ),
+    (
+        &["shared_memory_type", "dynamic_shared_memory_type", "min_dynamic_shared_memory", "huge_page_size"],
+        "the pod has one kind of shared memory, /dev/shm, with the size of its limit",
+    ),
+    (
+        &[
+            "allow_in_place_tablespaces",
+            "allow_system_table_mods",
+            "ignore_checksum_failure",
+            "ignore_invalid_pages",
+            "ignore_system_indexes",
+            "zero_damaged_pages",
+            "post_auth_delay",
+            "pre_auth_delay",
+        ],
+        "it is for the repair of one broken server by hand, and would damage a healthy one; set it in a session",
+    ),
+    (
+        &[
+            "transaction_deferrable",
+            "transaction_isolation",
+            "transaction_read_only",
+            "role",
+            "session_authorization",
+            "is_superuser",
+            "seed",
+        ],
+        "it belongs to a session, and the server takes it from no file; there may be a setting default_... for it",
+    ),
 ];
 
-/// Whether a person may give `key` this `value`.
-///
-/// # Errors
-/// Why not, and what to do.
-pub fn check(key: &str, value: &str) -> Result<(), String> {
-    let name = key.to_ascii_lowercase();
-    let well_formed = !name.is_empty()
-        && name.len() <= 63
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
-    if !well_formed {
-        return Err("no setting has such a name: correct it, letters, digits, '_' and '.' are allowed".into());
-    }
-    if value.contains(['\n', '\r', '\0']) {
-        return Err("the value has a line break: give it on one line".into());
-    }
-    match RESERVED.iter().find(|(names, _)| names.contains(&name.as_str())) {
-        Some((_, reason)) => {
-            Err(format!("the operator keeps this setting, so remove it from the ConfigMap: {reason}"))
-        }
-        None => Ok(()),
-    }
+/// Why a person may not set `name` (in lower case); none when nothing speaks against it.
+pub fn reason(name: &str) -> Option<&'static str> {
+    RESERVED.iter().find(|(names, _)| names.contains(&name)).map(|(_, reason)| *reason)
 }

@@ -1,10 +1,7 @@
-//! Sizes: Kubernetes quantities and Postgres memory settings, both to bytes.
+//! Sizes: Kubernetes quantities to bytes, and bytes to Postgres settings.
 
 /// One mebibyte in bytes.
 pub const MIB: u64 = 1024 * 1024;
-/// Postgres counts most memory settings without a unit in pages of 8 kB (BLCKSZ).
-pub const PAGE: u64 = 8192;
-
 /// Bytes of a Kubernetes quantity, as `512Mi`, `1.5Gi`, `2G` or `1000000`; none when it is no size.
 pub fn quantity_bytes(text: &str) -> Option<u64> {
     const SUFFIXES: [(&str, f64); 11] = [
@@ -28,23 +25,20 @@ pub fn quantity_bytes(text: &str) -> Option<u64> {
     (value.is_finite() && value >= 0.0).then_some((value * factor).round() as u64)
 }
 
-/// Bytes of a Postgres memory setting, as `128MB`, `1 GB` or `16384`; a bare number counts `unit` bytes each.
-/// Units are those of the manual: B, kB, MB, GB, TB, with a case (PostgreSQL 17, section 19.1.1).
-pub fn setting_bytes(text: &str, unit: u64) -> Option<u64> {
-    let text = text.trim();
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, suffix) = text.split_at(split);
-    let factor = match suffix.trim() {
-        "" => unit,
-        "B" => 1,
-        "kB" => 1024,
-        "MB" => MIB,
-        "GB" => 1024 * MIB,
-        "TB" => 1024 * 1024 * MIB,
-        _ => return None,
-    };
-    let value: f64 = number.trim().parse().ok()?;
-    (value.is_finite() && value >= 0.0).then_some((value * factor as f64) as u64)
+/// Thousandths of a CPU in a Kubernetes quantity, as `500m`, `2` or `1.5`; none when it is none.
+pub fn quantity_millis(text: &str) -> Option<u64> {
+    match text.strip_suffix('m') {
+        Some(number) => {
+            let value: f64 = number.parse().ok()?;
+            (value.is_finite() && value >= 0.0).then_some(value.round() as u64)
+        }
+        None => text
+            .parse::<f64>()
+            .ok()
+            .filter(|value| value.is_finite() && *value >= 0.0)
+            .map(|value| (value * 1000.0).round() as u64)
+            .or_else(|| quantity_bytes(text).map(|whole| whole.saturating_mul(1000))),
+    }
 }
 
 /// Bytes as Postgres writes them, in whole MB.
@@ -70,10 +64,8 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_read_as_postgres_does() {
-        assert_eq!(setting_bytes("128MB", PAGE), Some(128 * MIB));
-        assert_eq!(setting_bytes("16384", PAGE), Some(128 * MIB));
-        assert_eq!(setting_bytes("1 GB", PAGE), Some(1024 * MIB));
-        assert_eq!(setting_bytes("128mb", PAGE), None);
+    fn cpus_are_read_as_kubernetes_does() {
+        assert_eq!(["500m", "2", "1.5", "0.1"].map(quantity_millis), [500, 2000, 1500, 100].map(Some));
+        assert_eq!(quantity_millis("some"), None);
     }
 }

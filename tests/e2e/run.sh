@@ -10,6 +10,7 @@ OPERATOR_NS=stylobate-system
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 . tests/e2e/lib.sh
+. tests/e2e/bank.sh
 
 for file in tests/e2e/promises/*.sh; do
   name=$(basename "$file" .sh)

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use stylobate::child::Kind;
-use stylobate::name::{FINALIZER, ROLE_PRIMARY, ROLE_REPLICA};
+use stylobate::child::{Child, Kind};
+use stylobate::name::{COMPONENT_MEMBER, FINALIZER, ROLE_PRIMARY, ROLE_REPLICA};
 use stylobate::plan::Step;
 use stylobate::tuning::units::quantity_bytes;
 
@@ -24,7 +24,10 @@ impl World {
                 self.children.retain(|reference, _| reference.name == kept);
             }
             Step::Mint(mint) => material::mint(self, mint),
-            Step::Apply { child, reason: _ } => self.store(child.reference.clone(), child.body.clone()),
+            Step::Apply { child, reason: _, cause: _ } => {
+                self.refuse_immutable(child);
+                self.store(child.reference.clone(), child.body.clone());
+            }
             Step::Delete { reference, uid } => {
                 if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name)
                 {
@@ -34,6 +37,15 @@ impl World {
                 let live = self.children.get(reference).map(|live| live["metadata"]["uid"].as_str());
                 if live.is_some_and(|live| uid.is_none() || live == uid.as_deref()) {
                     self.children.remove(reference);
+                }
+            }
+            Step::ReleasePods { set, uid, field: _ } => {
+                let reference = stylobate::child::ChildRef::new(Kind::StatefulSet, set);
+                let live = self.children.get(&reference).map(|live| live["metadata"]["uid"].as_str());
+                if live == Some(Some(uid)) {
+                    self.children.remove(&reference);
+                    let members = self.pods.values_mut().filter(|pod| pod.component == COMPONENT_MEMBER);
+                    members.for_each(|pod| pod.orphan = true);
                 }
             }
             Step::Expand { claim, size } => {
@@ -46,7 +58,7 @@ impl World {
                 self.pods.get_mut(pod).expect("only pods that exist are refreshed").files =
                     Some(digest.clone());
             }
-            Step::ReplacePod { pod, uid, primary: _, reason: _, cause: _ } => {
+            Step::ReplacePod { pod, uid, .. } | Step::StopPod { pod, uid } => {
                 if self.pods.get(pod).is_some_and(|seen| seen.uid == *uid) {
                     self.end(pod);
                 }
@@ -83,6 +95,16 @@ impl World {
                 assert!(self.claim.as_ref() == Some(holder), "{holder} holds no claim");
                 self.claim = None;
             }
+        }
+    }
+
+    /// The API server takes no other claim template for a set that exists.
+    fn refuse_immutable(&self, child: &Child) {
+        let fixed = |body: &Value| body["spec"]["volumeClaimTemplates"].clone();
+        if let Some(live) =
+            self.children.get(&child.reference).filter(|_| child.reference.kind == Kind::StatefulSet)
+        {
+            assert_eq!(fixed(live), fixed(&child.body), "{} is immutable there", child.reference);
         }
     }
 

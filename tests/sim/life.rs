@@ -166,6 +166,7 @@ impl World {
                 pending_restart: !pending.is_empty(),
                 pending,
                 config: self.config.clone().filter(|_| leads),
+                ..MemberSeen::default()
             };
             pod.role = Some(if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into());
             pod.ready = leads || streams;
@@ -182,7 +183,8 @@ impl World {
             .iter()
             .filter(|(name, pod)| {
                 let extra = group.ordinal(name).is_none_or(|ordinal| ordinal >= wanted);
-                pod.component == COMPONENT_MEMBER && (extra || pod.deleting)
+                // Nobody stops a pod that is left without a set, and nobody makes it again.
+                pod.component == COMPONENT_MEMBER && ((extra && !pod.orphan) || pod.deleting)
             })
             .map(|(name, _)| name.clone())
             .collect();
@@ -190,6 +192,7 @@ impl World {
             self.end(&name);
         }
         let Some(set) = set else { return };
+        self.pods.values_mut().for_each(|pod| pod.orphan = false);
         let size = &set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"];
         let bytes = size.as_str().and_then(quantity_bytes).expect("the claim template has a size");
         let template = &set["spec"]["template"];
@@ -197,8 +200,12 @@ impl World {
             let (claim, pod) = (group.volume(ordinal), group.pod(ordinal));
             if !self.volumes.contains_key(&claim) {
                 let uid = format!("uid-{}", self.next());
-                let volume =
-                    VolumeSeen { uid, requested: bytes, capacity: 0, volume: Some(format!("pv-{claim}")) };
+                let volume = VolumeSeen {
+                    uid,
+                    requested: bytes,
+                    volume: Some(format!("pv-{claim}")),
+                    ..Default::default()
+                };
                 self.volumes.insert(claim, volume);
             }
             if !self.pods.contains_key(&pod) {

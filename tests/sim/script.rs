@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use stylobate::child::{ChildRef, Kind};
 use stylobate::decide::Decision;
+use stylobate::name::ClusterName;
 
 use super::World;
 
@@ -62,6 +63,18 @@ impl Stage {
                     Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
             }
             ["delete", "pod", pod] => self.world().end(pod),
+            ["delete", "tuning", name] => {
+                let gone = self.world().tuning.remove(*name);
+                assert!(gone.is_some(), "there is no ConfigMap {name}");
+            }
+            ["tuning", name, "without", key] => {
+                let map = self.world().tuning.get_mut(*name).expect("the ConfigMap exists");
+                assert!(map.remove(*key).is_some(), "there is no {key} in {name}");
+            }
+            ["tuning", name, key, ..] => {
+                let text = line.split_once(key).expect("the key is in the line").1.trim();
+                self.world().give_tuning(name, key, text);
+            }
             ["delete", kind, name] => {
                 let reference = ChildRef::new(child_kind(kind), *name);
                 let gone = self.world().children.remove(&reference);
@@ -90,9 +103,41 @@ impl Stage {
                 self.world().upgrade_fails = Some(line.trim_start_matches("pg_upgrade fails ").to_owned());
             }
             ["kill-container", pod] => self.world().kill(pod),
+            ["cordon", node] => {
+                self.world().draining.insert((*node).to_owned(), "it is cordoned".into());
+            }
+            ["uncordon", node] => {
+                assert!(self.world().draining.remove(*node).is_some(), "{node} is not cordoned")
+            }
+            ["fill", pod, word] => {
+                let pod = self.world().pods.get_mut(*pod).expect("the pod exists");
+                pod.disk =
+                    stylobate::observe::DiskUse::parse(Some(word).filter(|word| **word != "not").copied());
+            }
+            ["fix-class", class] => self.world().fixed_class = Some((*class).to_owned()),
             ["lead", pod] => self.world().lead(pod),
             ["lose-image", image] => {
                 self.world().missing_images.insert((*image).to_owned());
+            }
+            ["clock", length] => {
+                let length: jiff::SignedDuration =
+                    length.trim_start_matches('+').parse().expect("a length as 1h");
+                self.world().now += length;
+            }
+            ["annotate", key, ..] => {
+                let value = line.split_once(key).expect("the key is in the line").1.trim().to_owned();
+                let notes = self.world().cluster.metadata.annotations.get_or_insert_default();
+                if value.is_empty() {
+                    notes.remove(*key)
+                } else {
+                    notes.insert((*key).to_owned(), value)
+                };
+            }
+            ["disrupt", name] => {
+                self.world().disrupted.insert(ClusterName::new("ledger", *name));
+            }
+            ["undisrupt", name] => {
+                self.world().disrupted.remove(&ClusterName::new("ledger", *name));
             }
             ["crash", "after", "step", count] => self.cut = Some(count.parse().expect("a number of steps")),
             ["wait", seconds] => {
@@ -210,6 +255,11 @@ impl World {
                     let _ = writeln!(text, "  {reference}");
                 }
             }
+            "slot" => {
+                let slot = self.cluster.status.as_ref().and_then(|status| status.slot.as_ref());
+                let held = slot.map_or("no slot".into(), |slot| format!("a slot since {}", slot.last_step.0));
+                let _ = writeln!(text, "  {held}");
+            }
             "volumes" => {
                 for (name, volume) in &self.volumes {
                     let _ = writeln!(text, "  {name}: {} MiB", volume.requested >> 20);
@@ -254,6 +304,36 @@ impl World {
                 for line in data["pool_passwd"].expose().lines() {
                     let _ = writeln!(text, "  {line}");
                 }
+            }
+            "tuning" => {
+                let status = self.cluster.status.as_ref().expect("it was told");
+                for row in status.tuning.iter().chain(&status.pooler.tuning) {
+                    let overrides: Vec<String> = row
+                        .overrides
+                        .iter()
+                        .map(|earlier| format!(" over {} {}", earlier.source, earlier.value))
+                        .collect();
+                    if row.source != stylobate::status::COMPUTED {
+                        let _ = writeln!(
+                            text,
+                            "  {} = {} ({}{})",
+                            row.name,
+                            row.value,
+                            row.source,
+                            overrides.concat()
+                        );
+                    }
+                }
+                let parameters = &self.config.as_ref().expect("Patroni runs")["postgresql"]["parameters"];
+                for row in &status.tuning {
+                    assert_eq!(
+                        parameters[&row.name],
+                        row.value.as_str(),
+                        "{} is sent as it is told",
+                        row.name
+                    );
+                }
+                assert_eq!(parameters.as_object().map(|all| all.len()), Some(status.tuning.len()));
             }
             "cluster" => {
                 let _ = writeln!(

@@ -14,7 +14,7 @@ use stylobate::decide::{Decision, Input, decide};
 use stylobate::name::{ClusterName, GroupName};
 use stylobate::observe::{
     Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SecretData,
-    StorageClassSeen, VolumeSeen,
+    SlotsSeen, StorageClassSeen, VolumeSeen,
 };
 use stylobate::plan::suspects;
 use stylobate::policy::CATALOG;
@@ -34,6 +34,8 @@ pub struct World {
     pub secrets: BTreeMap<String, SecretData>,
     pub tuning: BTreeMap<String, BTreeMap<String, String>>,
     pub storage_classes: Vec<String>,
+    /// Name of the class, when its volumes can't grow.
+    pub fixed_class: Option<String>,
     /// Images that can't be pulled.
     pub missing_images: BTreeSet<String>,
     pub pods: BTreeMap<String, PodSeen>,
@@ -43,6 +45,8 @@ pub struct World {
     pub started_with: BTreeMap<String, Value>,
     /// Pod that holds Patroni's leader claim.
     pub claim: Option<String>,
+    /// Nodes that somebody empties, and the sign of it.
+    pub draining: BTreeMap<String, String>,
     /// Patroni's dynamic configuration and other state ConfigMaps; gone once they are deleted.
     pub config: Option<Value>,
     pub database: DatabaseSeen,
@@ -55,6 +59,8 @@ pub struct World {
     /// Why pg_upgrade fails, if it does.
     pub upgrade_fails: Option<String>,
     pub timeline: i64,
+    /// Other clusters that hold a disruption slot.
+    pub disrupted: BTreeSet<ClusterName>,
     pub now: Timestamp,
     pub counter: u64,
 }
@@ -85,6 +91,8 @@ impl World {
             members: BTreeMap::new(),
             started_with: BTreeMap::new(),
             claim: None,
+            draining: BTreeMap::new(),
+            fixed_class: None,
             config: None,
             database: DatabaseSeen { available: available(), ..DatabaseSeen::default() },
             data: BTreeMap::new(),
@@ -92,6 +100,7 @@ impl World {
             findings: Vec::new(),
             upgrade_fails: None,
             timeline: 1,
+            disrupted: BTreeSet::new(),
             now: "2026-11-21T12:00:00Z".parse().expect("a time"),
             counter: 0,
         }
@@ -126,6 +135,8 @@ impl World {
             members: self.members.clone(),
             leaders: BTreeMap::new(),
             database: None,
+            draining: self.draining.clone(),
+            slots: self.slots(),
         };
         if suspects(&self.pods) {
             seen.leaders = self.claim.iter().map(|holder| (0, claim(holder))).collect();
@@ -133,6 +144,12 @@ impl World {
         let answers = seen.primary().is_some_and(|pod| self.members.contains_key(pod));
         seen.database = answers.then(|| self.database.clone());
         seen
+    }
+
+    /// The slots as an operator with this one cluster sees them: it knows its own by the status.
+    fn slots(&self) -> SlotsSeen {
+        let mine = self.cluster.status.as_ref().is_some_and(|status| status.slot.is_some());
+        SlotsSeen { held_by: self.disrupted.iter().cloned().collect(), mine, ..SlotsSeen::default() }
     }
 
     fn given(&self) -> Given {
@@ -156,9 +173,11 @@ impl World {
             tuning: spec
                 .tuning
                 .iter()
+                .chain(&spec.pooler.tuning)
                 .map(|tuning| (tuning.config_map.clone(), self.tuning.get(&tuning.config_map).cloned()))
                 .collect(),
             storage_class,
+            fixed_class: self.fixed_class.clone(),
             pod_monitors: false,
         }
     }
@@ -211,6 +230,11 @@ impl World {
             body["spec"]["sessionAffinity"] = json!("None");
         }
         self.children.insert(reference, body);
+    }
+
+    /// A tuning ConfigMap that a person makes or changes.
+    pub fn give_tuning(&mut self, name: &str, key: &str, value: &str) {
+        self.tuning.entry(name.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
     }
 
     /// A Secret that a person makes or changes.

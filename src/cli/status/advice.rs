@@ -14,7 +14,15 @@ use super::super::human::since;
 const OPERATOR_LOG: &str = "kubectl -n stylobate-system logs deploy/stylobate --tail=50";
 
 /// Conditions in the order of how much they hurt.
-const WORST_FIRST: [&str; 4] = [kind::READY, kind::ACCEPTED, kind::REDUNDANT, kind::CONVERGED];
+const WORST_FIRST: [&str; 7] = [
+    kind::READY,
+    kind::ACCEPTED,
+    kind::STORAGE,
+    kind::REDUNDANT,
+    kind::DRAIN,
+    kind::TUNING_ACCEPTED,
+    kind::CONVERGED,
+];
 
 /// A warning and the next step.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,7 +103,8 @@ pub fn warnings(cluster: &PostgresCluster, now: Timestamp) -> Vec<Warning> {
 
 /// A condition that only says again what another line says.
 fn repeats(condition: &Condition, paused: bool) -> bool {
-    let by_spec = condition.type_ == kind::CONVERGED && condition.reason == reason::INVALID_SPEC;
+    let by_spec = condition.type_ == kind::CONVERGED
+        && matches!(condition.reason.as_str(), reason::INVALID_SPEC | reason::TUNING_REFUSED);
     let by_pause =
         paused && condition.reason == reason::HELD_BACK && condition.message.contains("policy paused");
     by_spec || by_pause
@@ -107,9 +116,19 @@ fn next(cause: &str, name: &ClusterName, status: &ClusterStatus) -> String {
     let weak = status.members.iter().find(|member| !member.ready).map(|member| member.name.as_str());
     match cause {
         reason::INVALID_SPEC => format!("kubectl -n {namespace} edit pgc {cluster}"),
+        reason::TUNING_REFUSED => {
+            format!("kubectl -n {namespace} edit configmap, of the name and with the key above")
+        }
         reason::IMAGE_PULL => format!(
             "kubectl -n {namespace} edit pgc {cluster}, or kubectl -n {namespace} get events --field-selector reason=Failed"
         ),
+        reason::DISK_FILLING | reason::DISK_ALMOST_FULL | reason::DISK_FULL => {
+            format!("raise spec.storage.size: kubectl -n {namespace} edit pgc {cluster}")
+        }
+        reason::GROWTH_FAILED => {
+            format!("kubectl -n {namespace} describe pvc -l {LABEL_CLUSTER}={cluster}")
+        }
+        reason::NO_SUCCESSOR => format!("kubectl get nodes; kubectl -n {namespace} get pods -o wide"),
         reason::UNSCHEDULABLE => format!("kubectl get nodes; kubectl -n {namespace} edit pgc {cluster}"),
         reason::NO_PRIMARY => match weak {
             Some(weak) => format!("kubectl -n {namespace} logs {weak} -c postgres --tail=50"),

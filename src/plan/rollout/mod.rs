@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::api::RolloutStatus;
 use crate::build;
 use crate::child::Kind;
 use crate::observe::{Observed, PodSeen};
@@ -93,7 +94,7 @@ impl<'a> Sight<'a> {
         let (resizes, shrinks) = self.resizes();
         let sequence: Vec<Step> = self.sequence().into_iter().chain(shrinks).collect();
         if resizes.is_empty() && sequence.is_empty() {
-            let halt = self.broken().filter(|_| self.open_since().is_some());
+            let halt = self.open_since().and_then(|_| self.broken().or_else(|| self.unsettled()));
             return Rollout { halt, ..Rollout::default() };
         }
         let halt = self.halt(&sequence);
@@ -249,6 +250,20 @@ impl<'a> Sight<'a> {
         })
     }
 
+    /// What was set in motion and has not come to its end, though every member serves.
+    fn unsettled(&self) -> Option<Halt> {
+        let wanted = quantity_bytes(&self.target.memory);
+        let late = |pod: &PodSeen| pod.main.memory_in_force.is_some_and(|bytes| Some(bytes) != wanted);
+        if let Some((name, pod)) = self.pods.iter().find(|(_, pod)| late(pod)) {
+            let why = pod.resizing.as_deref().unwrap_or("the kubelet is at it");
+            return Some(Halt::Waits(format!("the new size of {name} is not in force yet: {why}")));
+        }
+        let sent = self.status()?.settings_sent_at.as_ref()?.0;
+        (self.now.duration_since(sent) < PENDING_SHOWS).then(|| {
+            Halt::Waits("members tell within some seconds whether new settings need a restart".into())
+        })
+    }
+
     fn unfit(&self, name: &str, pod: &PodSeen) -> Option<String> {
         if pod.deleting {
             return Some("its pod ends".into());
@@ -288,8 +303,11 @@ impl<'a> Sight<'a> {
 
     /// When the rollout that is under way began, by the status.
     fn open_since(&self) -> Option<Timestamp> {
-        let rollout = self.seen.cluster.status.as_ref()?.rollout.as_ref()?;
-        rollout.started_at.as_ref().filter(|_| rollout.phase.is_open()).map(|at| at.0)
+        self.status().filter(|rollout| rollout.phase.is_open())?.started_at.as_ref().map(|at| at.0)
+    }
+
+    fn status(&self) -> Option<&RolloutStatus> {
+        self.seen.cluster.status.as_ref()?.rollout.as_ref()
     }
 }
 

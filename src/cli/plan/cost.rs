@@ -1,0 +1,67 @@
+//! Who is disrupted by a step, and for how long at most. Each bound is one that the code enforces; how long it takes as a
+//! rule stands in `docs/benchmarks.md`.
+
+use crate::build::GRACE_SECONDS;
+use crate::patroni::{RESTART_LIMIT, SWITCHOVER_TIMEOUT};
+use crate::plan::{MEMBER_DEADLINE, Step};
+
+/// What a step costs those who use the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Who notices.
+    pub who: String,
+    /// Seconds at most; none when nothing bounds it.
+    pub seconds: Option<u64>,
+    /// Where the number comes from.
+    pub source: String,
+}
+
+/// The cost of a step; none when nobody notices.
+pub fn cost(step: &Step) -> Option<Cost> {
+    let sessions = |pod: &str| format!("sessions with {pod}; others serve reads");
+    let writes = "writes, and sessions with the primary".to_owned();
+    let cost = |who, seconds, source| Some(Cost { who, seconds: Some(seconds), source });
+    match step {
+        Step::ReplacePod { pod, primary, .. } => {
+            let (stop, start) = (GRACE_SECONDS.unsigned_abs(), MEMBER_DEADLINE.as_secs().unsigned_abs());
+            let source = format!(
+                "a pod has {stop} s to stop (its grace period) and {start} s to be ready again (after that the rollout stands \
+                 still and says so)"
+            );
+            cost(if *primary { writes } else { sessions(pod) }, stop + start, source)
+        }
+        Step::RestartServer { pod, primary, .. } => {
+            let limit = RESTART_LIMIT.as_secs();
+            let source = format!("Patroni is given {limit} s to restart Postgres in its pod");
+            cost(if *primary { writes } else { sessions(pod) }, limit, source)
+        }
+        Step::Switchover { .. } => {
+            let limit = SWITCHOVER_TIMEOUT.as_secs();
+            cost(writes, limit, format!("Patroni gives a switchover up after {limit} s at most"))
+        }
+        Step::BeginUpgrade { .. } => Some(Cost {
+            who: "everybody: from here to the start of the new server nobody is served (17 s in a test with little data)".into(),
+            seconds: None,
+            source: String::new(),
+        }),
+        Step::Apply { cause: Some(_), .. } => Some(Cost {
+            who: "sessions of one pooler pod at a time".into(),
+            seconds: None,
+            source: String::new(),
+        }),
+        Step::Delete { .. } | Step::StopPod { .. } => {
+            Some(Cost { who: "everybody: it is removed".into(), seconds: None, source: String::new() })
+        }
+        Step::Guard
+        | Step::Unguard
+        | Step::Mint(_)
+        | Step::Apply { cause: None, .. }
+        | Step::ReleasePods { .. }
+        | Step::Expand { .. }
+        | Step::RefreshFiles { .. }
+        | Step::ResizePod { .. }
+        | Step::Configure { .. }
+        | Step::Sql { .. }
+        | Step::ReleaseClaim { .. } => None,
+    }
+}

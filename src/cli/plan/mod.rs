@@ -1,0 +1,141 @@
+//! `stylobate plan`: what the operator would do, what it costs whom, and what waits for what. It runs the operator's own
+//! `decide` on what the API server alone knows, so it needs no way to the members and no right beyond the namespace.
+
+mod cost;
+mod file;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use kube::{Api, ResourceExt};
+
+use crate::api::PostgresCluster;
+use crate::child::Kind;
+use crate::decide::{Input, decide};
+use crate::maintenance::{Windows, run_now};
+use crate::observe::{Offline, offline};
+use crate::policy::{CATALOG, Case, foreseen};
+
+use super::connect::{Cluster, Connection};
+use super::explain::Error;
+use super::{find, print};
+
+use file::{Edit, Outcome};
+pub use report::{Report, without_blind_spots};
+
+/// Which plan, and how to show it.
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Cluster; with --file that of the file
+    #[arg(required_unless_present = "file")]
+    name: Option<String>,
+    /// Plan for this object in place of the live one: a PostgresCluster, with tuning ConfigMaps beside it; - is standard
+    /// input
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// `text`, or `json` of stable shape
+    #[arg(short, long, value_parser = ["text", "json"], default_value = "text")]
+    output: String,
+}
+
+/// Prints the plan. The exit code is 0 when there is nothing to do, 2 when there are steps, 1 when the spec can't be carried
+/// out.
+///
+/// # Errors
+/// Those of the API server and of the file.
+pub async fn run(args: PlanArgs, connection: &Connection) -> Result<ExitCode, Error> {
+    let cluster = connection.open().await?;
+    let report = match &args.file {
+        None => live(&cluster, args.name.as_deref().unwrap_or_default()).await?,
+        Some(path) => edited(cluster, Edit::read(path)?, args.name.as_deref()).await?,
+    };
+    match args.output.as_str() {
+        "json" => print(&format!("{:#}\n", report.json()))?,
+        _ => print(&report.text())?,
+    }
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+async fn live(cluster: &Cluster, name: &str) -> Result<Report, Error> {
+    let found = find::one(cluster, name).await?;
+    let offline = look(cluster, found).await?;
+    Ok(report(offline, "as it stands".into(), Timestamp::now()))
+}
+
+/// The plan of an edit that nobody has made yet.
+async fn edited(mut cluster: Cluster, edit: Edit, name: Option<&str>) -> Result<Report, Error> {
+    if let Some(name) = name.filter(|name| *name != edit.name()) {
+        let other = edit.name();
+        return Err(Error::Plain(format!(
+            "the file is of cluster {other}, not of {name}: name {other} or none"
+        )));
+    }
+    if let Some(namespace) = edit.namespace() {
+        cluster.namespace = namespace.to_owned();
+    }
+    let api: Api<PostgresCluster> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let live = api.get_opt(edit.name()).await;
+    let live = live.map_err(|error| Error::of("read the live object", &cluster, error))?;
+    let of = match live {
+        Some(_) => "as the file says",
+        None => "as the file says, a new cluster",
+    };
+    let (wanted, refused, note) = match edit.dry_run(&cluster, live.as_ref()).await {
+        Ok(Outcome::Taken(stored)) => (*stored, None, None),
+        Ok(Outcome::Refused(why)) => {
+            (edit.by_own_reading(live.as_ref()).or_else(|error| live.clone().ok_or(error))?, Some(why), None)
+        }
+        Err(Error::Forbidden { cause, .. }) => {
+            let note = format!("what the API server would refuse: you have no right to edit ({cause})");
+            (edit.by_own_reading(live.as_ref())?, None, Some(note))
+        }
+        Err(error) => return Err(error),
+    };
+    let mut offline = look(&cluster, wanted).await?;
+    offline.unknown.extend(note);
+    for (name, data) in edit.maps {
+        if let Some(tuning) = offline.seen.given.tuning.get_mut(&name) {
+            *tuning = Some(data);
+        }
+    }
+    let mut report = report(offline, of.into(), Timestamp::now());
+    if refused.is_some() {
+        // What would follow from an object that can't be is no plan.
+        (report.decision.steps, report.decision.later, report.decision.verdicts) = Default::default();
+    }
+    report.refused = refused;
+    Ok(report)
+}
+
+async fn look(cluster: &Cluster, object: PostgresCluster) -> Result<Offline, Error> {
+    let what = format!("read what belongs to PostgresCluster {}", object.name_any());
+    offline(&cluster.client, Arc::new(object)).await.map_err(|error| Error::of(what, cluster, error))
+}
+
+/// Decides on what was read, and leaves out what only seems so.
+pub fn report(mut offline: Offline, of: String, now: Timestamp) -> Report {
+    if offline.blind.contains(&Kind::Secret) {
+        // Whether the given certificate is good can't be told; that it is missing would be a false alarm.
+        Arc::make_mut(&mut offline.seen.cluster).spec.access.tls = None;
+        let what = "steps that follow from Secrets: certificates, passwords, the pooler's configuration";
+        offline.unknown.push(what.into());
+    }
+    let decision = decide(&Input { seen: &offline.seen, catalog: CATALOG, now });
+    let decision = without_blind_spots(decision, &offline);
+    let case = Case { seen: &offline.seen, now };
+    let cluster = &offline.seen.cluster;
+    Report {
+        cluster: offline.seen.name().to_string(),
+        of,
+        refused: None,
+        phase: Windows::read(&cluster.spec.maintenance).ok().map(|windows| windows.phase(now)),
+        run_now: run_now(cluster, now),
+        waiting: decision.later.iter().filter_map(|step| foreseen(step, &case, CATALOG)).collect(),
+        decision,
+        unknown: offline.unknown,
+    }
+}

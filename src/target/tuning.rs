@@ -1,0 +1,106 @@
+//! The settings of a cluster: what its ConfigMaps ask for, checked by what is known of the server, or what was kept.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::api::{Synchronous, TuningRef};
+use crate::child::Kind;
+use crate::name::ClusterName;
+use crate::observe::Observed;
+use crate::pooler;
+use crate::tuning::computed::{Machine, PRELOADED, computed};
+use crate::tuning::units::quantity_bytes;
+use crate::tuning::{Book, Catalog, Layer, Overlay, Settings, Tuned, Tuning, View, limits, reserved};
+
+use super::version::{MAJORS, Version};
+use super::{cross, machine};
+
+/// Settings of Postgres and of the pooler.
+#[derive(Clone, Debug)]
+pub struct Tunings {
+    /// Of the members.
+    pub postgres: Tuned,
+    /// Of the pooler, from ConfigMaps alone.
+    pub pooler: Tuned,
+    /// Clients of each pooler pod: as many as the members' settings leave room for, when the spec says nothing.
+    pub clients: i32,
+}
+
+/// Entry of the kept ConfigMap with the members' settings.
+pub const KEPT_POSTGRES: &str = "postgres.json";
+/// Entry of the kept ConfigMap with the pooler's parameters.
+pub const KEPT_POOLER: &str = "pooler.json";
+
+/// What was accepted last, by entry of the kept ConfigMap; empty when nothing was.
+pub fn kept(seen: &Observed, entry: &str) -> Overlay {
+    let text = seen
+        .children
+        .get(Kind::ConfigMap, &seen.name().accepted_tuning())
+        .and_then(|map| map.get("data")?.get(entry)?.as_str());
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// Chooses the settings. Sizes of the spec that can't be read are told elsewhere; nothing is held against them here.
+pub fn tuned(seen: &Observed) -> Tunings {
+    let spec = &seen.cluster.spec;
+    let own: BTreeSet<String> = own(&seen.name());
+    let catalog = catalog(seen);
+    let quorum = spec.high_availability.synchronous != Synchronous::Off && spec.instances > 1;
+    let book = Book {
+        program: "Postgres",
+        field: "spec.tuning",
+        catalog: &catalog,
+        reserved: reserved::reason,
+        limits: &|entry, value| limits::limit(entry, value, quorum),
+        libraries: &PRELOADED,
+        own: &own,
+    };
+    let size = machine(seen);
+    // What is asked for has to fit the size that is wanted, also while members have another one.
+    let memory = size.and(quantity_bytes(&spec.resources.memory.0));
+    let postgres = Tuning {
+        base: computed(size.unwrap_or(SMALL)),
+        layers: &layers(seen, &spec.tuning),
+        kept: &kept(seen, KEPT_POSTGRES),
+        book: &book,
+        misfits: &|view| memory.map_or(Vec::new(), |memory| cross::misfits(spec, memory, view)),
+    }
+    .choose();
+    let clients = cross::clients(spec, &View { chosen: &postgres.chosen, catalog: &catalog });
+    let pooler = Tuning {
+        base: Settings::new(),
+        layers: &layers(seen, &spec.pooler.tuning),
+        kept: &kept(seen, KEPT_POOLER),
+        book: &pooler::book(&own),
+        misfits: &|_| Vec::new(),
+    }
+    .choose();
+    Tunings { postgres, pooler, clients }
+}
+
+/// Stands in for a size that can't be read: the smallest that there may be.
+const SMALL: Machine = Machine { memory: 512 << 20, storage: 1 << 30, cpu: 100 };
+
+fn own(name: &ClusterName) -> BTreeSet<String> {
+    name.own_config_maps().into_iter().collect()
+}
+
+/// What the live server says, when it is of the major that is wanted; else what our image of that major says.
+fn catalog(seen: &Observed) -> Arc<Catalog> {
+    let wanted = Version::parse(&seen.cluster.spec.engine.version).map_or(MAJORS[0], |version| version.major);
+    let live = seen.database.as_ref().and_then(|database| database.server.as_ref());
+    match live.filter(|server| server.major == wanted && !server.catalog.is_empty()) {
+        Some(server) => server.catalog.clone(),
+        None => Catalog::bundled(wanted).unwrap_or_default(),
+    }
+}
+
+fn layers(seen: &Observed, named: &[TuningRef]) -> Vec<Layer> {
+    named
+        .iter()
+        .map(|tuning| Layer {
+            name: tuning.config_map.clone(),
+            data: seen.given.tuning.get(&tuning.config_map).cloned().flatten(),
+        })
+        .collect()
+}

@@ -1,0 +1,76 @@
+# Members are brought to another image, size or setting one at a time, under load, on the same volumes.
+# shellcheck shell=bash
+
+# roll PATCH: edits the cluster and waits for the end of the rollout that follows.
+roll() {
+  local before
+  before=$(field shop .status.rollout.startedAt)
+  k patch pgc shop --type=merge -p "$1"
+  within 60 settled shop
+  within 180 rolled "$before"
+  within 60 healthy shop
+}
+# rolled BEFORE: a rollout that began after the one BEFORE is over.
+rolled() { [ "$(field shop .status.rollout.startedAt)" != "$1" ] && is shop .status.rollout.phase Done; }
+
+# evidence: claims, volumes and the identity of the data, as Kubernetes and Postgres have them.
+evidence() {
+  k get pvc -l stylobate.dev/cluster=shop -o 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.spec.volumeName}{"\n"}{end}'
+  inside shop-0 'select system_identifier from pg_control_system()'
+}
+uids() { k get pods -l app.kubernetes.io/component=member -o 'jsonpath={.items[*].metadata.uid}'; }
+versions_are() { [ "$(field shop '.status.members[*].version')" = "$1 $1 $1" ]; }
+
+upgrade_to() {
+  evidence >"$WORK/evidence"
+  roll "{\"spec\":{\"engine\":{\"version\":\"$1\"}}}"
+  versions_are "$1"
+  evidence | diff "$WORK/evidence" -
+  says "the same 3 claims and volumes as before, the same system identifier" field shop .status.rollout.message
+  says "the same 3 claims and volumes as before" events shop
+}
+
+resize_in_place() {
+  local before
+  before=$(uids)
+  k patch pgc shop --type=merge -p '{"spec":{"resources":{"cpu":"250m"}}}'
+  within 30 says '"cpu":"250m"' k get pod shop-0 -o 'jsonpath={.spec.containers[?(@.name=="postgres")].resources}'
+  within 30 settled shop
+  [ "$(uids)" = "$before" ]
+  [ "$(k get pods -l app.kubernetes.io/component=member -o 'jsonpath={.items[*].status.containerStatuses[*].restartCount}' | tr -d ' 0')" = "" ]
+}
+
+buffers_are() { test_equal "$1" inside shop-0 'show shared_buffers'; }
+
+memory() {
+  local before
+  before=$(uids)
+  roll "{\"spec\":{\"resources\":{\"memory\":\"$1\"}}}"
+  buffers_are "$2"
+  [ "$(uids)" = "$before" ]
+}
+
+bad_image() {
+  local before
+  before=$(uids)
+  k patch pgc shop --type=merge -p '{"spec":{"engine":{"version":"17.99"}}}'
+  within 60 says "not back yet" field shop .status.rollout.message
+  within 60 says "17.99" condition shop Redundant
+  answers shop
+  sleep 5
+  # One member at most was touched.
+  [ "$(comm -12 <(tr ' ' '\n' <<<"$before" | sort) <(uids | tr ' ' '\n' | sort) | wc -l)" = 2 ]
+  k patch pgc shop --type=merge -p '{"spec":{"engine":{"version":"17.12"}}}'
+  within 120 is shop .status.rollout.phase Done
+  within 60 healthy shop
+  versions_are 17.12
+}
+
+promise "the bank runs through Pgpool" bank_starts 240
+promise "spec.engine.version 17.11: one member at a time, on the same volumes" upgrade_to 17.11
+promise "and back to 17.12 in the same way" upgrade_to 17.12
+promise "spec.resources.cpu: the same pods, no restart" resize_in_place
+promise "spec.resources.memory up: the same pods, and settings follow" memory 1536Mi 384MB
+promise "spec.resources.memory down: settings first, the same pods" memory 1Gi 256MB
+promise "an image that can't be pulled: one replica is away, the others serve, and another edit mends it" bad_image
+promise "what the bank was told is there, and no money is gone" bank_is_right

@@ -1,0 +1,128 @@
+//! What `stylobate plan` prints: `tests/plan/*.txt`, from the simulated world at rest and an edit.
+//!
+//! `UPDATE_GOLDENS=1 cargo test --test plan` writes the texts anew; the difference is then read by a person.
+
+// Each test program uses a part of the shared simulator.
+#[allow(dead_code)]
+mod sim;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::LazyLock;
+
+use sim::World;
+use stylobate::child::Kind;
+use stylobate::cli::plan::{Report, report};
+use stylobate::name::ClusterName;
+use stylobate::observe::Offline;
+
+/// The example at rest: made once, since its certificates take a while.
+static REST: LazyLock<World> = LazyLock::new(|| {
+    let mut world =
+        World::new(&fs::read_to_string("docs/examples/ledger.yaml").expect("the example is there"));
+    for _ in 0..30 {
+        let before = world.cluster.status.clone();
+        if world.round(None).steps.is_empty() && before == world.cluster.status {
+            return world;
+        }
+    }
+    panic!("no rest")
+});
+
+const UPGRADE: (&str, &str) = ("spec.engine.version", "\"17.11\"");
+const NIGHTS: (&str, &str) =
+    ("spec.maintenance", "{windows: [{schedule: 0 2 * * *, durationMinutes: 60, timeZone: Europe/Berlin}]}");
+
+fn edited(edits: &[(&str, &str)]) -> World {
+    let mut world = REST.clone();
+    edits.iter().for_each(|(path, value)| world.edit(path, value));
+    world
+}
+
+fn planned(world: &World, blind: &[Kind]) -> Report {
+    let mut seen = world.observe();
+    seen.database = None;
+    for kind in blind {
+        seen.children.0.retain(|reference, _| reference.kind != *kind);
+    }
+    let unknown = vec!["SQL steps: the catalogs are not read".to_owned()];
+    let blind = BTreeSet::from_iter(blind.iter().copied());
+    report(Offline { seen, blind, unknown }, "as it stands".into(), world.now)
+}
+
+/// Compares with the golden text and gives the exit code.
+fn golden(name: &str, report: &Report) -> u8 {
+    let (path, text) = (format!("tests/plan/{name}.txt"), report.text());
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        fs::write(&path, &text).expect("write the golden file");
+    }
+    let wanted = fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == wanted, "{path} differs; UPDATE_GOLDENS=1 accepts it\n{text}");
+    report.exit_code()
+}
+
+#[test]
+fn a_cluster_as_wanted_has_no_plan_and_the_code_0() {
+    assert_eq!(golden("nothing", &planned(&REST, &[])), 0);
+}
+
+#[test]
+fn an_upgrade_shows_each_member_with_its_cost_and_the_code_2() {
+    assert_eq!(golden("upgrade", &planned(&edited(&[UPGRADE]), &[])), 2);
+}
+
+#[test]
+fn what_waits_for_a_window_is_shown_with_its_opening_and_the_way_to_run_now() {
+    let report = planned(&edited(&[UPGRADE, NIGHTS]), &[]);
+    assert_eq!(golden("window", &report), 2);
+    let json = report.json();
+    assert_eq!(json["later"][0]["waits"]["policy"], "maintenance-window");
+    assert_eq!(json["later"][0]["action"], "ReplacePod");
+    assert!(json["later"][0]["atMostSeconds"].is_u64());
+}
+
+#[test]
+fn what_is_next_and_held_back_is_shown_as_held_back() {
+    let mut world = edited(&[UPGRADE, NIGHTS]);
+    world.round(None);
+    let report = planned(&world, &[]);
+    assert_eq!(golden("held-back", &report), 2);
+    assert_eq!(report.json()["heldBack"][0]["waits"]["policy"], "maintenance-window");
+}
+
+#[test]
+fn what_waits_for_another_cluster_names_it() {
+    let mut world = edited(&[UPGRADE]);
+    world.disrupted.insert(ClusterName::new("shop", "orders"));
+    let text = planned(&world, &[]).text();
+    assert!(text.contains("will wait (one-disruption-at-a-time): waits for shop/orders"), "{text}");
+}
+
+#[test]
+fn a_bad_edit_shows_every_problem_and_the_code_1() {
+    let report = planned(&edited(&[("spec.instances", "0"), ("spec.pooler.clients", "900")]), &[]);
+    assert_eq!(golden("invalid", &report), 1);
+    assert!(report.json()["problems"].as_array().is_some_and(|problems| !problems.is_empty()));
+}
+
+#[test]
+fn who_may_read_no_secrets_is_told_so_and_sees_no_false_steps() {
+    let blind = [Kind::Secret, Kind::Role, Kind::RoleBinding];
+    assert_eq!(golden("no-secrets", &planned(&REST, &blind)), 0);
+    assert_eq!(
+        planned(&edited(&[UPGRADE]), &blind).json()["steps"],
+        planned(&edited(&[UPGRADE]), &[]).json()["steps"]
+    );
+}
+
+#[test]
+fn the_document_has_one_shape_whatever_is_in_it() {
+    let keys = |report: Report| Vec::from_iter(report.json().as_object().expect("an object").keys().cloned());
+    let all = keys(planned(&REST, &[]));
+    assert_eq!(all, keys(planned(&edited(&[UPGRADE, NIGHTS]), &[])));
+    for key in
+        ["cluster", "heldBack", "later", "maintenance", "of", "problems", "refused", "steps", "unknown"]
+    {
+        assert!(all.iter().any(|found| found == key), "{key}");
+    }
+}
