@@ -38,7 +38,7 @@ const CASES: &[Case] = &[
     (
         "a version that this release cannot run",
         |world| world.edit("spec.engine.version", r#""16.4""#),
-        ["spec.engine.version", "'16.4'", "write a version as 17.12; majors that can run: [17]"],
+        ["spec.engine.version", "'16.4'", "write a version as 17.12; majors that can run: [17, 15]"],
     ),
     (
         "a version that is no number",

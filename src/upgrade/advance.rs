@@ -100,6 +100,11 @@ fn stop(
         let leader = Some((*leader).clone());
         return Course { phase: Phase::Upgrade, leader, since: Some(now), ..last };
     }
+    if complete && waiting == members().count() {
+        // The primary went down by itself, as with its node: nobody serves, and none is known to have all data. Patroni finds
+        // out with the old server; then it begins again.
+        return Course { phase: Phase::Prepare, leader: None, since: None, failed: None, ..last };
+    }
     if last.since.is_some_and(|since| now.duration_since(since) > STOP_LIMIT) {
         let cause = format!("replicas did not stop within {} s", STOP_LIMIT.as_secs());
         return back(last, key, cause);
