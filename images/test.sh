@@ -115,6 +115,8 @@ check_both() {
     says "\(PostgreSQL\) ${newer//./\\.}\b" "/usr/lib/postgresql/${newer%%.*}/bin/postgres" --version
   promise "$1" "pgaudit can be created in the older server" \
     has "usr/share/postgresql/${older%%.*}/extension/pgaudit.control"
+  promise "$1" "the operator's catalog has every setting of the older server" \
+    catalog_knows settings "${older%%.*}.tsv" "${older%%.*}"
   [[ $2 != *-to-* ]] || upgrades "$1"
 }
 
@@ -147,10 +149,10 @@ check_server() {
      psql -h /tmp -d postgres -Atc "select '"'ready'"'"; pg_ctl -D /tmp/d -s stop'
 }
 
-# Every line that the server says of its settings or zones ($1) is in the file $2; a later minor version may know more.
+# Every line that the server (of major $3, if there are two) says of its settings or zones ($1) is in the file $2; a later minor version may know more.
 catalog_knows() {
   local unknown
-  unknown=$(comm -23 <(./catalog.sh "$root" "$1" | sort) <(sort "../src/tuning/catalog/$2"))
+  unknown=$(comm -23 <(./catalog.sh "$root" "$1" "${3:-*}" | sort) <(sort "../src/tuning/catalog/$2"))
   echo "${unknown:-nothing is missing}"
   [ -z "$unknown" ]
 }

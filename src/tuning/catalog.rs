@@ -151,8 +151,10 @@ impl Catalog {
 
     /// What our image's server of a major says of itself; none for a major that is not bundled.
     pub fn bundled(major: i32) -> Option<Arc<Self>> {
+        static FIFTEEN: OnceLock<Arc<Catalog>> = OnceLock::new();
         static SEVENTEEN: OnceLock<Arc<Catalog>> = OnceLock::new();
         let (cell, text) = match major {
+            15 => (&FIFTEEN, include_str!("catalog/15.tsv")),
             17 => (&SEVENTEEN, include_str!("catalog/17.tsv")),
             _ => return None,
         };
@@ -219,6 +221,17 @@ mod tests {
         assert_eq!(range.unit, Some(Unit::Memory(8192.0)));
         assert_eq!(catalog.get("timezone").unwrap().name, "TimeZone");
         assert!(catalog.has_prefix("pgaudit") && catalog.has_prefix("pg_stat_statements"));
+    }
+
+    #[test]
+    fn every_major_that_can_run_has_a_catalog_with_all_computed_settings() {
+        for major in crate::target::MAJORS {
+            let catalog = Catalog::bundled(major).unwrap();
+            let machine = crate::tuning::Machine { memory: 1 << 30, storage: 10 << 30, cpu: 1000 };
+            for name in crate::tuning::computed::computed(machine).keys() {
+                assert!(catalog.get(name).is_some(), "{name} in PostgreSQL {major}");
+            }
+        }
     }
 
     #[test]

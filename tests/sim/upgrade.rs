@@ -71,13 +71,16 @@ impl World {
                 true
             }
             "Rejoin" => {
-                let leader = self.claim.as_ref().and_then(|leader| self.data.get(leader));
-                assert_eq!(
-                    leader,
-                    Some(&to),
-                    "there is a primary of {to} to copy from, in the place of data of {from}"
-                );
-                self.data.insert(name.to_owned(), to);
+                if data == Some(from) {
+                    // Patroni copies from the primary, as soon as there is one.
+                    let leader = self.claim.as_ref().and_then(|leader| self.data.get(leader));
+                    let Some(leader) = leader else { return false };
+                    assert_eq!(
+                        *leader, to,
+                        "there is no primary to copy from, in the place of data of {from}"
+                    );
+                    self.data.insert(name.to_owned(), to);
+                }
                 true
             }
             other => panic!("no phase {other}"),
