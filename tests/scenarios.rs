@@ -69,6 +69,11 @@ fn an_upgrade_takes_the_replicas_first_and_proves_that_the_data_stayed() {
 }
 
 #[test]
+fn an_upgrade_together_with_less_memory_comes_to_its_end() {
+    scenario("upgrade-and-shrink");
+}
+
+#[test]
 fn a_resize_happens_in_place_and_settings_follow_it() {
     scenario("resize");
 }

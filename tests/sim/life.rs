@@ -150,7 +150,19 @@ impl World {
             self.data.entry(name.clone()).or_insert(major);
             let wanted = &self.config.as_ref().expect("a group that runs has a configuration")["postgresql"]
                 ["parameters"];
-            let runs = self.started_with.entry(name.clone()).or_insert_with(|| wanted.clone());
+            let of_primary = leader.as_ref().and_then(|leader| self.started_with.get(leader)).cloned();
+            let runs = self.started_with.entry(name.clone()).or_insert_with(|| {
+                let mut mine = wanted.clone();
+                // Patroni never starts a standby with fewer connections than its primary has.
+                let count =
+                    |all: &Value| all["max_connections"].as_str().and_then(|text| text.parse::<i64>().ok());
+                if let Some(of_primary) =
+                    of_primary.filter(|of_primary| !leads && count(of_primary) > count(&mine))
+                {
+                    mine["max_connections"] = of_primary["max_connections"].clone();
+                }
+                mine
+            });
             let pending = pending(runs, wanted);
             // A replica follows one round after it started.
             let streams = known && !leads && leader.is_some();

@@ -20,7 +20,7 @@ use crate::tuning::units::quantity_bytes;
 
 use super::handover::{primary, successor, switchover};
 use super::step::{Cause, Step};
-use need::{Need, late, lost, need, primary_first, resized};
+use need::{Need, late, lost, need, primary_first, resized, waits_for_primary};
 
 /// What is done now and what follows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,12 +82,20 @@ impl<'a> Sight<'a> {
         let mut pods: Vec<_> =
             seen.pods.iter().filter(|(name, _)| group.name.ordinal(name).is_some()).collect();
         pods.sort_by_key(|(name, _)| std::cmp::Reverse(group.name.ordinal(name)));
-        let needs = pods
+        let mut needs: BTreeMap<&String, Need> = pods
             .iter()
             .filter(|(_, pod)| !pod.deleting)
             .filter_map(|(name, pod)| Some((*name, need(target, &wanted, pod, seen.members.get(*name))?)))
             .collect();
-        Self { target, group, seen, now, primary: primary(&group.name, seen), pods, needs }
+        let primary = primary(&group.name, seen);
+        // The primary is dealt with last when its pod goes, and only then can these settings of its standbys go down.
+        if primary.as_ref().is_some_and(|name| matches!(needs.get(name), Some(Need::Pod { .. }))) {
+            needs.retain(|name, need| {
+                let waits = seen.members.get(*name).is_some_and(waits_for_primary);
+                !(matches!(need, Need::Server { .. }) && waits)
+            });
+        }
+        Self { target, group, seen, now, primary, pods, needs }
     }
 
     fn rollout(&self) -> Rollout {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::build::Revision;
-use crate::observe::{MemberSeen, PodSeen};
+use crate::observe::{MemberSeen, PendingChange, PodSeen};
 use crate::target::Target;
 use crate::tuning::units::quantity_bytes;
 
@@ -82,10 +82,20 @@ fn quantity_bytes_milli(text: &str) -> Option<u64> {
 
 /// True when a setting goes down that the primary must restart for before its standbys.
 pub fn primary_first(member: &MemberSeen) -> bool {
+    member.pending.iter().any(|(name, change)| goes_down(name, change))
+}
+
+/// True when a standby waits for nothing but settings that it can't lower before its primary has: a restart of it would
+/// change nothing.
+pub fn waits_for_primary(member: &MemberSeen) -> bool {
+    !member.pending.is_empty() && member.pending.iter().all(|(name, change)| goes_down(name, change))
+}
+
+/// True for a standby-critical setting whose value after the restart is lower.
+fn goes_down(name: &str, change: &PendingChange) -> bool {
     let number = |text: &str| text.parse::<i64>().ok();
-    member.pending.iter().filter(|(name, _)| STANDBY_CRITICAL.contains(&name.as_str())).any(|(_, change)| {
-        matches!((number(&change.old), number(&change.new)), (Some(old), Some(new)) if new < old)
-    })
+    STANDBY_CRITICAL.contains(&name)
+        && matches!((number(&change.old), number(&change.new)), (Some(old), Some(new)) if new < old)
 }
 
 fn told(member: &MemberSeen) -> String {
