@@ -53,7 +53,7 @@ bank() {
     docs/examples/bank-job.yaml | k apply -f - >/dev/null
   within 60 transferring
 }
-transferring() { k logs job/bank | grep -q '"second"'; }
+transferring() { k logs job/bank | grep '"second"' >/dev/null; }
 # bank_ends: waits, and keeps the summary; a lost transfer ends the bench.
 bank_ends() {
   k wait job/bank --for=condition=Complete --timeout=180s >/dev/null ||

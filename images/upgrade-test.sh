@@ -170,7 +170,7 @@ kept "an upgrade that fails leaves the old data in place, says why, and is not t
 order three
 for step in "${STEPS[@]}"; do killed_at "$step" 0.3; done
 pod upgrade-member run 2>"$work/log" || { cat "$work/log" >&2; broken "an upgrade that was cut at each step does not end"; }
-pod /usr/lib/postgresql/$NEW/bin/pg_controldata -D /data/pgdata | grep -q '^max_connections setting: *40$' ||
+pod /usr/lib/postgresql/$NEW/bin/pg_controldata -D /data/pgdata | grep '^max_connections setting: *40$' >/dev/null ||
   broken "the control file does not have the settings of the cluster, which Patroni would never go below"
 grep -q '/namespaces/shop/configmaps/c-config Bearer secret .*"initialize": null' "$work/asked" || broken "the old identity stays"
 [ "$(sql $NEW postgres "$LOOK")" = "$wanted" ] || broken "the data differs after the upgrade"

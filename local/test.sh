@@ -97,7 +97,7 @@ EOF
   [[ -z $(find "$cache/stylobate/parts" -maxdepth 1 -name 'probe-*') ]] || return 1
   XDG_CACHE_HOME=$cache bash -c "source '$COPY/local/lib/all.sh'; stage probe part_probe" >"$OUT" 2>&1
   says built || return 1
-  find "$cache/stylobate/parts" -path "*/probe-*/probe" -exec {} localhost \; | grep -q "^localhost " || return 1
+  find "$cache/stylobate/parts" -path "*/probe-*/probe" -exec {} localhost \; | grep "^localhost " >/dev/null || return 1
   [[ -z $(find "$cache/stylobate/parts" -maxdepth 1 -name '.building-*') ]]
 }
 

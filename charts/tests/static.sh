@@ -37,7 +37,7 @@ monitors() {
   local kind
   for kind in PodMonitor ServiceMonitor; do
     render stylobate charts/stylobate/ci/full-values.yaml -s templates/metrics.yaml --set "monitor.kind=$kind" |
-      grep -A 12 "^kind: $kind" | grep -q 'release: prometheus'
+      grep -A 12 "^kind: $kind" | grep 'release: prometheus' >/dev/null
   done
 }
 

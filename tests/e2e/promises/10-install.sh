@@ -16,7 +16,7 @@ one_leads() {
 holder_runs() {
   local holder
   holder=$(kubectl -n $OPERATOR_NS get lease stylobate -o 'jsonpath={.spec.holderIdentity}')
-  [ -n "$holder" ] && kubectl -n $OPERATOR_NS get pods -o name | grep -qF "${holder%%_*}"
+  [ -n "$holder" ] && kubectl -n $OPERATOR_NS get pods -o name | grep -F "${holder%%_*}"
 }
 
 promise "the chart installs two operators that become ready" local/install.sh

@@ -35,7 +35,8 @@ member_metrics() {
 import ssl, sys, urllib.request
 context = ssl.create_default_context(cafile="/etc/stylobate/tls/ca.crt")
 print(urllib.request.urlopen(sys.argv[1], context=context, timeout=5).read().decode())' \
-    "https://shop-1.shop-members.$NS.svc.cluster.local:9187/metrics" | grep -q '^pg_up 1'
+    "https://shop-1.shop-members.$NS.svc.cluster.local:9187/metrics" >"$WORK/metrics"
+  grep -q '^pg_up 1' "$WORK/metrics"
 }
 
 # Metrics of a pooler pod: no Service leads there, so the name in its certificate is given by hand.
