@@ -88,7 +88,7 @@ build() {
   cp -rL "$5" "$work/context"
   [ "$1" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
-    --build-arg "BASE=$6" --build-arg "RUST=$BASE" --build-arg "VERSION=$2" --build-arg "$3" --secret "id=ca,src=$CA_BUNDLE" \
+    --build-arg "BASE=$6" --build-arg "RUST=$BASE" --label "org.opencontainers.image.version=$2" --build-arg "$3" --secret "id=ca,src=$CA_BUNDLE" \
     --volume "$work/sources.list:/etc/apt/sources.list:ro" --tag "$image" "$work/context" >"$work/log" 2>&1; then
     tail -n 40 "$work/log" >&2
     echo "failed to build $image: the last lines of the log are above; the whole log is $work/log" >&2

@@ -10,7 +10,7 @@ use super::told::told;
 const FIVE_FIELDS: &str = "^ *[^ ]+( +[^ ]+){4} *$";
 
 /// When members may be restarted for a change.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Maintenance {
     /// Times in which a change may restart members or hand the primary's role over. With none a change is carried out at
@@ -18,6 +18,22 @@ pub struct Maintenance {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub windows: Vec<Window>,
+    /// Seconds that a member may take to be ready again, 30 to 86400. After that the rollout is blocked: no further member is
+    /// touched until this one is back or the spec is corrected. The default leaves room for the crash recovery of a large
+    /// volume.
+    #[serde(default = "default_member_deadline")]
+    #[schemars(range(min = 30, max = 86400))]
+    pub member_deadline_seconds: i32,
+}
+
+impl Default for Maintenance {
+    fn default() -> Self {
+        Self { windows: Vec::new(), member_deadline_seconds: default_member_deadline() }
+    }
+}
+
+fn default_member_deadline() -> i32 {
+    300
 }
 
 /// A time that comes again.

@@ -36,7 +36,7 @@ pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
 pub use drain::leaving;
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
-pub use rollout::{Halt, MEMBER_DEADLINE};
+pub use rollout::Halt;
 pub use step::{Cause, Hazard, SqlTask, Statement, Step};
 
 /// The way to the target.

@@ -21,7 +21,6 @@ use crate::api::{Flavor, Spread, Synchronous};
 use crate::maintenance::{RunNow, Windows, run_now};
 use crate::name::{COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER};
 use crate::observe::Observed;
-use crate::plan::MEMBER_DEADLINE;
 use crate::tuning::units::{quantity_bytes, quantity_millis};
 use crate::tuning::{Machine, Settings, Tuned};
 use crate::upgrade::Course;
@@ -197,7 +196,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         node_selector: spec.scheduling.node_selector.clone(),
         tolerations: spec.scheduling.tolerations.clone(),
         spread: spec.scheduling.spread,
-        member_deadline: MEMBER_DEADLINE,
+        member_deadline: SignedDuration::from_secs(spec.maintenance.member_deadline_seconds.into()),
         name,
     };
     if readable {

@@ -3,7 +3,7 @@
 
 use crate::build::GRACE_SECONDS;
 use crate::patroni::{RESTART_LIMIT, SWITCHOVER_TIMEOUT};
-use crate::plan::{MEMBER_DEADLINE, Step};
+use crate::plan::Step;
 
 /// What a step costs those who use the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,17 +16,17 @@ pub struct Cost {
     pub source: String,
 }
 
-/// The cost of a step; none when nobody notices.
-pub fn cost(step: &Step) -> Option<Cost> {
+/// The cost of a step; none when nobody notices. `deadline`: seconds that a member may take to be ready again.
+pub fn cost(step: &Step, deadline: u64) -> Option<Cost> {
     let sessions = |pod: &str| format!("sessions with {pod}; others serve reads");
     let writes = "writes, and sessions with the primary".to_owned();
     let cost = |who, seconds, source| Some(Cost { who, seconds: Some(seconds), source });
     match step {
         Step::ReplacePod { pod, primary, .. } => {
-            let (stop, start) = (GRACE_SECONDS.unsigned_abs(), MEMBER_DEADLINE.as_secs().unsigned_abs());
+            let (stop, start) = (GRACE_SECONDS.unsigned_abs(), deadline);
             let source = format!(
-                "a pod has {stop} s to stop (its grace period) and {start} s to be ready again (after that the rollout stands \
-                 still and says so)"
+                "a pod has {stop} s to stop (its grace period) and {start} s to be ready again (spec.maintenance.\
+                 memberDeadlineSeconds; after that the rollout stands still and says so)"
             );
             cost(if *primary { writes } else { sessions(pod) }, stop + start, source)
         }

@@ -136,6 +136,7 @@ pub fn report(mut offline: Offline, of: String, now: Timestamp) -> Report {
         run_now: run_now(cluster, now),
         waiting: decision.later.iter().filter_map(|step| foreseen(step, &case, CATALOG)).collect(),
         decision,
+        deadline: cluster.spec.maintenance.member_deadline_seconds.unsigned_abs().into(),
         unknown: offline.unknown,
     }
 }

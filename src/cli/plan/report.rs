@@ -30,6 +30,8 @@ pub struct Report {
     pub phase: Option<Phase>,
     /// The wish to run now.
     pub run_now: RunNow,
+    /// Seconds that a member may take to be ready again.
+    pub deadline: u64,
     /// What can't be told from here.
     pub unknown: Vec<String>,
 }
@@ -78,7 +80,7 @@ impl Report {
             let _ = writeln!(text, "\n!! {problem}");
         }
         if !steps.is_empty() {
-            let _ = write!(text, "\nNOW\n{}", list(steps));
+            let _ = write!(text, "\nNOW\n{}", list(steps, self.deadline));
         }
         if !verdicts.is_empty() {
             let _ = writeln!(text, "\nHELD BACK");
@@ -86,14 +88,14 @@ impl Report {
         for verdict in verdicts {
             let hazard = verdict.step.hazard();
             let _ = writeln!(text, "  {hazard:?}: {}", verdict.step);
-            if let Some(Cost { who, seconds, .. }) = cost(&verdict.step) {
+            if let Some(Cost { who, seconds, .. }) = cost(&verdict.step, self.deadline) {
                 let _ = writeln!(text, "    disrupts {who}{}", at_most(seconds));
             }
             let _ = writeln!(text, "    {}: {}", verdict.policy, verdict.objection.reason);
             let _ = writeln!(text, "    to go on: {}", verdict.objection.remedy);
         }
         if !later.is_empty() {
-            let _ = write!(text, "\nTHEN\n{}{}", list(later), self.waits());
+            let _ = write!(text, "\nTHEN\n{}{}", list(later, self.deadline), self.waits());
         }
         if let Some(windows) = self.windows() {
             let _ = writeln!(text, "\nMAINTENANCE\n  {windows}");
@@ -172,7 +174,11 @@ impl Report {
         let Decision { steps, later, verdicts, .. } = &self.decision;
         let all = steps.iter().chain(later).chain(verdicts.iter().map(|verdict| &verdict.step));
         let mut sources: Vec<String> = Vec::new();
-        for source in all.filter_map(cost).map(|cost| cost.source).filter(|source| !source.is_empty()) {
+        for source in all
+            .filter_map(|step| cost(step, self.deadline))
+            .map(|cost| cost.source)
+            .filter(|source| !source.is_empty())
+        {
             if !sources.contains(&source) {
                 sources.push(source);
             }
@@ -184,7 +190,7 @@ impl Report {
     pub fn json(&self) -> Value {
         let Decision { steps, later, verdicts, problems, .. } = &self.decision;
         let one = |step: &Step| {
-            let cost = cost(step);
+            let cost = cost(step, self.deadline);
             json!({
                 "action": step.action(),
                 "hazard": format!("{:?}", step.hazard()),
@@ -220,11 +226,11 @@ impl Report {
     }
 }
 
-fn list(steps: &[Step]) -> String {
+fn list(steps: &[Step], deadline: u64) -> String {
     let mut text = String::new();
     for (index, step) in steps.iter().enumerate() {
         let _ = writeln!(text, "  {} {:?}: {step}", index + 1, step.hazard());
-        if let Some(Cost { who, seconds, .. }) = cost(step) {
+        if let Some(Cost { who, seconds, .. }) = cost(step, deadline) {
             let _ = writeln!(text, "    disrupts {who}{}", at_most(seconds));
         }
     }

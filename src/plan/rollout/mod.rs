@@ -322,7 +322,3 @@ impl<'a> Sight<'a> {
 /// A member says that settings wait for a restart in Patroni's next round, 5 s later at most; until twice that has passed,
 /// silence does not mean that none do.
 const PENDING_SHOWS: SignedDuration = SignedDuration::from_secs(10);
-
-/// Seconds that a member may take until it is ready again before the rollout counts as blocked, unless the spec says
-/// otherwise: crash recovery of a large volume takes minutes, and nothing is lost by waiting.
-pub const MEMBER_DEADLINE: SignedDuration = SignedDuration::from_mins(5);

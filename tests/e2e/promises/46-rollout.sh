@@ -33,8 +33,8 @@ upgrade_to() {
 resize_in_place() {
   local before
   before=$(uids)
-  k patch pgc shop --type=merge -p '{"spec":{"resources":{"cpu":"250m"}}}'
-  within 30 says '"cpu":"250m"' k get pod shop-0 -o 'jsonpath={.spec.containers[?(@.name=="postgres")].resources}'
+  k patch pgc shop --type=merge -p "{\"spec\":{\"resources\":{\"cpu\":\"$1\"}}}"
+  within 30 says "\"cpu\":\"$1\"" k get pod shop-0 -o 'jsonpath={.spec.containers[?(@.name=="postgres")].resources}'
   within 30 settled shop
   [ "$(uids)" = "$before" ]
   [ "$(k get pods -l app.kubernetes.io/component=member -o 'jsonpath={.items[*].status.containerStatuses[*].restartCount}' | tr -d ' 0')" = "" ]
@@ -53,14 +53,15 @@ memory() {
 bad_image() {
   local before
   before=$(uids)
-  k patch pgc shop --type=merge -p '{"spec":{"engine":{"version":"17.99"}}}'
+  k patch pgc shop --type=merge -p '{"spec":{"engine":{"version":"17.99"},"maintenance":{"memberDeadlineSeconds":30}}}'
   within 60 says "not back yet" field shop .status.rollout.message
   within 60 says "17.99" condition shop Redundant
   answers shop
-  sleep 5
+  within 60 is shop .status.rollout.phase Blocked
+  says "is not back after 30 s" events shop
   # One member at most was touched.
   [ "$(comm -12 <(tr ' ' '\n' <<<"$before" | sort) <(uids | tr ' ' '\n' | sort) | wc -l)" = 2 ]
-  k patch pgc shop --type=merge -p '{"spec":{"engine":{"version":"17.12"}}}'
+  k patch pgc shop --type=merge -p '{"spec":{"engine":{"version":"17.12"},"maintenance":{"memberDeadlineSeconds":300}}}'
   within 120 is shop .status.rollout.phase Done
   within 60 healthy shop
   versions_are 17.12
@@ -69,7 +70,8 @@ bad_image() {
 promise "the bank runs through Pgpool" bank_starts 240
 promise "spec.engine.version 17.11: one member at a time, on the same volumes" upgrade_to 17.11
 promise "and back to 17.12 in the same way" upgrade_to 17.12
-promise "spec.resources.cpu: the same pods, no restart" resize_in_place
+promise "spec.resources.cpu up: the same pods, no restart" resize_in_place 250m
+promise "and down again" resize_in_place 200m
 promise "spec.resources.memory up: the same pods, and settings follow" memory 1536Mi 384MB
 promise "spec.resources.memory down: settings first, the same pods" memory 1Gi 256MB
 promise "an image that can't be pulled: one replica is away, the others serve, and another edit mends it" bad_image

@@ -1,9 +1,11 @@
 # Volumes: a full one is told, its growth brings everything back, and nobody is restarted for a larger claim template.
 # shellcheck shell=bash
 
-# The cluster `disk`: three members on volumes of 1Gi, small enough to fill in seconds.
+# The cluster `disk`: three members on volumes of 1Gi, small enough to fill in seconds, and small beside what else runs on a
+# node of two CPUs (the demo's cluster may).
 disk_made() {
   sed -e 's/name: ledger/name: disk/' -e "s/namespace: ledger/namespace: $NS/" -e 's/{size: 2Gi}/{size: 1Gi}/' \
+    -e 's/{cpu: 200m, memory: 1Gi}/{cpu: 100m, memory: 512Mi}/' -e 's/^  instances: 3/&\n  pooler: {instances: 1}/' \
     docs/examples/ledger.yaml | kubectl apply -f -
   within 180 healthy disk
   inside "$(primary disk)" 'create table kept(n int)' >/dev/null

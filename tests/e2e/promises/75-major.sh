@@ -13,6 +13,7 @@ metadata: {name: old}
 spec:
   engine: {version: "$FROM"}
   resources: {cpu: 100m, memory: 512Mi}
+  pooler: {instances: 1}
   storage: {size: 1Gi}
   users: [{name: app}]
   databases: [{name: bank, owner: app, extensions: [hstore, pgaudit]}]
