@@ -123,14 +123,6 @@ fn claim(target: &Target, live: Option<&Value>) -> PersistentVolumeClaim {
 fn pod_spec(target: &Target, group: &GroupTarget) -> PodSpec {
     let selector = group.name.selector();
     PodSpec {
-        service_account_name: Some(target.name.member()),
-        automount_service_account_token: Some(false),
-        termination_grace_period_seconds: Some(GRACE_SECONDS),
-        security_context: Some(pod::pod_security()),
-        affinity: Some(pod::anti_affinity(target.spread, &selector)),
-        topology_spread_constraints: Some(pod::zone_spread(&selector)),
-        node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
-        tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
         init_containers: upgrade::init(target).map(|container| vec![container]),
         containers: vec![postgres(target, group), exporter(target)],
         volumes: Some(vec![
@@ -142,7 +134,7 @@ fn pod_spec(target: &Target, group: &GroupTarget) -> PodSpec {
             pod::scratch("shm", Some(&target.memory)),
             token(),
         ]),
-        ..Default::default()
+        ..pod::spec(target, target.name.member(), GRACE_SECONDS, &selector)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, ConfigMapVolumeSource, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    PodAffinityTerm, PodAntiAffinity, PodSecurityContext, SeccompProfile, SecretKeySelector,
+    PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec, SeccompProfile, SecretKeySelector,
     SecretVolumeSource, SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
     WeightedPodAffinityTerm,
 };
@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::collections::BTreeMap;
 
 use crate::api::Spread;
+use crate::target::Target;
 
 /// User and group of the images. Volumes outlive images, so the number never changes.
 pub const USER: i64 = 999;
@@ -27,6 +28,26 @@ pub fn pod_security() -> PodSecurityContext {
         fs_group_change_policy: Some("OnRootMismatch".into()),
         seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..Default::default() }),
         ..Default::default()
+    }
+}
+
+/// What members and the pooler share: nobody's rights, and where the pods may run.
+pub fn spec(
+    target: &Target,
+    account: String,
+    grace_seconds: i64,
+    selector: &BTreeMap<String, String>,
+) -> PodSpec {
+    PodSpec {
+        service_account_name: Some(account),
+        automount_service_account_token: Some(false),
+        termination_grace_period_seconds: Some(grace_seconds),
+        security_context: Some(pod_security()),
+        affinity: Some(anti_affinity(target.spread, selector)),
+        topology_spread_constraints: Some(zone_spread(selector)),
+        node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
+        tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
+        ..PodSpec::default()
     }
 }
 

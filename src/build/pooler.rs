@@ -40,14 +40,6 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
     let mut labels = target.name.labels();
     labels.insert(LABEL_COMPONENT.into(), COMPONENT_POOLER.into());
     let pod = PodSpec {
-        service_account_name: Some(target.name.pooler_account()),
-        automount_service_account_token: Some(false),
-        termination_grace_period_seconds: Some(GRACE_SECONDS),
-        security_context: Some(pod::pod_security()),
-        affinity: Some(pod::anti_affinity(target.spread, &selector)),
-        topology_spread_constraints: Some(pod::zone_spread(&selector)),
-        node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
-        tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
         containers: vec![pgpool(target), exporter(target)],
         volumes: Some(vec![
             pod::config_volume("conf", &name),
@@ -57,7 +49,7 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
             pod::scratch("tmp", None),
             pod::scratch("run", None),
         ]),
-        ..Default::default()
+        ..pod::spec(target, target.name.pooler_account(), GRACE_SECONDS, &selector)
     };
     let mut annotations = Revision::of(&pod).annotations();
     annotations.insert(ANNOTATION_RESTART.into(), restart);

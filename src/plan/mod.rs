@@ -17,7 +17,7 @@ mod handover;
 mod immutable;
 mod major;
 mod request;
-pub mod rollout;
+mod rollout;
 mod scale;
 mod step;
 mod token;
@@ -63,7 +63,8 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     let settings = config::patches(target, seen);
     // A handover decides what comes next, so there is one at a time.
     let drain = if scaling.steps.is_empty() { drain::handover(seen) } else { None };
-    let mut rollout = major::around(rollout::rollout(target, seen, now), target, seen, now);
+    let mut rollout =
+        major::around(rollout::rollout(target, seen, settings.is_empty(), now), target, seen, now);
     let first = if !replacements.is_empty() {
         Some("members with a void token are made anew first")
     } else if !settings.is_empty() {

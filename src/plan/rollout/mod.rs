@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::api::RolloutStatus;
-use crate::build;
+use crate::api::{RolloutStatus, Synchronous};
+use crate::build::{self, Revision};
 use crate::child::Kind;
 use crate::observe::{Observed, PodSeen};
 use crate::target::{GroupTarget, Target};
@@ -52,11 +52,11 @@ pub enum Halt {
     Blocked(String),
 }
 
-/// Looks at each group.
-pub fn rollout(target: &Target, seen: &Observed, now: Timestamp) -> Rollout {
+/// Looks at each group. `settings_sent`: Patroni has all settings that are wanted.
+pub fn rollout(target: &Target, seen: &Observed, settings_sent: bool, now: Timestamp) -> Rollout {
     let mut all = Rollout::default();
     for group in &target.groups {
-        let one = Sight::new(target, group, seen, now).rollout();
+        let one = Sight::new(target, group, seen, settings_sent, now).rollout();
         all.now.extend(one.now);
         all.later.extend(one.later);
         all.halt = all.halt.or(one.halt);
@@ -69,7 +69,10 @@ struct Sight<'a> {
     target: &'a Target,
     group: &'a GroupTarget,
     seen: &'a Observed,
+    settings_sent: bool,
     now: Timestamp,
+    /// What tells a pod as it is wanted from another.
+    wanted: Revision,
     primary: Option<String>,
     /// Pods of the group, highest ordinal first: the order in which replicas are dealt with.
     pods: Vec<(&'a String, &'a PodSeen)>,
@@ -77,7 +80,13 @@ struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    fn new(target: &'a Target, group: &'a GroupTarget, seen: &'a Observed, now: Timestamp) -> Self {
+    fn new(
+        target: &'a Target,
+        group: &'a GroupTarget,
+        seen: &'a Observed,
+        settings_sent: bool,
+        now: Timestamp,
+    ) -> Self {
         let wanted = build::revision(target, group);
         let mut pods: Vec<_> =
             seen.pods.iter().filter(|(name, _)| group.name.ordinal(name).is_some()).collect();
@@ -95,7 +104,7 @@ impl<'a> Sight<'a> {
                 !(matches!(need, Need::Server { .. }) && waits)
             });
         }
-        Self { target, group, seen, now, primary, pods, needs }
+        Self { target, group, seen, settings_sent, now, wanted, primary, pods, needs }
     }
 
     fn rollout(&self) -> Rollout {
@@ -140,8 +149,8 @@ impl<'a> Sight<'a> {
     }
 
     fn settings_in_force(&self, pod: &str) -> bool {
-        self.open_since().is_some_and(|since| self.now.duration_since(since) >= PENDING_SHOWS)
-            && super::config::patches(self.target, self.seen).is_empty()
+        self.settings_sent
+            && self.open_since().is_some_and(|since| self.now.duration_since(since) >= PENDING_SHOWS)
             && self
                 .seen
                 .members
@@ -152,16 +161,15 @@ impl<'a> Sight<'a> {
     /// All that is to be done, in order.
     fn sequence(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        let leads = |name: &str| self.primary.as_deref() == Some(name);
-        for (name, pod) in self.pods.iter().filter(|(name, _)| !leads(name)) {
+        for (name, pod) in self.pods.iter().filter(|(name, _)| !self.leads(name)) {
             steps.extend(self.step(name, pod, false));
         }
-        let Some((name, pod)) = self.pods.iter().find(|(name, _)| leads(name)) else { return steps };
+        let Some((name, pod)) = self.pods.iter().find(|(name, _)| self.leads(name)) else { return steps };
         match self.needs.get(*name) {
             Some(Need::Pod { reason, cause }) if self.pods.len() > 1 => {
-                let as_wanted = |ordinal| !self.needs.contains_key(&self.group.name.pod(ordinal));
-                let to = successor(&self.group.name, self.seen, as_wanted)
-                    .or_else(|| Some(self.pods.iter().find(|(other, _)| !leads(other))?.0.clone()));
+                let to = self
+                    .heir()
+                    .or_else(|| Some(self.pods.iter().find(|(other, _)| !self.leads(other))?.0.clone()));
                 if let Some(to) = to {
                     steps.push(switchover(&self.group.name, (*name).clone(), to, reason.clone(), *cause));
                 }
@@ -173,6 +181,17 @@ impl<'a> Sight<'a> {
             _ => steps.extend(self.step(name, pod, true)),
         }
         steps
+    }
+
+    fn leads(&self, name: &str) -> bool {
+        self.primary.as_deref() == Some(name)
+    }
+
+    /// The best fit member that is as wanted already.
+    fn heir(&self) -> Option<String> {
+        successor(&self.group.name, self.seen, |ordinal| {
+            !self.needs.contains_key(&self.group.name.pod(ordinal))
+        })
     }
 
     fn step(&self, name: &str, pod: &PodSeen, primary: bool) -> Option<Step> {
@@ -224,16 +243,13 @@ impl<'a> Sight<'a> {
         if matches!(first, Some(Step::ResizePod { .. })) {
             return Some(Halt::Waits("Postgres gives back memory before its pod does".into()));
         }
-        let leaves = matches!(first, Some(Step::Switchover { .. }));
-        let fit = successor(&self.group.name, self.seen, |ordinal| {
-            !self.needs.contains_key(&self.group.name.pod(ordinal))
-        });
-        let synchronous = self.target.synchronous != crate::api::Synchronous::Off;
-        match fit {
-            _ if !leaves => None,
-            Some(to) if !synchronous || self.seen.members[&to].synchronous => None,
-            _ => Some(Halt::Waits("no member that is as wanted is in the synchronous quorum yet".into())),
+        if !matches!(first, Some(Step::Switchover { .. })) {
+            return None;
         }
+        let safe =
+            |to: String| self.target.synchronous == Synchronous::Off || self.seen.members[&to].synchronous;
+        (!self.heir().is_some_and(safe))
+            .then(|| Halt::Waits("no member that is as wanted is in the synchronous quorum yet".into()))
     }
 
     /// The first member that is away or does not follow.
@@ -283,11 +299,10 @@ impl<'a> Sight<'a> {
             return Some(format!("{reason} {message}").trim().to_owned());
         }
         let Some(member) = self.seen.members.get(name) else { return Some("Patroni does not answer".into()) };
-        let leads = self.primary.as_deref() == Some(name);
         if member.state != "running" && member.state != "streaming" {
             return Some(format!("Postgres is {}", member.state));
         }
-        if !leads && member.replication.as_deref() != Some("streaming") {
+        if !self.leads(name) && member.replication.as_deref() != Some("streaming") {
             return Some("it does not stream from the primary".into());
         }
         (!pod.ready).then(|| "it is not ready".into())
@@ -301,10 +316,10 @@ impl<'a> Sight<'a> {
         let text = |path: &str| set.pointer(path).and_then(Value::as_str).unwrap_or_default();
         let number = |path: &str| set.pointer(path).and_then(Value::as_i64);
         let annotations = serde_json::from_value(set["spec"]["template"]["metadata"]["annotations"].clone());
-        let revision = build::Revision::read(&annotations.unwrap_or_default());
+        let revision = Revision::read(&annotations.unwrap_or_default());
         let seen = number("/status/observedGeneration")
             .is_none_or(|seen| Some(seen) >= number("/metadata/generation"));
-        seen && revision == build::revision(self.target, self.group)
+        seen && revision == self.wanted
             && text("/spec/template/spec/containers/0/image") == self.target.image
             && text("/spec/template/spec/containers/0/resources/limits/memory") == self.target.memory
     }

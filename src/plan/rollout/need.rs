@@ -64,12 +64,12 @@ pub fn need(target: &Target, wanted: &Revision, pod: &PodSeen, member: Option<&M
 
 /// True when CPU or memory of the pod are not as the spec says.
 pub fn resized(target: &Target, pod: &PodSeen) -> bool {
-    let differs = |live: &str, wanted: &str| quantity_bytes_milli(live) != quantity_bytes_milli(wanted);
+    let differs = |live: &str, wanted: &str| thousandths(live) != thousandths(wanted);
     differs(&pod.main.cpu, &target.cpu) || differs(&pod.main.memory, &target.memory)
 }
 
-/// Thousandths, so that `500m` and `0.5` are equal.
-fn quantity_bytes_milli(text: &str) -> Option<u64> {
+/// Thousandths of a Kubernetes quantity, so that `500m` and `0.5` are equal.
+fn thousandths(text: &str) -> Option<u64> {
     match text.strip_suffix('m') {
         Some(number) => number.parse().ok(),
         None => text
