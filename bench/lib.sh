@@ -36,11 +36,7 @@ healthy() {
     [ "$(field '.status.members[?(@.role=="SyncReplica")].name' | wc -w)" = $(($(field .spec.instances) - 1)) ]
 }
 
-make_namespace() {
-  kubectl delete namespace $NS --ignore-not-found --timeout=120s >/dev/null
-  kubectl create namespace $NS >/dev/null
-  kubectl label namespace $NS pod-security.kubernetes.io/enforce=restricted >/dev/null
-}
+make_namespace() { local/new-namespace.sh "$NS" >/dev/null; }
 
 # bank HOST SECONDS [FLAG...]: starts the workload as a Job through HOST.
 bank() {
@@ -60,3 +56,10 @@ bank_ends() {
     { k logs job/bank | tail -5; echo "failed: the bank found a broken invariant" >&2; exit 1; }
   k logs job/bank | tail -1 | jq .summary >"$WORK/summary"
 }
+
+# order NAME CLUSTER: a backup on demand.
+order() {
+  printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresBackup' "metadata: {name: $1}" "spec: {cluster: $2}" | k apply -f - >/dev/null
+}
+# of BACKUP JSONPATH: a part of a backup's object.
+of() { k get pgb "$1" -o "jsonpath={$2}"; }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the images that are stale, without an image hub or a container engine: buildah in a chroot, on a local base.
 # Each image is an archive in the cache, named by everything that goes into it; an archive that exists is not built again.
-# `build.sh` builds all, `build.sh postgres` one kind, `build.sh --list` prints "archive image key" for load.sh and test.sh.
+# `build.sh` builds all, `build.sh postgres` one kind, `build.sh --list` prints "archive image key" for load.sh and test.sh,
+# `build.sh --names` the names alone, of what there would be, for a dry run of publish.sh.
 # FRESH=1 builds anew, to take up security updates of the same Debian packages.
 set -euo pipefail
 
@@ -109,6 +110,13 @@ build_binary() {
 # Goes through the images of the kinds asked for.
 main() {
   local line kind tag arg folder on key archive started
+  if [ "${1:-}" = --names ]; then
+    for line in "${IMAGES[@]}"; do
+      read -r kind tag _ <<<"$line"
+      echo "$REPOSITORY/$kind:$tag"
+    done
+    return
+  fi
   mkdir -p "$CACHE"
   if [ "${1:-}" != --list ]; then
     exec 9>"$CACHE/.lock"

@@ -84,6 +84,13 @@ at_least() {
   [ -n "$found" ] && [ "$(printf '%s\n' "$least" "$found" | sort -V | head -n1)" = "$least" ]
 }
 
+# SIGTERM to process 1 ends what has no handler for it: what stops a pod that is only starting.
+hears_a_stop() {
+  local entry
+  read -ra entry < <(config '{{range .OCIv1.Config.Entrypoint}}{{.}} {{end}}')
+  ! inside "${entry[@]}" bash -c 'kill -TERM 1; sleep 3; echo it went on' 2>&1 | grep "it went on"
+}
+
 has() { ls "$root/$1" >/dev/null && echo "$1"; }
 
 # What every image promises.
@@ -139,7 +146,14 @@ check_server() {
   promise "$1" "Patroni is 4.1.1 or newer" at_least 4.1.1 patroni --version
   promise "$1" "the label with Patroni's version is true" \
     says " $(label dev.stylobate.patroni.version)\$" patroni --version
+  promise "$1" "a stop is heard before Patroni runs" hears_a_stop
   promise "$1" "pgBackRest runs" says 'pgBackRest 2\.' pgbackrest version
+  # An internal command of pgBackRest, which archive-prune works by.
+  promise "$1" "pgBackRest removes a folder of an archive" says '^left: 1$' bash -c \
+    'mkdir -p /tmp/r/archive/x/{1,2} && touch /tmp/r/archive/x/{1,2}/a &&
+     pgbackrest --stanza=x --repo1-path=/tmp/r repo-rm --recurse archive/x/2 && pgbackrest --stanza=x --repo1-path=/tmp/r repo-ls archive/x | sed "s/^/left: /"'
+  promise "$1" "the authorities of the cloud are known" has etc/ssl/certs/ca-certificates.crt
+  promise "$1" "the programs of the archive are there" has usr/local/bin/archive-wal
   promise "$1" "pgaudit can be created" has 'usr/share/postgresql/17/extension/pgaudit.control'
   promise "$1" "the metrics exporter runs, non-root on a read-only root" says 'postgres_exporter, version' prometheus-postgres-exporter --version
   promise "$1" "the operator's catalog has every setting of the server" catalog_knows settings 17.tsv
@@ -168,6 +182,7 @@ check_pgpool() {
 check_operator() {
   check_common "$1" "$2"
   promise "$1" "there is no shell" no_shell
+  promise "$1" "it knows the public authorities, for the Compute API" has etc/ssl/certs/ca-certificates.crt
   promise "$1" "the program starts and has its libraries" says '^stylobate ' stylobate --version
 }
 

@@ -1,4 +1,4 @@
-.PHONY: demo tour-day-two
+.PHONY: demo tour-day-two tour-backup
 demo: ## the whole tour: cluster, operator, three members, load, two kills
 	@local/up.sh
 	@images/build.sh
@@ -10,3 +10,9 @@ tour-day-two: ## retune, resize, upgrade and grow one cluster under load (10 min
 	@images/build.sh
 	@images/load.sh
 	@local/tour-day-two.sh
+
+tour-backup: ## back up, kill, restore, drill, and go back to before a DROP TABLE, under load (10 minutes)
+	@local/up.sh
+	@images/build.sh
+	@images/load.sh
+	@local/tour-backup.sh

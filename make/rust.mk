@@ -1,7 +1,8 @@
 .PHONY: crd test-rust
-crd: ## write the generated CRD to crds/, and the chart's copy of it
-	cargo run --quiet --locked -- crd > crds/postgresclusters.yaml
-	cp crds/postgresclusters.yaml charts/stylobate/files/
+crd: ## write the generated definitions to crds/, and the chart's copies of them
+	cargo build --quiet --locked
+	for name in postgresclusters postgresbackups; do \
+	  cargo run --quiet --locked -- crd $$name > crds/$$name.yaml && cp crds/$$name.yaml charts/stylobate/files/ || exit 1; done
 
 test-rust:
 	cargo fmt --check

@@ -16,15 +16,15 @@ use crate::api::{ClusterStatus, PostgresCluster, SwitchoverOutcome};
 use crate::apply::{self, Writer};
 use crate::decide::{Again, Input, decide};
 use crate::lease::Claim;
-use crate::metrics::{ClusterKey, Metrics, figures, write_of};
+use crate::metrics::{ClusterFigures, ClusterKey, Metrics, archive, figures, write_of};
 use crate::name::ClusterName;
-use crate::observe::{Platform, Stores, Trigger, links, observe, references};
+use crate::observe::{Platform, Stores, Trigger, links, note_restores, observe, references};
 use crate::plan::{self, volumes_command};
 use crate::policy::CATALOG;
 use crate::record::Record;
 use crate::serve::{BEAT_EVERY, Health};
 use crate::slots::Slots;
-use crate::status::{kind, reason};
+use crate::status::{kind, missed_drill, reason};
 
 /// Longest time that one reconcile may take: a switchover with a long shutdown checkpoint fits.
 const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -53,6 +53,8 @@ pub struct Context {
     pub health: Health,
     /// Who may be disrupted on purpose.
     pub slots: Slots,
+    /// All clusters: one may be made from the backup of another.
+    pub clusters: reflector::Store<PostgresCluster>,
 }
 
 /// Why a reconcile ended early.
@@ -136,6 +138,9 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
     let started = Instant::now();
     let mut seen = observe(&context.client, &context.stores, &context.platform, cluster.clone()).await?;
     seen.slots = context.slots.seen(&name);
+    if let Some(backups) = &mut seen.backups {
+        note_restores(backups, &name, &context.clusters);
+    }
     metrics.step_took("observe", started.elapsed());
     let started = Instant::now();
     let mut decision = decide(&Input { seen: &seen, catalog: CATALOG, now: Timestamp::now() });
@@ -145,7 +150,8 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
         decision = decide(&Input { seen: &seen, catalog: CATALOG, now: Timestamp::now() });
     }
     metrics.step_took("decide", started.elapsed());
-    metrics.set_cluster(key.clone(), figures(cluster.spec.instances, &decision.status, &seen.members));
+    let figures = figures(cluster.spec.instances, &decision.status, &seen.members);
+    metrics.set_cluster(key.clone(), ClusterFigures { archive: archive(&seen, Timestamp::now()), ..figures });
     let started = Instant::now();
     let links = links(&name, &context.platform.domain, &seen.children, &seen.pods);
     let writer =
@@ -174,6 +180,9 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
             if old.is_none_or(|old| old.reason != condition.reason) {
                 context.record.alarm(&cluster, &condition.reason, condition.message.clone()).await;
             }
+        }
+        if let Some(missed) = missed_drill(&before, &decision.status) {
+            context.record.alarm(&cluster, reason::DRILL_MISSED, missed.reason.clone()).await;
         }
         for problem in &decision.problems {
             if !said(&before, &problem.to_string()) {
@@ -241,9 +250,12 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
 
 /// What a person should hear of without looking at the object: it gets worse while nobody acts.
 fn alarming(condition: &Condition) -> bool {
-    [kind::STORAGE, kind::DRAIN].contains(&condition.type_.as_str())
+    // Each drill that was missed has an event of its own.
+    let quiet = [reason::GROWING, reason::IN_PROGRESS, reason::NO_PRIMARY, reason::DRILL_MISSED];
+    [kind::STORAGE, kind::DRAIN, kind::ARCHIVING, kind::RESTORED, kind::BACKUPS, kind::DRILLS]
+        .contains(&condition.type_.as_str())
         && condition.status == "False"
-        && ![reason::GROWING, reason::IN_PROGRESS].contains(&condition.reason.as_str())
+        && !quiet.contains(&condition.reason.as_str())
 }
 
 /// Whether the status said so already: an event is for news.

@@ -10,12 +10,17 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::{BackupPhase, BackupStatus};
 use crate::apply::material;
 use crate::build;
 use crate::child::{ChildRef, Kind};
 use crate::decide::{Decision, Input, decide};
 use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
-use crate::observe::{Children, Given, Observed, Platform, PodSeen, SecretData, SlotsSeen};
+use crate::observe::{
+    BackupSeen, Children, Given, Observed, Platform, PodSeen, RestoreSeen, SecretData, SlotsSeen,
+};
 use crate::plan::{Mint, Step};
 use crate::policy::CATALOG;
 use crate::secret::SecretText;
@@ -54,6 +59,38 @@ pub fn observed(spec: Value) -> Observed {
         database: None,
         draining: BTreeMap::new(),
         slots: SlotsSeen::default(),
+        restore: RestoreSeen::default(),
+        backups: Some(BTreeMap::new()),
+    }
+}
+
+/// A backup that was cut then and can be restored.
+pub fn backup(cut: Timestamp) -> BackupSeen {
+    BackupSeen {
+        uid: "u".into(),
+        resource_version: "1".into(),
+        created: Some(cut),
+        spec: serde_json::from_value(json!({"cluster": "c"})).expect("a spec"),
+        status: BackupStatus {
+            phase: BackupPhase::Succeeded,
+            cut_at: Some(Time(cut)),
+            ..BackupStatus::default()
+        },
+        deleting: false,
+        missed: None,
+        verify: None,
+        used_by: None,
+    }
+}
+
+/// The step that deletes a backup of [`backup`] by retention.
+pub fn deletion_of(backup: &str) -> Step {
+    Step::DeleteBackup {
+        backup: backup.into(),
+        uid: "u".into(),
+        resource_version: "1".into(),
+        retains: false,
+        why: "a test".into(),
     }
 }
 

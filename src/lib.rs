@@ -9,11 +9,15 @@
 
 pub mod api;
 pub mod apply;
+pub mod archive;
+pub mod backup;
 pub mod build;
 pub mod child;
 pub mod cli;
 pub mod control;
+pub mod cron;
 pub mod decide;
+pub mod drill;
 pub mod engine;
 #[cfg(test)]
 mod fixture;
@@ -29,9 +33,13 @@ pub mod plan;
 pub mod policy;
 pub mod pooler;
 pub mod record;
+mod repeat;
+pub mod restore;
+pub mod schedule;
 pub mod secret;
 pub mod serve;
 pub mod slots;
+pub mod snapshot;
 pub mod sql;
 pub mod status;
 pub mod target;

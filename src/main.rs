@@ -23,8 +23,12 @@ struct Cli {
 enum Command {
     /// Keep all PostgresClusters of the Kubernetes cluster
     Operator(cli::operator::OperatorArgs),
-    /// Print the CustomResourceDefinition
-    Crd,
+    /// Print the CustomResourceDefinitions
+    Crd {
+        /// Print this one alone
+        #[arg(value_parser = ["postgresclusters", "postgresbackups"])]
+        name: Option<String>,
+    },
     /// Show members, roles, lag and conditions, warnings first
     Status(cli::status::StatusArgs),
     /// Show each setting: value, source, default, and what waits for a restart
@@ -37,6 +41,8 @@ enum Command {
     RunNow(cli::run_now::RunNowArgs),
     /// Hand the primary's role to another member
     Switchover(cli::switchover::SwitchoverArgs),
+    /// Make a backup now; list those that should be and are; verify one
+    Backup(cli::backup::BackupArgs),
     /// Run a workload that checks its own invariants
     #[command(subcommand)]
     Workload(Workload),
@@ -66,7 +72,9 @@ async fn main() -> ExitCode {
             telemetry::init(Format::Json);
             cli::operator::run(args, &connection).await.map(|()| ExitCode::SUCCESS)
         }
-        Command::Crd => cli::print(&cli::crd()).map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        Command::Crd { name } => {
+            cli::print(&cli::crd(name.as_deref())).map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
         Command::Status(args) => {
             cli::status::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
@@ -80,6 +88,9 @@ async fn main() -> ExitCode {
         }
         Command::Switchover(args) => {
             cli::switchover::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
+        Command::Backup(args) => {
+            cli::backup::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
         Command::Workload(Workload::Bank(args)) => {
             let result = workload::bank::run(args).await;

@@ -5,13 +5,20 @@
 //! `<cluster>-pooler-<hash of 10>-<5>`: 40 + 7 + 1 + 10 + 1 + 5 = 64 is one too long, but host names are cut by
 //! Kubernetes without harm, and labels hold the first form: 40 + 4 + 1 + 10 = 55.
 
+mod backup;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+
+pub use backup::{drill, manifest, scheduled_drill, snapshot};
 
 /// Most characters that a cluster's name may have.
 pub const MAX_CLUSTER: usize = 40;
+/// Most characters of a DNS label.
+const MAX_LABEL: usize = 63;
 
 /// Field manager of all writes by the operator (server-side apply).
 pub const MANAGER: &str = "stylobate";
@@ -60,10 +67,47 @@ pub const ANNOTATION_UPGRADE: &str = "stylobate.dev/upgrade";
 pub const ANNOTATION_WITHOUT_BACKUP: &str = "stylobate.dev/upgrade-without-backup";
 /// Annotation on a `PostgresCluster`: a new value, whatever it is, lets a major upgrade that failed be tried again.
 pub const ANNOTATION_RETRY_UPGRADE: &str = "stylobate.dev/retry-upgrade";
+/// Annotation on a `PostgresBackup` that asks for a drill: a unique id.
+pub const ANNOTATION_VERIFY: &str = "stylobate.dev/verify";
+/// Annotation on a `PostgresCluster` that is there for a drill alone: UID of the backup. It goes with all that it has, volumes
+/// and passwords too, and nobody may reach it.
+pub const ANNOTATION_DRILL: &str = "stylobate.dev/drill";
+/// Annotation on a volume claim: UID of the backup that it was cloned from.
+pub const ANNOTATION_RESTORED_FROM: &str = "stylobate.dev/restored-from";
+/// Annotation on a `PostgresCluster` that asks for a restore in place: name of a `PostgresBackup` of it, and where the same backup
+/// is restored once more `@` and any text.
+pub const ANNOTATION_RESTORE_IN_PLACE: &str = "stylobate.dev/restore-in-place";
+/// Annotation on a `PostgresCluster`: its own name, the second word for a restore in place.
+pub const ANNOTATION_CONFIRM_RESTORE: &str = "stylobate.dev/confirm-restore";
+/// Annotation on a `PostgresCluster`: its own name lets the volumes go that a restore in place took out of service.
+pub const ANNOTATION_FORGET_OLD_VOLUMES: &str = "stylobate.dev/forget-old-volumes";
+/// Annotation on a volume claim: the value of [`ANNOTATION_RESTORE_IN_PLACE`] that it was made for. A request counts once by it, for
+/// as long as the data lives, whatever becomes of status and annotations.
+pub const ANNOTATION_RESTORE_REQUEST: &str = "stylobate.dev/restore-request";
+/// Label of a volume claim that a restore in place took out of service: its generation. It is kept until a person lets it go.
+pub const LABEL_RETIRED: &str = "stylobate.dev/retired";
 /// Annotation on a `PostgresCluster` that asks for a switchover: `<member or any>@<unique id>`.
 pub const ANNOTATION_SWITCHOVER: &str = "stylobate.dev/switchover";
 /// Annotation on a `PostgresCluster`: until this time (RFC 3339) no maintenance window is waited for.
 pub const ANNOTATION_RUN_NOW: &str = "stylobate.dev/run-now-until";
+/// Annotation on a `PostgresBackup` of a run that did not begin: why. It is there before the phase says so, so that nobody
+/// begins it.
+pub const ANNOTATION_MISSED: &str = "stylobate.dev/missed";
+/// Annotation on a `PostgresBackup` that something reads now: what. Retention does not delete it meanwhile.
+pub const ANNOTATION_IN_USE: &str = "stylobate.dev/in-use-by";
+/// Field manager of the record of runs that were missed.
+pub const SCHEDULE_MANAGER: &str = "stylobate-schedule";
+/// Field manager of what retention writes into a backup's status (`keptUntil`, `keptBy`), apart from what the backup's own
+/// controller writes there.
+pub const RETENTION_MANAGER: &str = "stylobate-retention";
+/// Finalizer of a `PostgresBackup`: its snapshots go before it does.
+pub const FINALIZER_BACKUP: &str = "stylobate.dev/snapshots";
+/// Label of snapshots and manifests: UID of the `PostgresBackup`.
+pub const LABEL_BACKUP_UID: &str = "stylobate.dev/backup-uid";
+/// Label of snapshots: UID of the `PostgresCluster` that they are of.
+pub const LABEL_CLUSTER_UID: &str = "stylobate.dev/cluster-uid";
+/// Label of a manifest: namespace of the `PostgresBackup`.
+pub const LABEL_BACKUP_NAMESPACE: &str = "stylobate.dev/backup-namespace";
 /// Field manager of the answer to a switchover request, apart from the rest of the status: a status that is written from a
 /// stale view must not take the answer back, or the request would be served twice.
 pub const SWITCHOVER_MANAGER: &str = "stylobate-switchover";
@@ -123,8 +167,19 @@ impl ClusterName {
         self.child("accepted-tuning")
     }
 
+    /// ConfigMap that owns the volume claims which are let go after a restore in place.
+    pub fn old_volumes(&self) -> String {
+        self.child("old-volumes")
+    }
+
+    /// `VolumeSnapshot` that volumes of this generation are cloned from: another one for each restore, so that what an earlier one
+    /// left behind is never taken for it.
+    pub fn restore_snapshot(&self, generation: u32) -> String {
+        self.child(&numbered("restore", generation))
+    }
+
     /// ConfigMaps that the operator and Patroni keep for themselves, which nobody may name as their own.
-    pub fn own_config_maps(&self) -> [String; 8] {
+    pub fn own_config_maps(&self) -> [String; 9] {
         let group = self.group(0);
         let [config, leader, failover, sync] = group.patroni_state();
         [
@@ -136,6 +191,7 @@ impl ClusterName {
             self.pooler(),
             self.authority(),
             self.accepted_tuning(),
+            self.old_volumes(),
         ]
     }
 
@@ -154,9 +210,15 @@ impl ClusterName {
         self.child("credentials")
     }
 
+    /// Secret with the configuration of the WAL archive.
+    pub fn archive(&self) -> String {
+        self.child("archive")
+    }
+
     /// Secrets that the operator keeps for itself, which nobody may name as their own.
-    pub fn own_secrets(&self) -> [String; 6] {
+    pub fn own_secrets(&self) -> [String; 7] {
         [
+            self.archive(),
             self.authority(),
             self.member_tls(),
             self.operator_tls(),
@@ -189,6 +251,29 @@ impl ClusterName {
         } else {
             self.child(&format!("user-x{}", &digest(user.as_bytes())[..10]))
         }
+    }
+
+    /// The `PostgresBackup` of a run of a schedule: the same whenever it is asked for, so that no run begins twice.
+    ///
+    /// It is `<cluster>-<schedule>-<minute in UTC>` where that says which cluster and which schedule. Where it is too long,
+    /// or a `-` in the schedule lets two pairs meet (`a-b` + `c`, `a` + `b-c`), a digest follows and the head is cut.
+    pub fn run(&self, schedule: &str, moment: Timestamp) -> String {
+        let head = self.child(schedule);
+        let minute = moment.strftime("%Y%m%d%H%M").to_string();
+        let plain = format!("{head}-{minute}");
+        if plain.len() <= MAX_LABEL && !schedule.contains('-') {
+            return plain;
+        }
+        let which = digest(format!("{}\n{schedule}\n{moment}", self.name).as_bytes());
+        // The letter keeps it apart from a name that ends with a minute.
+        let tail = format!("-{minute}-x{}", &which[..8]);
+        let head = head[..head.floor_char_boundary(MAX_LABEL - tail.len())].trim_end_matches('-');
+        format!("{head}{tail}")
+    }
+
+    /// The `PostgresBackup` that a person asks for, told apart by some letters.
+    pub fn on_demand(&self, moment: Timestamp, letters: &str) -> String {
+        self.child(&format!("{}-{letters}", moment.strftime("%Y%m%d%H%M")))
     }
 
     /// Labels on every child.
@@ -241,9 +326,17 @@ impl GroupName {
         pod.strip_prefix(&self.scope())?.strip_prefix('-')?.parse().ok()
     }
 
-    /// Name of the volume claim of a pod.
-    pub fn volume(&self, ordinal: i32) -> String {
-        format!("data-{}", self.pod(ordinal))
+    /// Name of the volume claim of a pod. Generation 1 is what a cluster begins with; each restore in place begins another one.
+    pub fn volume(&self, generation: u32, ordinal: i32) -> String {
+        format!("{}-{}", data_volume(generation), self.pod(ordinal))
+    }
+
+    /// Generation and ordinal of a volume claim of this group; none of any other claim.
+    pub fn claim(&self, claim: &str) -> Option<(u32, i32)> {
+        let (volume, _) = claim.split_once('-')?;
+        let generation = data_generation(volume)?;
+        let ordinal = self.ordinal(claim.strip_prefix(volume)?.strip_prefix('-')?)?;
+        Some((generation, ordinal))
     }
 
     /// Headless Service that gives members their names; PodDisruptionBudget and NetworkPolicy of members.
@@ -284,6 +377,22 @@ impl GroupName {
     }
 }
 
+/// Name of the data volume in a member's pod, which is that of the claim template in its set.
+pub fn data_volume(generation: u32) -> String {
+    match generation {
+        0 | 1 => "data".to_owned(),
+        later => format!("data{later}"),
+    }
+}
+
+/// Generation of a data volume by its name; none of any other name.
+pub fn data_generation(volume: &str) -> Option<u32> {
+    match volume.strip_prefix("data")? {
+        "" => Some(1),
+        number => number.parse().ok().filter(|generation| data_volume(*generation) == volume),
+    }
+}
+
 /// The names of a Service in the cluster's DNS, shortest first.
 pub fn service_hosts(service: &str, namespace: &str, domain: &str) -> Vec<String> {
     vec![
@@ -292,6 +401,17 @@ pub fn service_hosts(service: &str, namespace: &str, domain: &str) -> Vec<String
         format!("{service}.{namespace}.svc"),
         format!("{service}.{namespace}.svc.{domain}"),
     ]
+}
+
+/// `VolumeSnapshotContent` behind the snapshot of a restored cluster. It is in no namespace, so the UID of the cluster tells
+/// it from all others.
+pub fn restore_content(cluster_uid: &str, generation: u32) -> String {
+    numbered(&format!("stylobate-restore-{cluster_uid}"), generation)
+}
+
+/// A name that is plain in the first generation, and has its number in each later one.
+fn numbered(name: &str, generation: u32) -> String {
+    if generation > 1 { format!("{name}-{generation}") } else { name.to_owned() }
 }
 
 /// SHA-256 of some bytes as lower-case hexadecimal text.
@@ -314,11 +434,40 @@ mod tests {
     }
 
     #[test]
+    fn every_run_has_a_label_of_its_own_also_with_the_longest_names() {
+        let at: Timestamp = "2026-11-22T02:00:00Z".parse().unwrap();
+        let run = |cluster: &str, schedule: &str| ClusterName::new("n", cluster).run(schedule, at);
+        assert_eq!(run("ledger", "nightly"), "ledger-nightly-202611220200");
+        assert_ne!(run("a-b", "c"), run("a", "b-c"));
+        let (longest, schedule) = ("a".repeat(MAX_CLUSTER), "s".repeat(20));
+        let name = run(&longest, &schedule);
+        assert!(name.len() <= 63 && name.starts_with(&longest) && name.contains("-202611220200-x"), "{name}");
+        assert_ne!(name, run(&longest, &format!("{}t", "s".repeat(19))), "what was cut off still counts");
+        assert_eq!(name, run(&longest, &schedule));
+        let demand = ClusterName::new("n", longest).on_demand(at, "abcde");
+        assert!(demand.len() <= 63, "{demand}");
+    }
+
+    #[test]
     fn users_never_share_a_secret() {
         let cluster = ClusterName::new("n", "c");
         assert_eq!(cluster.user_secret("app"), "c-user-app");
         assert_ne!(cluster.user_secret("App"), cluster.user_secret("app"));
         assert_ne!(cluster.user_secret("a b"), cluster.user_secret("a_b"));
+    }
+
+    #[test]
+    fn a_claim_tells_its_generation_and_member_and_foreign_claims_tell_nothing() {
+        let group = ClusterName::new("n", "c").group(0);
+        assert_eq!(group.volume(1, 0), "data-c-0", "as a cluster begins");
+        for generation in [1, 2, 12] {
+            assert_eq!(group.claim(&group.volume(generation, 2)), Some((generation, 2)));
+        }
+        for foreign in
+            ["data1-c-0", "data0-c-0", "data02-c-0", "datax-c-0", "wal-c-0", "data2-d-0", "data2-c"]
+        {
+            assert_eq!(group.claim(foreign), None, "{foreign}");
+        }
     }
 
     #[test]

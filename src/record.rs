@@ -8,7 +8,9 @@ use kube::runtime::events::EventType;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::json;
 
-use crate::api::{GROUP, PostgresCluster, RolloutPhase, RolloutStatus, SwitchoverOutcome, SwitchoverStatus};
+use crate::api::{
+    GROUP, PostgresBackup, PostgresCluster, RolloutPhase, RolloutStatus, SwitchoverOutcome, SwitchoverStatus,
+};
 use crate::name::digest;
 use crate::plan::Step;
 use crate::policy::Verdict;
@@ -35,21 +37,20 @@ impl Record {
             None => tracing::info!(step = step.action(), "{step}"),
             Some(error) => tracing::warn!(step = step.action(), "{error}"),
         }
-        if matches!(step, Step::RefreshFiles { .. } | Step::Guard | Step::Unguard) && error.is_none() {
+        let quiet =
+            matches!(step, Step::RefreshFiles { .. } | Step::NoteKept { .. } | Step::Guard | Step::Unguard);
+        if quiet && error.is_none() {
             return;
         }
-        let (kind, note) = match error {
-            None => (EventType::Normal, step.to_string()),
-            Some(error) => (EventType::Warning, error.to_string()),
+        let (kind, reason, note) = match error {
+            // It is done, and what it records is not good.
+            None if matches!(step, Step::RecordMissed { .. }) => {
+                (EventType::Warning, "BackupMissed", step.to_string())
+            }
+            None => (EventType::Normal, "StepDone", step.to_string()),
+            Some(error) => (EventType::Warning, "StepFailed", error.to_string()),
         };
-        self.publish(
-            cluster,
-            kind,
-            if error.is_some() { "StepFailed" } else { "StepDone" },
-            step.action(),
-            note,
-        )
-        .await;
+        self.publish(cluster, kind, reason, step.action(), note).await;
     }
 
     /// A step is held back.
@@ -95,9 +96,22 @@ impl Record {
         self.publish(cluster, EventType::Normal, reason, "Tell", note).await;
     }
 
-    async fn publish(
+    /// What became of a backup.
+    pub async fn backup(
         &self,
-        cluster: &PostgresCluster,
+        backup: &PostgresBackup,
+        type_: EventType,
+        reason: &str,
+        action: &str,
+        note: String,
+    ) {
+        tracing::info!(reason, "{note}");
+        self.publish(backup, type_, reason, action, note).await;
+    }
+
+    async fn publish<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
         type_: EventType,
         reason: &str,
         action: &str,
@@ -105,7 +119,7 @@ impl Record {
     ) {
         let note = note[..note.floor_char_boundary(MAX_NOTE_BYTES)].to_owned();
         let said = Said { type_, reason, action, note };
-        match self.publish_said(cluster, &said).await {
+        match self.publish_said(object, &said).await {
             // A namespace on its way out takes no new objects, and nobody will look for them there.
             Err(kube::Error::Api(status)) if status.is_forbidden() && status.message.contains("terminat") => {
             }
@@ -114,10 +128,14 @@ impl Record {
         }
     }
 
-    async fn publish_said(&self, cluster: &PostgresCluster, said: &Said<'_>) -> Result<(), kube::Error> {
+    async fn publish_said<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        said: &Said<'_>,
+    ) -> Result<(), kube::Error> {
         let events: Api<Event> =
-            Api::namespaced(self.client.clone(), &cluster.namespace().unwrap_or_default());
-        let event = said.event(cluster, &self.instance, MicroTime(Timestamp::now()));
+            Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
+        let event = said.event(object, &self.instance, MicroTime(Timestamp::now()));
         match events.create(&PostParams::default(), &event).await {
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 let name = event.name_any();
@@ -143,26 +161,26 @@ struct Said<'a> {
 impl Said<'_> {
     /// The name follows from what is said of which object, so that the same words become one event with a count, whoever
     /// of the operators says them, and different words never do: kube's own recorder groups by reason alone.
-    fn event(&self, cluster: &PostgresCluster, instance: &str, now: MicroTime) -> Event {
+    fn event<K: Resource<DynamicType = ()>>(&self, object: &K, instance: &str, now: MicroTime) -> Event {
         let type_ = match self.type_ {
             EventType::Normal => "Normal",
             EventType::Warning => "Warning",
         };
-        let uid = cluster.uid().unwrap_or_default();
+        let uid = object.uid().unwrap_or_default();
         let words = [&uid, type_, self.reason, self.action, &self.note].join("\n");
         let mut event = Event {
             action: Some(self.action.into()),
             event_time: Some(now),
             note: Some(self.note.clone()),
             reason: Some(self.reason.into()),
-            regarding: Some(cluster.object_ref(&())),
+            regarding: Some(object.object_ref(&())),
             reporting_controller: Some(format!("{GROUP}/operator")),
             reporting_instance: Some(instance.into()),
             type_: Some(type_.into()),
             ..Event::default()
         };
-        event.metadata.name = Some(format!("{}.{}", cluster.name_any(), &digest(words.as_bytes())[..16]));
-        event.metadata.namespace = cluster.namespace();
+        event.metadata.name = Some(format!("{}.{}", object.name_any(), &digest(words.as_bytes())[..16]));
+        event.metadata.namespace = object.namespace();
         event
     }
 }
@@ -177,7 +195,7 @@ mod tests {
         let name = |note: &str| {
             let said =
                 Said { type_: EventType::Normal, reason: "StepDone", action: "Apply", note: note.into() };
-            said.event(&cluster, "me", MicroTime(Timestamp::now())).name_any()
+            said.event(cluster.as_ref(), "me", MicroTime(Timestamp::now())).name_any()
         };
         assert_eq!(name("apply Service a"), name("apply Service a"));
         assert_ne!(name("apply Service a"), name("apply Service b"));

@@ -32,7 +32,100 @@ fn password(world: &mut World, text: &str) {
     world.edit("spec.users", r#"[{"name": "app", "password": {"secret": "mine", "key": "pass"}}]"#);
 }
 
+/// A schedule in the place of the cluster's policy.
+fn scheduled(world: &mut World, schedule: &str) {
+    world.edit("spec.backup", &format!(r#"{{"schedules": [{schedule}]}}"#));
+}
+
 const CASES: &[Case] = &[
+    (
+        "a backup schedule that is no cron text",
+        |world| scheduled(world, r#"{"name": "nightly", "schedule": "0 25 * * *"}"#),
+        [
+            "spec.backup.schedules[0].schedule",
+            "'0 25 * * *'",
+            "value must be in range 0..=23; found 25; write minute, hour, day of month, month and day of week",
+        ],
+    ),
+    (
+        "a backup schedule for a day that never comes",
+        |world| scheduled(world, r#"{"name": "nightly", "schedule": "0 2 31 2 *"}"#),
+        ["spec.backup.schedules[0].schedule", "'0 2 31 2 *'", "no such day comes in four years"],
+    ),
+    (
+        "a backup schedule in a zone that does not exist",
+        |world| {
+            scheduled(world, r#"{"name": "nightly", "schedule": "0 2 * * *", "timeZone": "Europe/Berlinn"}"#);
+        },
+        [
+            "spec.backup.schedules[0].timeZone",
+            "'Europe/Berlinn'",
+            "write an IANA name as Europe/Berlin or UTC",
+        ],
+    ),
+    (
+        "two backup schedules of one name",
+        |world| {
+            let one = r#"{"name": "nightly", "schedule": "0 2 * * *"}"#;
+            scheduled(world, &format!("{one}, {one}"));
+        },
+        ["spec.backup.schedules[1].name", "'nightly'", "choose another name"],
+    ),
+    (
+        "a backup schedule without time to begin",
+        |world| scheduled(world, r#"{"name": "n", "schedule": "0 2 * * *", "startDeadlineMinutes": 0}"#),
+        ["spec.backup.schedules[0].startDeadlineMinutes", "'0'", "from 1 to 1440 (a day)"],
+    ),
+    (
+        "two backup schedules that are too close for the provider",
+        |world| {
+            let both =
+                r#"[{"name": "a", "schedule": "0 2 * * *"}, {"name": "b", "schedule": "5 2 * * SUN"}]"#;
+            world.edit("spec.backup", &format!(r#"{{"provider": "Gce", "schedules": {both}}}"#));
+        },
+        [
+            "spec.backup.schedules is '5 2 * * SUN'",
+            "schedules b (5 2 * * SUN) and a (0 2 * * *) come within 10 minutes",
+            "set them further apart",
+        ],
+    ),
+    (
+        "retention that keeps no backup at all",
+        |world| world.edit("spec.backup", r#"{"retention": {"last": 0}}"#),
+        ["spec.backup.retention.last", "'0'", "from 1 to 1000; leave it out to have no such rule"],
+    ),
+    (
+        "retention that lets go of each backup before the next is made",
+        |world| {
+            let weekly = r#"{"name": "weekly", "schedule": "0 2 * * SUN"}"#;
+            world.edit("spec.backup", &format!(r#"{{"schedules": [{weekly}], "retention": {{"days": 3}}}}"#));
+        },
+        [
+            "spec.backup.retention.days",
+            "'3'",
+            "schedule weekly lets up to 168 h pass between two runs, so all backups but the last would be deleted before the \
+             next is made: 8 or more, or add spec.backup.retention.last",
+        ],
+    ),
+    (
+        "a drill at a time that is none",
+        |world| world.edit("spec.backup", r#"{"drill": {"schedule": "0 5 * * FUN"}}"#),
+        [
+            "spec.backup.drill.schedule",
+            "'0 5 * * FUN'",
+            "write minute, hour, day of month, month and day of week",
+        ],
+    ),
+    (
+        "a drill that may begin a day and more late",
+        |world| {
+            world.edit(
+                "spec.backup",
+                r#"{"drill": {"schedule": "0 5 * * SUN", "startDeadlineMinutes": 1441}}"#,
+            )
+        },
+        ["spec.backup.drill.startDeadlineMinutes", "'1441'", "from 1 to 1440 (a day)"],
+    ),
     (
         "a version that this release cannot run",
         |world| world.edit("spec.engine.version", r#""16.4""#),

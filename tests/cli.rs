@@ -67,10 +67,25 @@ fn closed_port() -> u16 {
 
 #[test]
 fn without_a_kubeconfig_every_command_says_how_to_give_one() {
-    for arguments in [&["status"][..], &["switchover", "db", "--yes"], &["operator"]] {
+    for arguments in [
+        &["status"][..],
+        &["switchover", "db", "--yes"],
+        &["operator"],
+        &["backup", "db", "--hold"],
+        &["backup", "create", "list"],
+        &["backup", "list", "db", "--days", "90"],
+        &["backup", "verify", "db-nightly-202611220200"],
+    ] {
         let complaint = complaint(&run(binary(), arguments, None));
         assert!(complaint.contains("give --kubeconfig FILE"), "{arguments:?}: {complaint}");
     }
+}
+
+#[test]
+fn a_backup_of_no_cluster_is_answered_with_the_usage() {
+    let output = run(binary(), &["backup"], None);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("NAME"), "{told}");
 }
 
 #[test]

@@ -106,6 +106,19 @@ fn a_bad_edit_shows_every_problem_and_the_code_1() {
 }
 
 #[test]
+fn a_new_cluster_tells_which_backup_it_would_begin_with_and_why() {
+    let mut world =
+        World::new(&fs::read_to_string("docs/examples/ledger.yaml").expect("the example is there"));
+    world.give_backup("nightly", "");
+    world.edit("spec.bootstrap", "{fromCluster: {name: books}}");
+    let report = planned(&world, &[]);
+    let told = "RESTORE\n  from backup ledger/nightly, cut at 2026-11-21T11:00:00Z\n  it is the newest of cluster ledger/books\n";
+    assert!(report.text().contains(told), "{}", report.text());
+    assert_eq!(report.json()["restore"]["backup"], "ledger/nightly");
+    assert!(planned(&REST, &[]).json()["restore"].is_null());
+}
+
+#[test]
 fn who_may_read_no_secrets_is_told_so_and_sees_no_false_steps() {
     let blind = [Kind::Secret, Kind::Role, Kind::RoleBinding];
     assert_eq!(golden("no-secrets", &planned(&REST, &blind)), 0);
@@ -120,9 +133,18 @@ fn the_document_has_one_shape_whatever_is_in_it() {
     let keys = |report: Report| Vec::from_iter(report.json().as_object().expect("an object").keys().cloned());
     let all = keys(planned(&REST, &[]));
     assert_eq!(all, keys(planned(&edited(&[UPGRADE, NIGHTS]), &[])));
-    for key in
-        ["cluster", "heldBack", "later", "maintenance", "of", "problems", "refused", "steps", "unknown"]
-    {
+    for key in [
+        "cluster",
+        "heldBack",
+        "later",
+        "maintenance",
+        "of",
+        "problems",
+        "refused",
+        "restore",
+        "steps",
+        "unknown",
+    ] {
         assert!(all.iter().any(|found| found == key), "{key}");
     }
 }

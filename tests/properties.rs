@@ -1,6 +1,10 @@
 //! What holds for every observation, found by search and not by example: `decide` is total and deterministic, a world at
 //! rest stays at rest, volumes are never deleted or shrunk, and no name reaches SQL or Pgpool's files unquoted.
 
+#[path = "properties/backups.rs"]
+mod backups;
+#[path = "properties/nearest.rs"]
+mod nearest;
 // Each test program uses a part of the shared simulator.
 #[allow(dead_code)]
 mod sim;
@@ -13,14 +17,15 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use backups::{backup, backup_name, backup_policy};
 use sim::World;
 use stylobate::api::PostgresCluster;
 use stylobate::child::Kind;
 use stylobate::decide::{Decision, Input, decide};
 use stylobate::name::FINALIZER;
 use stylobate::observe::{
-    ContainerSeen, DatabaseFacts, DatabaseSeen, LeaderSeen, MemberSeen, Observed, PodSeen, RoleSeen,
-    StorageClassSeen, VolumeSeen,
+    ArchiveSeen, ContainerSeen, DatabaseFacts, DatabaseSeen, LeaderSeen, MemberSeen, Observed, PodSeen,
+    RoleSeen, StorageClassSeen, VolumeSeen,
 };
 use stylobate::plan::{Mint, Step};
 use stylobate::policy::CATALOG;
@@ -97,8 +102,8 @@ fn spec() -> impl Strategy<Value = Value> {
     let sizes = (typed(), typed(), typed(), typed());
     let choices = (any::<bool>(), any::<bool>(), any::<bool>(), option::of(typed()), option::of(typed()));
     let high = proptest::sample::select(vec!["Quorum", "Strict", "Off"]);
-    (users, databases, sizes, choices, high, -2..12i32, any::<i32>(), any::<i32>()).prop_map(
-        |(users, databases, sizes, choices, high, instances, poolers, clients)| {
+    (users, databases, sizes, choices, high, -2..12i32, any::<i32>(), any::<i32>(), backup_policy()).prop_map(
+        |(users, databases, sizes, choices, high, instances, poolers, clients, backup)| {
             let (version, memory, storage, cpu) = sizes;
             let (paused, balancing, monitor, class, tls) = choices;
             let users: Vec<Value> = users
@@ -117,7 +122,7 @@ fn spec() -> impl Strategy<Value = Value> {
                 "resources": {"memory": memory, "cpu": cpu}, "storage": {"size": storage, "storageClass": class},
                 "highAvailability": {"synchronous": high}, "users": users, "databases": databases,
                 "pooler": {"instances": poolers, "clients": clients, "loadBalancing": balancing},
-                "monitoring": {"podMonitor": monitor},
+                "monitoring": {"podMonitor": monitor}, "backup": backup,
                 "access": tls.map_or(json!({}), |secret| json!({"tls": {"secret": secret}})),
                 "tuning": [{"configMap": "mine"}],
             })
@@ -179,7 +184,11 @@ prop_compose! {
         roles in btree_map(typed(), (any::<bool>(), option::of(typed())), 0..4),
         databases in btree_map(typed(), (typed(), any::<bool>(), vec(typed(), 0..2)), 0..4),
         available in vec(typed(), 0..3),
+        archive in option::of((any::<i64>(), any::<i64>(), option::of(typed()))),
     ) -> DatabaseSeen {
+        let archive = archive.map(|(waiting, failures, trouble)| ArchiveSeen {
+            waiting, failures, trouble, ..ArchiveSeen::default()
+        });
         let role = |(login, verifier): (bool, Option<String>)| RoleSeen {
             login, verifier: verifier.map(SecretText::new), ..RoleSeen::default()
         };
@@ -190,6 +199,7 @@ prop_compose! {
             available,
             server: None,
             upgrade: Default::default(),
+            archive,
         }
     }
 }
@@ -211,7 +221,8 @@ prop_compose! {
         tuning in option::of(btree_map(
             proptest::sample::select(vec!["max_connections", "shared_buffers", "ssl", "Work Mem", "x.y"]), typed(), 0..3
         )),
-        deleting in prop::bool::weighted(0.1), guarded in any::<bool>(), class in 0..3,
+        deleting in prop::bool::weighted(0.1), guarded in any::<bool>(),
+        (class, backups) in (0..3, option::weighted(0.8, btree_map(backup_name(), backup(), 0..6))),
     ) -> Observed {
         let mut seen = HEALTHY.observe();
         let mut cluster: PostgresCluster = HEALTHY.cluster.clone();
@@ -243,6 +254,7 @@ prop_compose! {
         let tuning = tuning.map(|data| data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
         seen.given.tuning.insert("mine".into(), tuning);
         let available = Vec::new();
+        seen.backups = backups;
         seen.given.storage_class = match class {
             0 => StorageClassSeen::Found,
             1 => StorageClassSeen::Missing { available },
@@ -278,6 +290,12 @@ proptest! {
                     let kind = reference.kind.api_resource().kind;
                     prop_assert!(!kind.starts_with("PersistentVolume"), "deletes {reference}");
                 }
+                Step::DeleteBackup { backup, .. } => {
+                    let all = seen.backups.as_ref().expect("they are known");
+                    let last = stylobate::schedule::retention::last_good(all);
+                    prop_assert!(last.is_none_or(|(last, _)| *last != backup), "deletes the last good backup");
+                    prop_assert!(!all[&backup].spec.hold && all[&backup].used_by.is_none(), "deletes {backup}");
+                }
                 Step::Expand { claim, size } => {
                     let bytes = stylobate::tuning::units::quantity_bytes(&size).expect("a size");
                     prop_assert!(bytes > seen.volumes[&claim].requested, "{claim} to {size}");
@@ -295,12 +313,13 @@ proptest! {
     fn a_spec_with_problems_only_keeps_alive_what_runs(seen in observed()) {
         let decision = decided(&seen);
         if !decision.problems.is_empty() {
-            // A certificate that ends, and the claim of a pod that has ended: nothing that the spec speaks of.
-            let harmless = decision
-                .steps
-                .iter()
-                .all(|step| matches!(step, Step::ReleaseClaim { .. } | Step::Mint(Mint::Leaf { .. })));
-            prop_assert!(harmless, "{:?}", decision.steps);
+            // A certificate that ends, the claim of a pod that has ended, and backups that are due.
+            let harmless = |step: &Step| matches!(
+                step,
+                Step::ReleaseClaim { .. } | Step::Mint(Mint::Leaf { .. }) | Step::CreateBackup { .. }
+                    | Step::RecordMissed { .. } | Step::RequestDrill { .. }
+            );
+            prop_assert!(decision.steps.iter().all(harmless), "{:?}", decision.steps);
             for problem in &decision.problems {
                 prop_assert!(!problem.field.is_empty() && !problem.remedy.is_empty());
             }

@@ -5,10 +5,13 @@
 #[allow(dead_code)]
 mod sim;
 
+#[path = "scenarios/in_place.rs"]
+mod in_place;
+
 use std::fs;
 
 use sim::World;
-use stylobate::api::ClusterState;
+use stylobate::api::{BackupPhase, ClusterState};
 
 /// Runs one script and compares.
 fn scenario(name: &str) {
@@ -94,6 +97,11 @@ fn a_node_that_is_emptied_loses_the_primary_first() {
 }
 
 #[test]
+fn other_nodes_get_the_pooler_first_and_then_members_one_by_one() {
+    scenario("move");
+}
+
+#[test]
 fn a_paused_cluster_is_not_touched() {
     scenario("pause");
 }
@@ -151,6 +159,46 @@ fn a_change_waits_for_its_window_and_a_repair_does_not() {
 #[test]
 fn a_change_waits_while_another_cluster_is_disrupted() {
     scenario("pacing");
+}
+
+#[test]
+fn a_cluster_made_from_a_backup_has_clones_alone_and_new_passwords() {
+    scenario("restore");
+}
+
+#[test]
+fn a_backup_that_does_not_fit_is_told_with_what_would_and_nothing_is_made() {
+    scenario("restore-refused");
+}
+
+#[test]
+fn a_backup_that_nobody_names_is_chosen_once_and_stays_whatever_comes_and_goes() {
+    scenario("restore-nearest");
+}
+
+#[test]
+fn a_moment_that_no_backup_leads_to_is_told_with_those_that_can_be_reached_and_nothing_is_made() {
+    scenario("restore-nearest-refused");
+}
+
+#[test]
+fn a_restore_in_place_keeps_the_volumes_of_before_until_a_person_lets_them_go() {
+    scenario("in-place");
+}
+
+#[test]
+fn a_restore_in_place_that_is_half_asked_for_or_does_not_fit_stops_nothing() {
+    scenario("in-place-refused");
+}
+
+#[test]
+fn backups_follow_their_schedule_and_what_does_not_come_about_is_told() {
+    scenario("backup");
+}
+
+#[test]
+fn drills_follow_their_schedule_and_what_does_not_come_about_is_told() {
+    scenario("drill");
 }
 
 #[test]
@@ -319,6 +367,74 @@ fn a_crash_between_any_two_steps_of_deletion_ends_with_all_volumes_kept() {
         assert!(world.config.is_none());
         assert_eq!(world.show("children"), "  Secret ledger-credentials\n");
         assert_eq!(world.volumes, volumes);
+    }
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_restore_ends_in_the_same_cluster() {
+    let mut world = ledger();
+    world.give_backup("nightly", "");
+    every_crash_ends_alike(&world, |world| {
+        world.edit("spec.bootstrap", "{fromBackup: {name: nightly}}");
+    });
+}
+
+#[test]
+fn a_crash_before_the_choice_of_a_backup_is_recorded_does_not_change_it() {
+    let mut start = ledger();
+    start.give_backup("nightly", "");
+    start.edit("spec.bootstrap", "{fromCluster: {name: books}}");
+    let first_round = start.decide().steps.len();
+    for cut in 0..=first_round {
+        let mut world = start.clone();
+        world.round(Some(cut));
+        world.give_backup("newer", r#"{status: {cutAt: "2026-11-21T11:59:00Z"}}"#);
+        for _ in 0..3 {
+            world.round(None);
+        }
+        let restore = world.cluster.status.as_ref().and_then(|status| status.restore.as_ref());
+        let begun = restore.map(|restore| restore.backup.as_str());
+        assert_eq!(begun, Some("ledger/nightly"), "a crash after {cut} steps");
+        let origin = |name: &str| world.volumes[name].restored_from.as_deref();
+        for claim in ["data-ledger-0", "data-ledger-1", "data-ledger-2"] {
+            assert_eq!(origin(claim), Some("uid-of-nightly"), "a crash after {cut} steps: {claim}");
+        }
+    }
+}
+
+#[test]
+fn a_crash_between_any_two_steps_after_an_outage_begins_no_run_twice_and_forgets_none() {
+    let (mut world, _) = rest(ledger(), |_| {}, None);
+    world.edit(
+        "spec.backup",
+        r#"{"schedules": [{"name": "hourly", "schedule": "0 * * * *"}], "retention": {"last": 1}}"#,
+    );
+    let (world, _) = rest(world, |_| {}, None);
+    let outage = |world: &mut World| world.now += jiff::SignedDuration::from_mins(6 * 60 + 10);
+    let phases = |world: &World| -> Vec<(String, BackupPhase)> {
+        world.backups.iter().map(|(name, backup)| (name.clone(), backup.status.phase)).collect()
+    };
+    let (wanted, steps) = rest(world.clone(), outage, None);
+    assert_eq!(wanted.backups.len(), 6, "{:?}", phases(&wanted));
+    for cut in 0..steps {
+        let (got, _) = rest(world.clone(), outage, Some(cut));
+        assert_eq!(phases(&got), phases(&wanted), "a crash after {cut} steps");
+    }
+}
+
+#[test]
+fn a_crash_between_any_two_steps_around_the_moment_of_a_drill_makes_it_once() {
+    let (mut world, _) = rest(ledger(), |_| {}, None);
+    world.backup_by_hand("one");
+    world.edit("spec.backup", r#"{"drill": {"schedule": "0 * * * *"}, "retention": {"last": 1}}"#);
+    let (world, _) = rest(world, |_| {}, None);
+    let moment = |world: &mut World| world.now += jiff::SignedDuration::from_mins(61);
+    let (wanted, steps) = rest(world.clone(), moment, None);
+    assert_eq!(wanted.drilled.len(), 1);
+    for cut in 0..steps {
+        let (got, _) = rest(world.clone(), moment, Some(cut));
+        assert_eq!(got.drilled, wanted.drilled, "a crash after {cut} steps");
+        assert_eq!(got.show("drills").lines().count(), 3, "passed, nothing missed: {}", got.show("drills"));
     }
 }
 

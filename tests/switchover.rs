@@ -65,6 +65,8 @@ fn seen(request: Option<&str>) -> Observed {
         leaders: BTreeMap::new(),
         database: None,
         slots: Default::default(),
+        restore: Default::default(),
+        backups: None,
     }
 }
 

@@ -47,6 +47,7 @@ get postgresclusters.stylobate.dev
 list postgresclusters.stylobate.dev
 watch postgresclusters.stylobate.dev
 patch postgresclusters.stylobate.dev
+create postgresclusters.stylobate.dev
 patch postgresclusters.stylobate.dev --subresource=status
 update postgresclusters.stylobate.dev --subresource=finalizers
 get secrets
@@ -63,7 +64,27 @@ delete pods
 list persistentvolumeclaims
 watch persistentvolumeclaims
 patch persistentvolumeclaims
+create persistentvolumeclaims
 get storageclasses.storage.k8s.io
+get postgresbackups.stylobate.dev
+list postgresbackups.stylobate.dev
+watch postgresbackups.stylobate.dev
+create postgresbackups.stylobate.dev
+patch postgresbackups.stylobate.dev
+delete postgresbackups.stylobate.dev
+patch postgresbackups.stylobate.dev --subresource=status
+get volumesnapshots.snapshot.storage.k8s.io
+list volumesnapshots.snapshot.storage.k8s.io
+create volumesnapshots.snapshot.storage.k8s.io
+delete volumesnapshots.snapshot.storage.k8s.io
+get volumesnapshotcontents.snapshot.storage.k8s.io
+list volumesnapshotcontents.snapshot.storage.k8s.io
+patch volumesnapshotcontents.snapshot.storage.k8s.io
+create volumesnapshotcontents.snapshot.storage.k8s.io
+delete volumesnapshotcontents.snapshot.storage.k8s.io
+list volumesnapshotclasses.snapshot.storage.k8s.io
+get persistentvolumes
+get namespaces
 list storageclasses.storage.k8s.io
 get events.events.k8s.io
 create events.events.k8s.io
@@ -104,12 +125,14 @@ nothing_more() {
 delete secrets
 delete persistentvolumeclaims
 delete persistentvolumes
+patch persistentvolumes
 delete services
 create pods
 create pods/exec
 get nodes
 patch nodes
 list namespaces
+delete namespaces
 escalate roles.rbac.authorization.k8s.io
 bind clusterroles.rbac.authorization.k8s.io
 create clusterroles.rbac.authorization.k8s.io

@@ -3,18 +3,18 @@
 
 lints() { helm lint --strict "charts/$1" --kube-version "$KUBE_VERSION" -f "$2"; }
 
-generated_json() { to_json <crds/postgresclusters.yaml | jq -S '.[0].spec'; }
+generated_json() { awk 'FNR == 1 { print "---" } 1' crds/*.yaml | to_json | jq -S 'map({(.metadata.name): .spec}) | add'; }
 
 same_file() {
-  cmp crds/postgresclusters.yaml charts/stylobate/files/postgresclusters.yaml ||
+  diff -r crds charts/stylobate/files ||
     { echo "run 'make crd', which writes both"; return 1; }
 }
 
 same_definition() {
   local rendered
   rendered=$(render stylobate charts/stylobate/values.yaml -s templates/crds.yaml | to_json)
-  diff <(generated_json) <(jq -S '.[0].spec' <<<"$rendered")
-  jq -e '.[0].metadata.annotations["helm.sh/resource-policy"] == "keep"' <<<"$rendered"
+  diff <(generated_json) <(jq -S 'map({(.metadata.name): .spec}) | add' <<<"$rendered")
+  jq -e 'all(.metadata.annotations["helm.sh/resource-policy"] == "keep")' <<<"$rendered"
 }
 
 standard_labels() {
@@ -51,7 +51,7 @@ prove_static() {
     done
     keeps "the README of $chart tells of every value" told "$chart"
   done
-  keeps "the chart's copy of the definition is the generated one, byte for byte" same_file
-  keeps "the rendered definition is the generated one, and stays after an uninstall" same_definition
+  keeps "the chart's copies of the definitions are the generated ones, byte for byte" same_file
+  keeps "the rendered definitions are the generated ones, and stay after an uninstall" same_definition
   keeps "a monitor of either kind bears the labels that Prometheus selects by" monitors
 }

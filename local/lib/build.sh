@@ -25,7 +25,8 @@ part_flags() {
 part_time() {
   case $1 in
     kube | sidecars) echo 'about 6 minutes when cold' ;;
-    provisioner | tools) echo 'about 3 minutes when cold' ;;
+    provisioner | tools | gcs | terraform) echo 'about 3 minutes when cold' ;;
+    lint) echo 'about 4 minutes when cold' ;;
     *) echo 'about a minute when cold' ;;
   esac
 }
@@ -106,3 +107,4 @@ part_sidecars() { part sidecars; }
 part_provisioner() { part provisioner; }
 part_csi() { part csi; }
 part_tools() { part tools; }
+part_gcs() { part gcs; }

@@ -3,6 +3,8 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use super::backup_policy::BackupPolicy;
+use super::bootstrap::Bootstrap;
 use super::maintenance::Maintenance;
 use super::parts::{
     Access, Database, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage,
@@ -112,6 +114,14 @@ pub struct PostgresClusterSpec {
     /// When members may be restarted for a change.
     #[serde(default)]
     pub maintenance: Maintenance,
+
+    /// When backups are made, how long they are kept, and how they are proved.
+    #[serde(default)]
+    pub backup: BackupPolicy,
+
+    /// What the cluster begins with; it counts when the cluster is made, and never again.
+    #[serde(default)]
+    pub bootstrap: Bootstrap,
 
     /// True stops the operator from changing anything of this cluster. Patroni still fails over.
     #[serde(default)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::told::told;
 
 /// Five fields of cron, parted by blanks: minute, hour, day of month, month, day of week.
-const FIVE_FIELDS: &str = "^ *[^ ]+( +[^ ]+){4} *$";
+pub(super) const FIVE_FIELDS: &str = "^ *[^ ]+( +[^ ]+){4} *$";
 
 /// When members may be restarted for a change.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,6 @@ pub struct Window {
     pub time_zone: String,
 }
 
-fn default_zone() -> String {
+pub(super) fn default_zone() -> String {
     "UTC".into()
 }

@@ -3,18 +3,35 @@
 //! Whatever the API server can refuse by schema or CEL is refused there; what needs a look at other objects is
 //! checked in [`crate::target`]. The generated YAML in `crds/` is never edited by hand: `stylobate crd` prints it.
 
+mod archive;
+mod backup;
+mod backup_policy;
+mod backup_summary;
+mod bootstrap;
 mod cluster;
+mod drill_summary;
 mod maintenance;
 mod parts;
+mod restore;
 mod status;
 mod told;
 
+pub use archive::{Archive, ArchiveStatus, GcsArchive, VolumeArchive};
+pub use backup::{
+    BackupPhase, BackupSource, BackupStatus, Consistency, DeletionPolicy, DrillOutcome, DrillReport,
+    GroupBackup, PostgresBackup, PostgresBackupSpec, ProviderName, SnapshotRecord,
+};
+pub use backup_policy::{BackupPolicy, BackupSchedule, CheckpointPace, DrillSchedule, Retention};
+pub use backup_summary::{BackupCounts, BackupSummary, GoodBackup, ScheduleStatus, ScheduledRun};
+pub use bootstrap::{Bootstrap, FromBackup, FromCluster, PointInTime};
 pub use cluster::{PostgresCluster, PostgresClusterSpec};
+pub use drill_summary::{DrillRun, DrillRunOutcome, DrillsStatus, MissedDrill, VerifiedBackup};
 pub use maintenance::{Maintenance, Window};
 pub use parts::{
     Access, Database, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Pooler, Resources,
     RoleOption, Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
 };
+pub use restore::{RestorePhase, RestoreStatus};
 pub use status::{
     ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, OperatorStatus, OverriddenStatus,
     Pending, PoolerStatus, RolloutPhase, RolloutStatus, SettingStatus, SlotStatus, SwitchoverOutcome,

@@ -5,6 +5,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::archive::ArchiveStatus;
+use super::backup_summary::BackupSummary;
+use super::restore::RestoreStatus;
+
 /// What is seen of a cluster. It holds no clock values but times of change, so that a converged cluster has a still status.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,6 +62,15 @@ pub struct ClusterStatus {
     /// The major upgrade that is under way, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<UpgradeStatus>,
+    /// The continuous archive of WAL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveStatus>,
+    /// The backup that the cluster was made from or went back to last, and how that went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreStatus>,
+    /// Backups: what schedules did last and do next, and the backup that a restore would use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupSummary>,
     /// Conditions: type, status, reason in one word, message for a person.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -13,6 +13,13 @@ pub fn size(_: &mut SchemaGenerator) -> Schema {
     quantity("^[0-9]+([.][0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$")
 }
 
+/// A size that may be absent.
+pub fn maybe_size(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = size(generator);
+    schema.insert("nullable".into(), true.into());
+    schema
+}
+
 /// A number of CPUs, as text.
 pub fn cpus(_: &mut SchemaGenerator) -> Schema {
     quantity("^[0-9]+([.][0-9]+)?m?$")

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::api::GROUP;
 use crate::child::Kind;
-use crate::name::{ANNOTATION_PURPOSE, LABEL_KEEP, MANAGER};
+use crate::name::{ANNOTATION_DRILL, ANNOTATION_PURPOSE, LABEL_KEEP, MANAGER};
 use crate::observe::{Observed, secret_data};
 use crate::plan::Mint;
 
@@ -36,7 +36,7 @@ pub async fn mint(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Result<(
     let mut object = json!({
         "metadata": {
             "name": name,
-            "labels": labels(writer, mint),
+            "labels": labels(writer, mint, seen),
             "annotations": {ANNOTATION_PURPOSE: mint.purpose()},
             "ownerReferences": owners(writer, mint, seen),
         },
@@ -58,14 +58,15 @@ pub async fn mint(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Result<(
     secrets.patch(name, &params, &Patch::Merge(&object)).await.map(drop).map_err(api)
 }
 
-/// True of the passwords of the system roles, which stay with the volumes, whatever way the cluster is deleted.
-fn kept(writer: &Writer<'_>, mint: &Mint) -> bool {
-    mint.secret() == writer.name.credentials()
+/// True of the passwords of the system roles, which stay with the volumes, whatever way the cluster is deleted. Those of a
+/// drill go with its volumes.
+fn kept(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> bool {
+    mint.secret() == writer.name.credentials() && !seen.cluster.annotations().contains_key(ANNOTATION_DRILL)
 }
 
-fn labels(writer: &Writer<'_>, mint: &Mint) -> BTreeMap<String, String> {
+fn labels(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> BTreeMap<String, String> {
     let mut labels = writer.name.labels();
-    if kept(writer, mint) {
+    if kept(writer, mint, seen) {
         labels.insert(LABEL_KEEP.into(), "true".into());
     }
     labels
@@ -73,7 +74,7 @@ fn labels(writer: &Writer<'_>, mint: &Mint) -> BTreeMap<String, String> {
 
 /// The cluster owns what is minted for it; null takes an owner off.
 fn owners(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Value {
-    if kept(writer, mint) {
+    if kept(writer, mint, seen) {
         return Value::Null;
     }
     json!([{

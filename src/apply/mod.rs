@@ -1,7 +1,9 @@
 //! The only writer: takes the steps that were judged, one after the other. Every step can be taken again after a crash.
 
+mod backups;
 mod material;
 mod mint;
+mod restore;
 
 pub use material::{Material, material};
 
@@ -19,6 +21,7 @@ use crate::name::{
 };
 use crate::observe::{Links, Observed};
 use crate::plan::{SqlTask, Statement, Step};
+use crate::repeat::gone;
 
 /// Why a step could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -90,14 +93,6 @@ pub struct Writer<'a> {
     pub name: ClusterName,
 }
 
-/// What is not there any more needs no removal.
-fn gone<T>(answer: Result<T, kube::Error>) -> Result<(), kube::Error> {
-    match answer {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        other => other.map(drop),
-    }
-}
-
 impl Writer<'_> {
     fn clusters(&self) -> Api<PostgresCluster> {
         Api::namespaced(self.client.clone(), &self.name.namespace)
@@ -153,6 +148,22 @@ impl Writer<'_> {
                     .map(drop)
                     .map_err(api)
             }
+            Step::ImportSnapshot { name: _, handle: _, content, snapshot } => {
+                restore::import(self, content, snapshot).await.map_err(api)
+            }
+            Step::CloneVolume { claim: _, backup: _, body } => restore::claim(self, body).await.map_err(api),
+            Step::ForgetSnapshot { name, content } => restore::forget(self, name, content).await.map_err(api),
+            Step::BeginRestore { map, backup: _, kept: _ } => self.apply(map).await.map_err(api),
+            Step::ClearPatroni { maps } => restore::clear(self, maps).await.map_err(api),
+            Step::RetireVolume { claim, generation } => {
+                restore::retire(self, claim, *generation).await.map_err(api)
+            }
+            Step::HandOverVolume { claim, claim_uid, owner, uid } => {
+                restore::hand_over(self, claim, claim_uid, owner, uid).await.map_err(api)
+            }
+            Step::ForgetVolumes { owner, uid, claims: _ } => {
+                restore::forget_volumes(self, owner, uid).await.map_err(api)
+            }
             Step::ReplacePod { pod, uid, .. } | Step::StopPod { pod, uid } => {
                 let params = DeleteParams {
                     preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
@@ -190,6 +201,19 @@ impl Writer<'_> {
                 self.checkpoint(links()?, from).await;
                 links()?.patroni.switchover(from, to).await?;
                 Ok(())
+            }
+            Step::CreateBackup { backup } => backups::create(self, backup).await.map_err(api),
+            Step::RecordMissed { backup, reason, at } => {
+                backups::record_missed(self, backup, reason, *at).await.map_err(api)
+            }
+            Step::DeleteBackup { backup, uid, resource_version, retains, why: _ } => {
+                backups::delete(self, backup, uid, resource_version, *retains).await.map_err(api)
+            }
+            Step::NoteKept { backup, until, by } => {
+                backups::note_kept(self, backup, *until, by).await.map_err(api)
+            }
+            Step::RequestDrill { backup, uid, resource_version, moment } => {
+                backups::request_drill(self, backup, uid, resource_version, *moment).await.map_err(api)
             }
             Step::BeginUpgrade { set, from: _, to: _ } => self.apply(set).await.map_err(api),
             Step::ReleaseClaim { group, holder: _, resource_version, proof: _ } => {

@@ -8,6 +8,7 @@ use crate::child::{Child, Kind};
 use crate::engine::{engine, paths};
 use crate::observe::Observed;
 use crate::pooler;
+use crate::restore::{RECORD, Restore, STOP_RECORD};
 use crate::secret::SecretText;
 use crate::target::{GroupTarget, KEPT_POOLER, KEPT_POSTGRES, Target};
 use crate::tuning::Overlay;
@@ -15,15 +16,19 @@ use crate::upgrade::Course;
 
 use super::meta::metadata;
 
+/// What members of a group mount: Patroni's configuration, and what they are told besides.
+pub fn members(target: &Target, group: &GroupTarget) -> Child {
+    let patroni = engine(target.flavor).patroni(target, group);
+    let files = [("patroni.yml", yaml(&patroni)), ("exporter-web.yml", yaml(&web_config(paths::TLS)))];
+    let order = target.upgrade.as_ref().map(|course| ("upgrade.json", order(target, group, course)));
+    let halts = target.restore.as_ref().and_then(Restore::halts).map(|course| (STOP_RECORD, course.text()));
+    let restore = target.clones().map(|course| (RECORD, course.text()));
+    config_map(target, group.name.patroni(), files.into_iter().chain(order).chain(halts).chain(restore))
+}
+
 /// All ConfigMaps.
 pub fn config_maps(target: &Target, seen: &Observed) -> Vec<Child> {
-    let mut children = Vec::new();
-    for group in &target.groups {
-        let patroni = engine(target.flavor).patroni(target, group);
-        let files = [("patroni.yml", yaml(&patroni)), ("exporter-web.yml", yaml(&web_config(paths::TLS)))];
-        let order = target.upgrade.as_ref().map(|course| ("upgrade.json", order(target, group, course)));
-        children.push(config_map(target, group.name.patroni(), files.into_iter().chain(order)));
-    }
+    let mut children: Vec<Child> = target.groups.iter().map(|group| members(target, group)).collect();
     children.push(config_map(
         target,
         target.name.pooler(),

@@ -17,11 +17,12 @@ use std::collections::BTreeMap;
 
 use crate::child::{Child, Kind};
 use crate::engine::{hba, paths, ports};
-use crate::name::{COMPONENT_MEMBER, LABEL_COMPONENT, LABEL_SCOPE, service_hosts};
+use crate::name::{COMPONENT_MEMBER, LABEL_COMPONENT, LABEL_SCOPE, data_volume, service_hosts};
 use crate::observe::Observed;
 use crate::target::{GroupTarget, Target};
 use crate::tuning::units::quantity_bytes;
 
+use super::archive;
 use super::meta::metadata;
 use super::pod;
 use super::revision::Revision;
@@ -69,7 +70,7 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
     StatefulSet {
         metadata,
         spec: Some(StatefulSetSpec {
-            replicas: Some(group.instances),
+            replicas: Some(if target.halts() { 0 } else { group.instances }),
             service_name: Some(group.name.members()),
             pod_management_policy: Some("Parallel".into()),
             update_strategy: Some(StatefulSetUpdateStrategy {
@@ -86,7 +87,7 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
                 }),
                 spec: Some(pod),
             },
-            volume_claim_templates: Some(vec![claim(target, live)]),
+            volume_claim_templates: Some(vec![claim(target, group, live)]),
             ..Default::default()
         }),
         status: None,
@@ -95,7 +96,7 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
 
 /// The claim template says what new members get. It is immutable, so a set with another one is made anew
 /// (`src/plan/immutable.rs`). The same size in other words is no other size: the API server writes it in its own.
-fn claim(target: &Target, live: Option<&Value>) -> PersistentVolumeClaim {
+fn claim(target: &Target, group: &GroupTarget, live: Option<&Value>) -> PersistentVolumeClaim {
     let made_with = live
         .and_then(|set| set.pointer("/spec/volumeClaimTemplates/0/spec/resources/requests/storage"))
         .and_then(Value::as_str)
@@ -103,7 +104,7 @@ fn claim(target: &Target, live: Option<&Value>) -> PersistentVolumeClaim {
     let size = made_with.unwrap_or(&target.storage);
     PersistentVolumeClaim {
         metadata: ObjectMeta {
-            name: Some("data".into()),
+            name: Some(data_volume(group.generation)),
             labels: Some(target.name.labels()),
             ..Default::default()
         },
@@ -123,17 +124,23 @@ fn claim(target: &Target, live: Option<&Value>) -> PersistentVolumeClaim {
 fn pod_spec(target: &Target, group: &GroupTarget) -> PodSpec {
     let selector = group.name.selector();
     PodSpec {
-        init_containers: upgrade::init(target).map(|container| vec![container]),
+        init_containers: upgrade::init(target, group).map(|container| vec![container]),
         containers: vec![postgres(target, group), exporter(target)],
-        volumes: Some(vec![
-            pod::config_volume("patroni", &group.name.patroni()),
-            pod::secret_volume("tls", &target.name.member_tls()),
-            pod::scratch("sockets", None),
-            pod::scratch("tmp", None),
-            // Dynamic shared memory of parallel queries; it counts towards the memory limit.
-            pod::scratch("shm", Some(&target.memory)),
-            token(),
-        ]),
+        volumes: Some(
+            [
+                vec![
+                    pod::config_volume("patroni", &group.name.patroni()),
+                    pod::secret_volume("tls", &target.name.member_tls()),
+                    pod::scratch("sockets", None),
+                    pod::scratch("tmp", None),
+                    // Dynamic shared memory of parallel queries; it counts towards the memory limit.
+                    pod::scratch("shm", Some(&target.memory)),
+                    token(),
+                ],
+                archive::volumes(target),
+            ]
+            .concat(),
+        ),
         ..pod::spec(target, target.name.member(), GRACE_SECONDS, &selector)
     }
 }
@@ -174,15 +181,21 @@ fn postgres(target: &Target, group: &GroupTarget) -> Container {
         // Patroni answers this while Postgres recovers, however long that takes: it fails only when Patroni itself hangs.
         liveness_probe: Some(Probe { initial_delay_seconds: Some(30), ..probe("/liveness", 10, 3) }),
         lifecycle: Some(Lifecycle { pre_stop: Some(checkpoint()), ..Default::default() }),
-        volume_mounts: Some(vec![
-            pod::mount("data", paths::DATA, false),
-            pod::mount("patroni", paths::PATRONI, true),
-            pod::mount("tls", paths::TLS, true),
-            pod::mount("sockets", paths::SOCKETS, false),
-            pod::mount("tmp", "/tmp", false),
-            pod::mount("shm", "/dev/shm", false),
-            pod::mount("token", TOKEN, true),
-        ]),
+        volume_mounts: Some(
+            [
+                vec![
+                    pod::mount(&data_volume(group.generation), paths::DATA, false),
+                    pod::mount("patroni", paths::PATRONI, true),
+                    pod::mount("tls", paths::TLS, true),
+                    pod::mount("sockets", paths::SOCKETS, false),
+                    pod::mount("tmp", "/tmp", false),
+                    pod::mount("shm", "/dev/shm", false),
+                    pod::mount("token", TOKEN, true),
+                ],
+                archive::mounts(target),
+            ]
+            .concat(),
+        ),
         ..Default::default()
     }
 }

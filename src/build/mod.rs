@@ -1,5 +1,7 @@
 //! Pure builders: from the target to the children, one file per concern. Nothing here reads or writes.
 
+mod archive;
+mod backup;
 mod budget;
 mod config;
 mod member;
@@ -9,6 +11,7 @@ mod network;
 mod pod;
 mod pooler;
 mod rbac;
+pub mod restore;
 mod revision;
 mod secrets;
 mod service;
@@ -18,6 +21,8 @@ use crate::child::Child;
 use crate::observe::Observed;
 use crate::target::Target;
 
+pub use backup::backup;
+pub use config::members as member_files;
 pub use member::{CONTAINER, GRACE_SECONDS, revision, stateful_sets};
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
 pub use revision::Revision;
@@ -34,6 +39,7 @@ pub mod certificate_names {
 pub fn children(target: &Target, seen: &Observed) -> Vec<Child> {
     let mut children = Vec::new();
     children.extend(secrets::pool_users(target, seen));
+    children.extend(archive::secret(target, seen));
     children.extend(config::config_maps(target, seen));
     children.extend(rbac::accounts(target));
     children.extend(service::services(target));

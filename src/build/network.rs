@@ -22,16 +22,22 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// All NetworkPolicies.
 pub fn policies(target: &Target) -> Vec<Child> {
     let mut children = Vec::new();
-    let members = vec![
-        ingress(vec![pods(target.name.selector(COMPONENT_MEMBER))], &[ports::POSTGRES, ports::PATRONI]),
-        ingress(vec![pods(target.name.selector(COMPONENT_POOLER))], &[ports::POSTGRES]),
-        ingress(vec![namespace(&target.operator_namespace)], &[ports::POSTGRES, ports::PATRONI]),
-        ingress(vec![any_pod()], &[ports::METRICS]),
-    ];
+    // What is restored for a drill is looked at by the operator alone.
+    let unless_drill = |rule| (!target.drill).then_some(rule);
+    let members: Vec<_> = [
+        Some(ingress(vec![pods(target.name.selector(COMPONENT_MEMBER))], &[ports::POSTGRES, ports::PATRONI])),
+        unless_drill(ingress(vec![pods(target.name.selector(COMPONENT_POOLER))], &[ports::POSTGRES])),
+        Some(ingress(vec![namespace(&target.operator_namespace)], &[ports::POSTGRES, ports::PATRONI])),
+        unless_drill(ingress(vec![any_pod()], &[ports::METRICS])),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let mut clients =
         vec![NetworkPolicyPeer { pod_selector: Some(LabelSelector::default()), ..Default::default() }];
     clients.extend(target.client_namespaces.iter().map(|name| namespace(name)));
-    let pooler = vec![ingress(clients, &[pooler::PORT]), ingress(vec![any_pod()], &[pooler::METRICS_PORT])];
+    let pooler = [ingress(clients, &[pooler::PORT]), ingress(vec![any_pod()], &[pooler::METRICS_PORT])];
+    let pooler = pooler.into_iter().filter_map(unless_drill).collect();
     for group in &target.groups {
         children.push(policy(target, group.name.members(), group.name.selector(), members.clone()));
     }
@@ -91,4 +97,29 @@ fn namespace(name: &str) -> NetworkPolicyPeer {
 /// Any pod of the Kubernetes cluster: Prometheus may run anywhere, and metrics hold no data of the customer's.
 fn any_pod() -> NetworkPolicyPeer {
     NetworkPolicyPeer { namespace_selector: Some(LabelSelector::default()), ..Default::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use crate::name::ANNOTATION_DRILL;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    #[test]
+    fn what_is_restored_for_a_drill_lets_in_its_own_member_and_the_operator_alone() {
+        let mut seen = fixture::observed(json!({"access": {"namespaces": ["front"]}}));
+        let notes = BTreeMap::from([(ANNOTATION_DRILL.to_owned(), "b-1".to_owned())]);
+        Arc::make_mut(&mut seen.cluster).metadata.annotations = Some(notes);
+        let policies = policies(&fixture::target(&seen));
+        let rules = |name: &str| {
+            let policy = policies.iter().find(|child| child.reference.name == name).unwrap();
+            policy.body["spec"]["ingress"].as_array().cloned().unwrap_or_default()
+        };
+        assert_eq!(rules("c-pooler"), Vec::<serde_json::Value>::new());
+        assert_eq!(rules("c-members").len(), 2);
+        let text = serde_json::to_string(&rules("c-members")).unwrap();
+        assert!(!text.contains("front") && !text.contains("pooler"), "{text}");
+    }
 }

@@ -6,8 +6,8 @@
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 
 use crate::engine::{bin_dir, paths};
-use crate::name::ANNOTATION_UPGRADE;
-use crate::target::Target;
+use crate::name::{ANNOTATION_UPGRADE, data_volume};
+use crate::target::{GroupTarget, Target};
 use crate::upgrade::{Course, Phase};
 
 use super::member::{TOKEN, field};
@@ -25,7 +25,7 @@ pub fn mark(target: &Target) -> Option<(String, String)> {
 }
 
 /// The init container.
-pub fn init(target: &Target) -> Option<Container> {
+pub fn init(target: &Target, group: &GroupTarget) -> Option<Container> {
     let course = target.upgrade.as_ref()?;
     let work = match course.phase {
         Phase::Prepare => "restore",
@@ -45,7 +45,7 @@ pub fn init(target: &Target) -> Option<Container> {
         resources: Some(pod::resources(&target.cpu, &target.memory)),
         security_context: Some(pod::container_security()),
         volume_mounts: Some(vec![
-            pod::mount("data", paths::DATA, false),
+            pod::mount(&data_volume(group.generation), paths::DATA, false),
             pod::mount("patroni", paths::PATRONI, true),
             pod::mount("tls", paths::TLS, true),
             pod::mount("tmp", "/tmp", false),

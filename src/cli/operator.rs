@@ -6,19 +6,23 @@ use std::time::Duration;
 use clap::Args;
 use futures::FutureExt;
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use tokio::sync::oneshot;
 
 use crate::api::PostgresCluster;
+use crate::backup;
 use crate::child::Kind;
 use crate::control::{self, Context};
+use crate::drill;
 use crate::lease::{Elector, Terms, identity};
 use crate::metrics::Metrics;
 use crate::observe::{Platform, Stores};
 use crate::record::Record;
 use crate::serve::{Health, Server};
 use crate::slots::{self, Slots};
+use crate::snapshot::gce::{self, Gce};
 
 use super::connect::Connection;
 
@@ -50,6 +54,8 @@ pub struct OperatorArgs {
     /// Clusters that may be disrupted on purpose at the same time
     #[arg(long, env = "STYLOBATE_DISRUPTION_SLOTS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     disruption_slots: u16,
+    #[command(flatten)]
+    gce: gce::Options,
 }
 
 /// Runs the operator until SIGTERM or SIGINT.
@@ -65,18 +71,18 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
     let me = identity(&std::env::var("HOSTNAME").unwrap_or_else(|_| "stylobate".into()));
     let leases: Api<Lease> = Api::namespaced(client.clone(), &args.namespace);
     let (elector, mut claim) = Elector::new(leases, "stylobate", &me, Terms::DEFAULT);
-    // Released only after the last reconcile: until then this process may still write.
-    let (done, finished) = oneshot::channel::<()>();
-    let mut election = tokio::spawn(elector.run(async move { finished.await.unwrap_or_default() }));
-
     let optional = optional_kinds(&client).await?;
     let (stores, mut triggers) = Stores::start(&client, &optional);
     let (waiting, watched) = (stores.clone(), health.clone());
-    tokio::spawn(async move {
-        if waiting.ready().await.is_ok() {
-            watched.set_ready(STORES, true);
-        }
-    });
+    let ready = async move {
+        let full = waiting.ready().await.is_ok();
+        watched.set_ready(STORES, full);
+        full
+    };
+    // Released only after the last reconcile: until then this process may still write.
+    let (done, finished) = oneshot::channel::<()>();
+    let finished = async move { finished.await.unwrap_or_default() };
+    let mut election = tokio::spawn(elector.run_when(ready, finished));
     tokio::spawn(await_crd(client.clone(), health.clone()));
     let stopped = stop.clone();
     let leading = tokio::select! {
@@ -96,18 +102,50 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
         };
         let record = Record::new(client.clone(), me);
         let controlled = client.clone();
-        let context = |clusters| {
-            let slots = Slots::new(args.disruption_slots.into(), slots::watched(clusters));
-            Context { client, stores, platform, claim, record, metrics, health, slots }
+        let backups = backup::Context::new(
+            client.clone(),
+            stores.clone(),
+            platform.clone(),
+            claim.clone(),
+            record.clone(),
+            Gce::from_environment(args.gce, installation(&client).await?),
+        );
+        let drills = drill::Context {
+            client: client.clone(),
+            stores: stores.clone(),
+            platform: platform.clone(),
+            claim: claim.clone(),
+            record: record.clone(),
+        };
+        let context = |clusters: kube::runtime::reflector::Store<_>| {
+            let slots = Slots::new(args.disruption_slots.into(), slots::watched(clusters.clone()));
+            Context { client, stores, platform, claim, record, metrics, health, slots, clusters }
         };
         tokio::select! {
-            () = control::run(controlled, context, triggers, stop.clone()) => {}
+            _ = async {
+                tokio::join!(
+                    control::run(controlled, context, triggers, stop.clone()),
+                    backup::run(backups, stop.clone()),
+                    drill::run(drills, stop.clone()),
+                )
+            } => {}
             ended = &mut election => return Ok(ended??),
         }
     }
     // The receiver is gone only when the election has ended, and the next line says how.
     let _ = done.send(());
     Ok(election.await??)
+}
+
+/// What tells this Kubernetes cluster from others, for snapshots outside it: the UID of a namespace that lives as long as it does.
+async fn installation(client: &Client) -> Result<String, Box<dyn std::error::Error>> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let system = namespaces.get_metadata("kube-system").await.map_err(|cause| {
+        format!(
+            "failed to read the namespace kube-system: {cause}; the operator's ClusterRole has to allow it"
+        )
+    })?;
+    Ok(system.uid().unwrap_or_default())
 }
 
 /// Reports the CustomResourceDefinition as soon as the API server serves it.

@@ -41,6 +41,10 @@ pub mod paths {
     pub const PATRONI: &str = "/etc/patroni";
     /// Folder of the member's certificate, key and authority.
     pub const TLS: &str = "/etc/stylobate/tls";
+    /// Folder of the archive's configuration; empty while there is no archive.
+    pub const ARCHIVE: &str = "/etc/stylobate/archive";
+    /// Volume of the archive, where it is one.
+    pub const ARCHIVE_VOLUME: &str = "/archive";
     /// Folder of Unix sockets.
     pub const SOCKETS: &str = "/run/postgresql";
 }

@@ -26,6 +26,9 @@ const MAXIMUM_LAG_ON_FAILOVER: i64 = 16 * 1024 * 1024;
 /// `max_slot_wal_keep_size` bounds what that costs.
 const MEMBER_SLOTS_TTL: &str = "12h";
 
+/// Name of the ways to begin with a clone, for the first member and for the others.
+const CLONE: &str = "clone";
+
 /// The dynamic configuration.
 pub fn dynamic(target: &Target, group: &GroupTarget) -> Value {
     let quorum = target.synchronous != Synchronous::Off && group.instances > 1;
@@ -53,7 +56,7 @@ pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value
     let key = format!("{}/tls.key", paths::TLS);
     let authority = format!("{}/ca.crt", paths::TLS);
     let login = |user: &str| json!({"username": user, "sslmode": "verify-full", "sslcert": cert, "sslkey": key, "sslrootcert": authority});
-    json!({
+    let mut file = json!({
         "scope": group.name.scope(),
         "kubernetes": {
             "labels": {LABEL_CLUSTER: target.name.name},
@@ -72,10 +75,7 @@ pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value
             "verify_client": "optional",
         },
         "ctl": {"cacert": authority, "certfile": cert, "keyfile": key},
-        "bootstrap": {
-            "dcs": dynamic(target, group),
-            "initdb": initdb(target.serving()),
-        },
+        "bootstrap": bootstrap(target, group),
         "postgresql": {
             "listen": format!("*:{}", ports::POSTGRES),
             "data_dir": paths::PGDATA,
@@ -104,7 +104,28 @@ pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value
             "pg_ident": ident(),
         },
         "watchdog": {"mode": "off"},
-    })
+    });
+    if target.clones().is_some() {
+        // A member takes its clone up; one that has none, as one that is added later, copies the primary.
+        file["postgresql"]["create_replica_methods"] = json!([CLONE, "basebackup"]);
+        file["postgresql"][CLONE] = json!({"command": "restore-member replica", "no_params": true});
+    }
+    file
+}
+
+/// How a new group is made: empty, or on the clone that its first member has. The file on the volume and Patroni's state tell
+/// `restore-member` what was done before a crash.
+fn bootstrap(target: &Target, group: &GroupTarget) -> Value {
+    let mut how = json!({"dcs": dynamic(target, group), "initdb": initdb(target.serving())});
+    if let Some(course) = target.clones() {
+        how["method"] = json!(CLONE);
+        how[CLONE] = json!({
+            "command": "restore-member bootstrap",
+            "no_params": true,
+            "recovery_conf": course.recovery(),
+        });
+    }
+    how
 }
 
 /// Options of a new cluster. The same order of text whatever the image's libc says: built in from 17 on, before that libc's

@@ -92,6 +92,24 @@ impl Elector {
         Ok(())
     }
 
+    /// Like [`Elector::run`], but contends only once `ready` says so: who leads with half of what there is takes the other half
+    /// for missing, and makes it anew. When it says `false`, or at `stop`, this candidate never contends.
+    ///
+    /// # Errors
+    /// As those of [`Elector::run`].
+    pub async fn run_when(
+        self,
+        ready: impl Future<Output = bool>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), LeaseError> {
+        tokio::pin!(stop);
+        let ready = tokio::select! {
+            ready = ready => ready,
+            () = &mut stop => false,
+        };
+        if ready { self.run(stop).await } else { Ok(()) }
+    }
+
     /// One look and at most one write; returns how long to pause.
     async fn turn(&self, memory: &mut Memory) -> Result<Duration, LeaseError> {
         if !memory.fresh {

@@ -139,3 +139,21 @@ fn an_identity_is_new_each_time() {
     assert_ne!(identity("pod-0"), identity("pod-0"));
     assert!(identity("pod-0").starts_with("pod-0_"));
 }
+
+#[tokio::test]
+async fn a_candidate_that_has_not_read_everything_does_not_contend() {
+    let shelf = Shelf::default();
+    let (api, _) = shelf.door().await;
+    let (a, mut claim_a) = candidate(&api, "a");
+    let (read, all_read) = tokio::sync::oneshot::channel::<()>();
+    let a = tokio::spawn(a.run_when(async { all_read.await.is_ok() }, std::future::pending()));
+    tokio::time::sleep(TERMS.retry * 4).await;
+    assert!(shelf.lease().is_none(), "the lease was free all the time");
+    read.send(()).unwrap();
+    wins(&mut claim_a).await;
+    a.abort();
+
+    let (b, mut claim_b) = candidate(&api, "b");
+    b.run_when(std::future::pending(), std::future::ready(())).await.unwrap();
+    assert!(!claim_b.acquired().await, "it was told to stop before");
+}

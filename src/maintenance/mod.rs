@@ -3,12 +3,11 @@
 mod run_now;
 mod window;
 
-use std::fmt;
-
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Maintenance;
+use crate::cron::Moment;
 use crate::target::Problem;
 
 pub use run_now::{MAX_AHEAD, RunNow, run_now};
@@ -37,28 +36,6 @@ pub enum Phase {
         /// When the next one opens; none when there is none in the next four years.
         opens: Option<Moment>,
     },
-}
-
-/// A moment, shown in UTC and in the zone of its window.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// The moment.
-    pub at: Timestamp,
-    /// The zone that the window is written in.
-    pub zone: TimeZone,
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.0}", self.at)?;
-        match self.zone.iana_name() {
-            None | Some("UTC") => Ok(()),
-            Some(name) => {
-                let there = self.at.to_zoned(self.zone.clone());
-                write!(f, " ({} in {name})", there.strftime("%a %Y-%m-%d %H:%M"))
-            }
-        }
-    }
 }
 
 impl Windows {

@@ -1,32 +1,24 @@
-//! One window: the text of a cron schedule in a time zone, and how long it stays open.
+//! One window: a schedule in a time zone, and how long it stays open.
 //!
-//! The schedule is read on the wall clock of its zone. When clocks go forward and the minute does not exist, the window
-//! opens as soon as the clocks have gone forward. When clocks go back and the minute comes twice, it opens at the first.
-//! It stays open for its real length in either case. So moments follow each other as the minutes on the wall do.
+//! It opens at the moments of its schedule ([`crate::cron`]) and stays open for its real length, also when clocks go forward
+//! or back meanwhile.
 
-use cronexpr::{Crontab, FallbackTimezoneOption, ParseOptions, parse_crontab_with};
-use jiff::civil::DateTime;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api;
+use crate::cron::Cron;
 use crate::target::Problem;
 
-/// Fields of a schedule: minute, hour, day of month, month, day of week.
-const FIELDS: usize = 5;
 /// Minutes that a window may last: less than a quarter of an hour is over before one member is through, more than a week is
 /// always.
 const MINUTES: std::ops::RangeInclusive<i32> = 15..=7 * 24 * 60;
-/// Any moment serves to ask whether a schedule ever comes; the four years after this one hold a leap day.
-const SOME_DAY: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// A window that was read.
 #[derive(Clone, Debug)]
 pub struct Window {
-    /// On a wall clock, without a zone: held as UTC.
-    schedule: Crontab,
+    cron: Cron,
     length: SignedDuration,
-    zone: TimeZone,
 }
 
 impl Window {
@@ -35,26 +27,14 @@ impl Window {
     /// # Errors
     /// A problem for each part that can't be.
     pub fn read(field: &str, window: &api::Window) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut wrong = |part: &str, value: &dyn ToString, remedy: String| {
-            problems.push(Problem::new(format!("{field}.{part}"), value.to_string(), remedy));
-        };
-        let schedule = schedule(&window.schedule).map_err(|why| wrong("schedule", &window.schedule, why));
-        if !MINUTES.contains(&window.duration_minutes) {
+        let minutes = window.duration_minutes;
+        let wrong = (!MINUTES.contains(&minutes)).then(|| {
             let range = format!("from {} to {} (a week)", MINUTES.start(), MINUTES.end());
-            wrong("durationMinutes", &window.duration_minutes, range);
-        }
-        let zone = TimeZone::get(&window.time_zone).map_err(|_| {
-            let remedy =
-                "no time zone of this name is known: write an IANA name as Europe/Berlin or UTC".into();
-            wrong("timeZone", &window.time_zone, remedy);
+            Problem::new(format!("{field}.durationMinutes"), minutes, range)
         });
-        match (schedule, zone) {
-            (Ok(schedule), Ok(zone)) if problems.is_empty() => {
-                let length = SignedDuration::from_mins(window.duration_minutes.into());
-                Ok(Self { schedule, length, zone })
-            }
-            _ => Err(problems),
+        match (Cron::read(field, &window.schedule, &window.time_zone), wrong) {
+            (Ok(cron), None) => Ok(Self { cron, length: SignedDuration::from_mins(minutes.into()) }),
+            (read, wrong) => Err(read.err().into_iter().flatten().chain(wrong).collect()),
         }
     }
 
@@ -65,7 +45,7 @@ impl Window {
 
     /// The zone of its schedule.
     pub fn zone(&self) -> &TimeZone {
-        &self.zone
+        self.cron.zone()
     }
 
     /// When it opened, if it is open.
@@ -76,53 +56,7 @@ impl Window {
 
     /// When it opens next after `after`; none when that is more than four years away.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        let mut wall = after.to_zoned(self.zone.clone()).datetime();
-        loop {
-            wall = self.next_on_the_wall(wall)?;
-            let at = moment(wall, &self.zone)?;
-            // While clocks show an hour for the second time, what stands in it has been already.
-            if at > after {
-                return Some(at);
-            }
-        }
-    }
-
-    fn next_on_the_wall(&self, wall: DateTime) -> Option<DateTime> {
-        let read_as_utc = TimeZone::UTC.to_timestamp(wall).ok()?;
-        Some(self.schedule.find_next(read_as_utc).ok()?.datetime())
-    }
-}
-
-/// The moment at which clocks first show this time or a later one.
-fn moment(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    match zone.to_ambiguous_timestamp(wall).offset() {
-        AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {
-            offset.to_timestamp(wall).ok()
-        }
-        AmbiguousOffset::Gap { after, .. } => {
-            // Read with the offset that is not in force yet, the time lies shortly before the jump.
-            zone.following(after.to_timestamp(wall).ok()?).next().map(|jump| jump.timestamp())
-        }
-    }
-}
-
-fn schedule(text: &str) -> Result<Crontab, String> {
-    let example = "write minute, hour, day of month, month and day of week, as 0 2 * * SUN";
-    let fields = text.split_whitespace().count();
-    if fields != FIELDS {
-        return Err(format!("{fields} fields, but cron has {FIELDS}: {example}"));
-    }
-    let mut options = ParseOptions::default();
-    options.fallback_timezone_option = FallbackTimezoneOption::UTC;
-    let schedule = parse_crontab_with(text, options).map_err(|cause| {
-        // The last line has the cause, behind a mark under the place.
-        let cause = cause.to_string();
-        let cause = cause.lines().last().unwrap_or_default().trim_start_matches([' ', '^']).to_owned();
-        format!("{cause}; {example}")
-    })?;
-    match schedule.find_next(SOME_DAY) {
-        Ok(_) => Ok(schedule),
-        Err(_) => Err(format!("no such day comes in four years, so it would never open: {example}")),
+        self.cron.next(after)
     }
 }
 

@@ -33,6 +33,33 @@ pub struct ClusterFigures {
     pub members: BTreeMap<String, MemberFigures>,
     /// The conditions of its status.
     pub conditions: Vec<ConditionFigure>,
+    /// Its archive of WAL; `None` without one, or while no primary tells.
+    pub archive: Option<ArchiveFigures>,
+    /// Its backups; `None` where it has neither schedule nor backup.
+    pub backups: Option<BackupFigures>,
+}
+
+/// What is reported about an archive of WAL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ArchiveFigures {
+    /// WAL bytes that wait.
+    pub backlog_bytes: u64,
+    /// Seconds that the oldest of them waits; 0 when none does.
+    pub lag_seconds: u64,
+    /// Tries that failed, in the life of the primary's server.
+    pub failures: u64,
+}
+
+/// What is reported about the backups of one cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupFigures {
+    /// Unix time in seconds of the cut of the last good one. It stands still while no operator runs, so that its age, which
+    /// is `time()` less this, goes on.
+    pub last_good: Option<i64>,
+    /// Unix time in seconds at which the last drill passed; it stands still in the same way.
+    pub last_verified: Option<i64>,
+    /// How many there are, by outcome.
+    pub outcomes: Vec<(&'static str, i64)>,
 }
 
 /// What is reported about one member.
@@ -81,7 +108,7 @@ type Sample = (Vec<(&'static str, String)>, i64);
 type Column = (&'static str, Option<Unit>, &'static str, fn(&ClusterFigures) -> Vec<Sample>);
 
 /// Every metric of a cluster. A new one is one line here.
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 12] = [
     ("cluster_ready_instances", None, "Members that are ready", |c| vec![(vec![], c.ready.into())]),
     ("cluster_wanted_instances", None, "Members that should be", |c| vec![(vec![], c.wanted.into())]),
     ("cluster_member_lag", Some(Unit::Bytes), "WAL that a member has yet to apply", |c| {
@@ -93,6 +120,35 @@ const COLUMNS: [Column; 6] = [
     ("cluster_member_timeline", None, "Timeline that a member is on", |c| {
         of_members(c, |m| m.timeline.map(i64::from))
     }),
+    ("cluster_archive_backlog", Some(Unit::Bytes), "WAL that waits for the archive", |c| {
+        of_archive(c, |a| a.backlog_bytes)
+    }),
+    ("cluster_archive_lag", Some(Unit::Seconds), "Time that the oldest WAL waits for the archive", |c| {
+        of_archive(c, |a| a.lag_seconds)
+    }),
+    (
+        "cluster_archive_failures",
+        None,
+        "Tries to archive that failed since the primary's server started",
+        |c| of_archive(c, |a| a.failures),
+    ),
+    ("cluster_last_backup_timestamp", Some(Unit::Seconds), "Cut of the last good backup, Unix time", |c| {
+        let cut = c.backups.as_ref().and_then(|backups| backups.last_good);
+        cut.map(|cut| (vec![], cut)).into_iter().collect()
+    }),
+    (
+        "cluster_last_passed_drill_timestamp",
+        Some(Unit::Seconds),
+        "End of the last drill of a backup that passed, Unix time",
+        |c| {
+            let passed = c.backups.as_ref().and_then(|backups| backups.last_verified);
+            passed.map(|at| (vec![], at)).into_iter().collect()
+        },
+    ),
+    ("cluster_backups", None, "Backups that there are, by outcome", |c| {
+        let outcomes = c.backups.iter().flat_map(|backups| &backups.outcomes);
+        outcomes.map(|(outcome, count)| (vec![("outcome", (*outcome).to_owned())], *count)).collect()
+    }),
     ("cluster_condition", None, "Condition of a cluster: 1 for the status that holds", conditions),
 ];
 
@@ -101,6 +157,14 @@ fn of_members(figures: &ClusterFigures, value: fn(&MemberFigures) -> Option<i64>
         value(member).map(|value| (vec![("member", name.clone())], value))
     };
     figures.members.iter().filter_map(sample).collect()
+}
+
+fn of_archive(figures: &ClusterFigures, value: fn(&ArchiveFigures) -> u64) -> Vec<Sample> {
+    figures
+        .archive
+        .iter()
+        .map(|archive| (vec![], i64::try_from(value(archive)).unwrap_or(i64::MAX)))
+        .collect()
 }
 
 fn conditions(figures: &ClusterFigures) -> Vec<Sample> {
@@ -146,6 +210,12 @@ mod tests {
             wanted: 2,
             members: members.iter().map(|name| ((*name).to_owned(), member.clone())).collect(),
             conditions: vec![ConditionFigure { condition: "Ready".into(), status: "False".into() }],
+            archive: Some(ArchiveFigures { backlog_bytes: 7, lag_seconds: 8, failures: 9 }),
+            backups: Some(BackupFigures {
+                last_good: Some(1_795_000_000),
+                last_verified: Some(1_795_000_600),
+                outcomes: vec![("missed", 2)],
+            }),
         }
     }
 
@@ -160,6 +230,12 @@ mod tests {
             "stylobate_cluster_member_lag_bytes{member=\"db-0\",namespace=\"shop\",cluster=\"db\"} 42",
             "stylobate_cluster_member_pending_restart{member=\"db-0\",namespace=\"shop\",cluster=\"db\"} 1",
             "stylobate_cluster_member_timeline{member=\"db-0\",namespace=\"shop\",cluster=\"db\"} 3",
+            "stylobate_cluster_archive_backlog_bytes{namespace=\"shop\",cluster=\"db\"} 7",
+            "stylobate_cluster_archive_lag_seconds{namespace=\"shop\",cluster=\"db\"} 8",
+            "stylobate_cluster_archive_failures{namespace=\"shop\",cluster=\"db\"} 9",
+            "stylobate_cluster_last_backup_timestamp_seconds{namespace=\"shop\",cluster=\"db\"} 1795000000",
+            "stylobate_cluster_last_passed_drill_timestamp_seconds{namespace=\"shop\",cluster=\"db\"} 1795000600",
+            "stylobate_cluster_backups{outcome=\"missed\",namespace=\"shop\",cluster=\"db\"} 2",
             "stylobate_cluster_condition{type=\"Ready\",status=\"True\",namespace=\"shop\",cluster=\"db\"} 0",
             "stylobate_cluster_condition{type=\"Ready\",status=\"False\",namespace=\"shop\",cluster=\"db\"} 1",
         ] {
@@ -180,10 +256,15 @@ mod tests {
     #[test]
     fn what_is_unknown_has_no_sample() {
         let metrics = Metrics::new("0");
-        let mut unknown = figures(&[]);
+        let mut unknown = ClusterFigures { archive: None, ..figures(&[]) };
         unknown.members.insert("db-0".into(), MemberFigures::default());
         metrics.set_cluster(key(), unknown);
         let page = metrics.encode().unwrap();
-        assert!(!page.contains("lag_bytes{") && !page.contains("timeline{"), "{page}");
+        assert!(
+            !page.contains("lag_bytes{")
+                && !page.contains("timeline{")
+                && !page.contains("archive_backlog_bytes{"),
+            "{page}"
+        );
     }
 }

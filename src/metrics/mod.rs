@@ -20,8 +20,8 @@ use prometheus_client::{
 };
 
 pub use self::{
-    cluster::{ClusterFigures, ClusterKey, ConditionFigure, MemberFigures},
-    report::{figures, write_of},
+    cluster::{ArchiveFigures, BackupFigures, ClusterFigures, ClusterKey, ConditionFigure, MemberFigures},
+    report::{archive, figures, write_of},
 };
 
 /// Content type of [`Metrics::encode`]: OpenMetrics text, which Prometheus reads since 2.5.

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{ClusterFigures, ConditionFigure, MemberFigures};
-use crate::api::{ClusterStatus, MemberRole, MemberStatus};
-use crate::observe::MemberSeen;
+use jiff::Timestamp;
+
+use super::{ArchiveFigures, BackupFigures, ClusterFigures, ConditionFigure, MemberFigures};
+use crate::api::{BackupCounts, BackupSummary, ClusterStatus, MemberRole, MemberStatus};
+use crate::archive::backlog;
+use crate::observe::{MemberSeen, Observed};
 use crate::plan::Step;
 use crate::status::lag::behind;
 
@@ -29,7 +32,36 @@ pub fn figures(wanted: i32, status: &ClusterStatus, seen: &BTreeMap<String, Memb
             .iter()
             .map(|c| ConditionFigure { condition: c.type_.clone(), status: c.status.clone() })
             .collect(),
+        archive: None,
+        backups: status.backup.as_ref().map(backups),
     }
+}
+
+fn backups(summary: &BackupSummary) -> BackupFigures {
+    let BackupCounts { running, succeeded, failed, missed, lost, held: _ } = summary.counts;
+    let outcomes = [
+        ("running", running),
+        ("succeeded", succeeded),
+        ("failed", failed),
+        ("missed", missed),
+        ("lost", lost),
+    ];
+    BackupFigures {
+        last_good: summary.last_good.as_ref().map(|good| good.cut_at.0.as_second()),
+        last_verified: summary.last_verified.as_ref().map(|verified| verified.at.0.as_second()),
+        outcomes: outcomes.map(|(outcome, count)| (outcome, i64::from(count))).to_vec(),
+    }
+}
+
+/// The figures of the archive.
+pub fn archive(seen: &Observed, now: Timestamp) -> Option<ArchiveFigures> {
+    let archive = seen.database.as_ref()?.archive.as_ref()?;
+    let waits = archive.oldest_waiting.map_or(0, |since| now.duration_since(since).as_secs());
+    Some(ArchiveFigures {
+        backlog_bytes: backlog(archive),
+        lag_seconds: waits.max(0).unsigned_abs(),
+        failures: archive.failures.max(0).unsigned_abs(),
+    })
 }
 
 /// Kind and verb of the write that a step makes.
@@ -44,6 +76,12 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
         Step::ReleasePods { .. } => ("StatefulSet".into(), "delete"),
         Step::StopPod { .. } => ("Pod".into(), "delete"),
         Step::Expand { .. } => ("PersistentVolumeClaim".into(), "patch"),
+        Step::ImportSnapshot { .. } => ("VolumeSnapshot".into(), "create"),
+        Step::CloneVolume { .. } => ("PersistentVolumeClaim".into(), "create"),
+        Step::ForgetSnapshot { .. } => ("VolumeSnapshot".into(), "delete"),
+        Step::BeginRestore { .. } => ("ConfigMap".into(), "apply"),
+        Step::ClearPatroni { .. } | Step::ForgetVolumes { .. } => ("ConfigMap".into(), "delete"),
+        Step::RetireVolume { .. } | Step::HandOverVolume { .. } => ("PersistentVolumeClaim".into(), "patch"),
         Step::RefreshFiles { .. } => ("Pod".into(), "patch"),
         Step::ReplacePod { .. } => ("Pod".into(), "delete"),
         Step::ResizePod { .. } => ("Pod".into(), "resize"),
@@ -51,6 +89,9 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
         Step::ReleaseClaim { .. } => ("ConfigMap".into(), "patch"),
         Step::Configure { .. } => ("Patroni".into(), "configure"),
         Step::Switchover { .. } => ("Patroni".into(), "switchover"),
+        Step::CreateBackup { .. } | Step::RecordMissed { .. } => ("PostgresBackup".into(), "create"),
+        Step::DeleteBackup { .. } => ("PostgresBackup".into(), "delete"),
+        Step::NoteKept { .. } | Step::RequestDrill { .. } => ("PostgresBackup".into(), "patch"),
         Step::Sql { .. } => ("Postgres".into(), "execute"),
     }
 }

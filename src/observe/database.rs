@@ -1,11 +1,12 @@
 //! The primary's catalogs: roles, databases and extensions.
 
-use crate::api::Database;
+use crate::api::PostgresClusterSpec;
 use crate::engine::paths;
 use crate::secret::SecretText;
 use crate::sql::session::{Error, Session};
 use crate::upgrade::Report;
 
+use super::archive::archive;
 use super::facts::{DatabaseFacts, DatabaseSeen, RoleSeen};
 use super::read::Links;
 use super::server::{ServerCache, ServerKey};
@@ -33,11 +34,12 @@ const REPORT_BYTES: i64 = 1 << 20;
 pub async fn database(
     links: &Links,
     primary: &str,
-    wanted: &[Database],
+    spec: &PostgresClusterSpec,
     server: ServerKey,
     cache: &ServerCache,
     upgrading: bool,
 ) -> Result<DatabaseSeen, Error> {
+    let wanted = &spec.databases;
     let session = links.session(primary, "postgres").await?;
     let mut seen =
         DatabaseSeen { server: cache.settings(server, &session).await?, ..DatabaseSeen::default() };
@@ -65,6 +67,9 @@ pub async fn database(
             let session: Session = links.session(primary, &database.name).await?;
             facts.extensions = session.query(EXTENSIONS).await?.iter().map(|row| row.get(0)).collect();
         }
+    }
+    if spec.backup.archive.is_some() {
+        seen.archive = archive(&session).await?;
     }
     if upgrading {
         seen.upgrade.check = report(&session, "check").await?;

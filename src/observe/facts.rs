@@ -8,13 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::api::PostgresCluster;
+use crate::api::{BackupStatus, PostgresBackup, PostgresBackupSpec, PostgresCluster};
 use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
 use crate::tuning::Catalog;
 use crate::upgrade::Reports;
+
+use super::archive::ArchiveSeen;
+use super::source::SourceSeen;
 
 /// Settings of the operator itself, the same for all clusters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,10 @@ pub struct Observed {
     pub draining: BTreeMap<String, String>,
     /// Who is disrupted on purpose.
     pub slots: SlotsSeen,
+    /// What a cluster that is made from a backup begins with.
+    pub restore: RestoreSeen,
+    /// Backups of this very cluster by name; none while they are not known, or may not be read.
+    pub backups: Option<BTreeMap<String, BackupSeen>>,
 }
 
 impl Observed {
@@ -67,7 +74,7 @@ impl Observed {
         ClusterName::new(self.cluster.metadata.namespace.clone().unwrap_or_default(), self.cluster_name())
     }
 
-    /// Name of the pod that takes writes, by Patroni's label.
+    /// Name of the pod that holds the primary's role, by Patroni's label.
     pub fn primary(&self) -> Option<&str> {
         let primary = |pod: &PodSeen| pod.role.as_deref() == Some(ROLE_PRIMARY);
         self.pods
@@ -75,6 +82,13 @@ impl Observed {
             .find(|(_, pod)| primary(pod) && pod.ready)
             .or_else(|| self.pods.iter().find(|(_, pod)| primary(pod)))
             .map(|(name, _)| name.as_str())
+    }
+
+    /// Name of the pod that takes writes. Patroni gives the role before it promotes, and a server that can't be promoted (its disk is
+    /// full) is up and ready, and follows for ever: so what Patroni says of the server counts too, where it answers.
+    pub fn writable(&self) -> Option<&str> {
+        let follows = |name: &str| self.members.get(name).is_some_and(|member| member.role == "replica");
+        self.primary().filter(|name| self.pods[*name].ready && !follows(name))
     }
 }
 
@@ -114,6 +128,29 @@ pub fn secret_data(secret: &Value) -> SecretData {
         .collect()
 }
 
+/// A `PostgresBackup`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackupSeen {
+    /// UID.
+    pub uid: String,
+    /// Version of the object.
+    pub resource_version: String,
+    /// When it was made.
+    pub created: Option<jiff::Timestamp>,
+    /// What is wanted of it.
+    pub spec: PostgresBackupSpec,
+    /// What is known of it.
+    pub status: BackupStatus,
+    /// Deletion was asked for.
+    pub deleting: bool,
+    /// Why the run did not begin, by the annotation that is there before the phase says so.
+    pub missed: Option<String>,
+    /// The drill that was asked for last, by its annotation; also one that has ended.
+    pub verify: Option<String>,
+    /// What reads it now, in words, as a restore or a drill.
+    pub used_by: Option<String>,
+}
+
 /// What a person supplies beside the cluster: none in a map means that the object does not exist.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
@@ -126,6 +163,8 @@ pub struct Given {
     pub storage_class: StorageClassSeen,
     /// Its name, when it says that its volumes can't grow.
     pub fixed_class: Option<String>,
+    /// Driver that makes its volumes; none while no class is found.
+    pub provisioner: Option<String>,
     /// True when the API server serves `PodMonitor`.
     pub pod_monitors: bool,
 }
@@ -146,6 +185,52 @@ pub enum StorageClassSeen {
         /// Classes that exist, for the message.
         available: Vec<String>,
     },
+}
+
+/// What a restore is made from. Read only for a cluster that begins with a backup, or is asked to go back to one, until it runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreSeen {
+    /// The backup that the spec names, or a request for a restore in place.
+    pub backup: OriginSeen,
+    /// The snapshot that volumes are cloned from, as Kubernetes knows it.
+    pub snapshot: SnapshotSeen,
+    /// The archive that WAL is replayed from; read only for a point in time.
+    pub source: SourceSeen,
+    /// Patroni's ConfigMaps that are there, by name; read only while a restore in place has no set of members, else none.
+    pub patroni: Option<Vec<String>>,
+}
+
+/// A backup as looked up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum OriginSeen {
+    /// None is named, or it does not count any more.
+    #[default]
+    NotRead,
+    /// Neither the object nor its manifest is there.
+    Missing {
+        /// Names of those that are in its namespace, for the message.
+        available: Vec<String>,
+    },
+    /// Its object, or its manifest where the object is gone.
+    Found(Box<PostgresBackup>),
+    /// All of the cluster that the spec names, good or not, shared or not, by their objects, or their manifests where those are gone.
+    Several {
+        /// The backups.
+        backups: Vec<PostgresBackup>,
+        /// Clusters of which there are backups in that namespace, for the message.
+        clusters: Vec<String>,
+    },
+}
+
+/// The pair of `VolumeSnapshot` and `VolumeSnapshotContent` that is made for a restore.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotSeen {
+    /// The namespaced one exists.
+    pub snapshot: bool,
+    /// The other one exists.
+    pub content: bool,
+    /// What Kubernetes says is wrong with it.
+    pub error: Option<String>,
 }
 
 /// A pod.
@@ -259,6 +344,14 @@ pub struct VolumeSeen {
     pub volume: Option<String>,
     /// Its StorageClass.
     pub class: Option<String>,
+    /// UID of the backup that it was cloned from.
+    pub restored_from: Option<String>,
+    /// The request for a restore in place that it was made for.
+    pub request: Option<String>,
+    /// A restore in place took it out of service; it is kept.
+    pub retired: bool,
+    /// UID of the object that it goes with; none where it outlives all others.
+    pub owner: Option<String>,
     /// Why it does not grow yet, in Kubernetes' words.
     pub growth: Growth,
 }
@@ -361,6 +454,8 @@ pub struct DatabaseSeen {
     pub upgrade: Reports,
     /// Its settings.
     pub server: Option<Arc<ServerSettings>>,
+    /// How its archive does; read only where the spec asks for one.
+    pub archive: Option<ArchiveSeen>,
 }
 
 /// A role.

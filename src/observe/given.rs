@@ -41,8 +41,8 @@ pub async fn given(
         given.tuning.insert(tuning.config_map.clone(), data);
     }
     let classes: Api<StorageClass> = Api::all(client.clone());
-    (given.storage_class, given.fixed_class) =
-        storage_class(&classes, spec.storage.storage_class.as_deref()).await?;
+    let class = storage_class(&classes, spec.storage.storage_class.as_deref()).await?;
+    class.told(&mut given);
     Ok(given)
 }
 
@@ -53,6 +53,7 @@ pub(super) fn secret_names(
     spec: &PostgresClusterSpec,
     children: &Children,
 ) -> BTreeSet<String> {
+    let bucket = spec.backup.archive.as_ref().and_then(|archive| archive.gcs.as_ref());
     spec.users
         .iter()
         .map(|user| match &user.password {
@@ -61,19 +62,37 @@ pub(super) fn secret_names(
         })
         .filter(|secret| children.get(Kind::Secret, secret).is_none())
         .chain(spec.access.tls.as_ref().map(|tls| tls.secret.clone()))
+        .chain(bucket.iter().filter_map(|gcs| gcs.service_account_secret.clone()))
+        .chain(bucket.iter().filter_map(|gcs| gcs.ca_secret.clone()))
         .collect()
 }
 
-/// How the class was found, and its name when its volumes can't grow.
+/// The StorageClass of the volumes.
+pub(super) struct Class {
+    how: StorageClassSeen,
+    class: Option<StorageClass>,
+}
+
+impl Class {
+    /// Puts down what counts of it.
+    pub(super) fn told(self, given: &mut Given) {
+        let fixed = |class: &&StorageClass| class.allow_volume_expansion != Some(true);
+        given.fixed_class = self.class.as_ref().filter(fixed).map(ResourceExt::name_any);
+        given.provisioner = self.class.map(|class| class.provisioner);
+        given.storage_class = self.how;
+    }
+}
+
+/// Looks for the class of this name, or for the default.
 pub(super) async fn storage_class(
     classes: &Api<StorageClass>,
     name: Option<&str>,
-) -> Result<(StorageClassSeen, Option<String>), kube::Error> {
-    let fixed = |class: &StorageClass| (class.allow_volume_expansion != Some(true)).then(|| class.name_any());
+) -> Result<Class, kube::Error> {
+    let found = |class: StorageClass| Class { how: StorageClassSeen::Found, class: Some(class) };
     if let Some(name) = name
         && let Some(class) = classes.get_opt(name).await?
     {
-        return Ok((StorageClassSeen::Found, fixed(&class)));
+        return Ok(found(class));
     }
     let all = classes.list(&ListParams::default()).await?.items;
     let is_default =
@@ -83,9 +102,9 @@ pub(super) async fn storage_class(
     let mut available: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
     available.sort();
     Ok(match (name, default) {
-        (Some(_), _) => (StorageClassSeen::Missing { available }, None),
-        (None, Some(class)) => (StorageClassSeen::Found, fixed(class)),
-        (None, None) => (StorageClassSeen::NoDefault { available }, None),
+        (Some(_), _) => Class { how: StorageClassSeen::Missing { available }, class: None },
+        (None, Some(class)) => found(class.clone()),
+        (None, None) => Class { how: StorageClassSeen::NoDefault { available }, class: None },
     })
 }
 

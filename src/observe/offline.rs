@@ -14,15 +14,17 @@ use kube::{Api, Client, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::{MemberRole, MemberStatus, OperatorStatus, PostgresCluster};
+use crate::api::{MemberRole, MemberStatus, OperatorStatus, PostgresBackup, PostgresCluster};
 use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 use crate::patroni::pending;
 use crate::plan::suspects;
 use crate::target::Version;
 
-use super::facts::{Children, Given, MemberSeen, Observed, Platform, SlotsSeen, StorageClassSeen};
-use super::{given, nodes, pods, read, stores};
+use super::facts::{
+    BackupSeen, Children, Given, MemberSeen, Observed, Platform, RestoreSeen, SlotsSeen, VolumeSeen,
+};
+use super::{given, nodes, pods, read, restore, stores};
 
 /// An observation with holes.
 pub struct Offline {
@@ -45,12 +47,16 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
     let children = reader.children(&cluster.uid().unwrap_or_default()).await?;
     let pods: Vec<Pod> = reader.list("pods").await?;
     let volumes: Vec<PersistentVolumeClaim> = reader.list("volume claims").await?;
+    let volumes: BTreeMap<String, VolumeSeen> =
+        volumes.iter().map(|claim| (claim.name_any(), pods::volume(claim))).collect();
     let given = reader.given(&cluster, &children).await?;
     let slots = reader.slots(&cluster).await?;
     let draining = reader.draining().await?;
+    let backups = reader.backups(&cluster).await?;
     let config = reader.config().await?;
-    let platform = reader.platform(&cluster);
     let seen_pods = pods.iter().map(|pod| (pod.name_any(), pods::pod(pod))).collect();
+    let platform = reader.platform(&cluster);
+    let restore = reader.restore(&platform.namespace, &cluster, &children, &volumes).await?;
     let leaders = if suspects(&seen_pods) { read::leaders(client, &name).await? } else { BTreeMap::new() };
     reader.unknown.push("SQL steps (users, databases, extensions): the catalogs are not read".into());
     let Reader { blind, unknown, .. } = reader;
@@ -60,11 +66,13 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
         children,
         given,
         pods: seen_pods,
-        volumes: volumes.iter().map(|claim| (claim.name_any(), pods::volume(claim))).collect(),
+        volumes,
         leaders,
         database: None,
         draining,
         slots,
+        restore,
+        backups,
         cluster,
     };
     Ok(Offline { seen, blind, unknown })
@@ -156,9 +164,31 @@ impl Reader<'_> {
         }
         let classes: Api<StorageClass> = Api::all(self.client.clone());
         let class = given::storage_class(&classes, cluster.spec.storage.storage_class.as_deref()).await;
-        (given.storage_class, given.fixed_class) =
-            self.allowed("StorageClasses", class)?.unwrap_or((StorageClassSeen::Found, None));
+        if let Some(class) = self.allowed("StorageClasses", class)? {
+            class.told(&mut given);
+        }
         Ok(given)
+    }
+
+    /// What a cluster that is made from a backup begins with.
+    async fn restore(
+        &mut self,
+        manifests: &str,
+        cluster: &PostgresCluster,
+        children: &Children,
+        volumes: &BTreeMap<String, VolumeSeen>,
+    ) -> Result<RestoreSeen, kube::Error> {
+        let mut found = restore::restore(self.client, Some(manifests), cluster, children, volumes).await;
+        if matches!(&found, Err(kube::Error::Api(status)) if status.is_forbidden()) {
+            found = restore::restore(self.client, None, cluster, children, volumes).await;
+            if found.is_ok() {
+                let copies = format!(
+                    "backups whose objects are gone: you have no right to read their copies in {manifests}"
+                );
+                self.unknown.push(copies);
+            }
+        }
+        Ok(self.allowed("the backup that the cluster is made from", found)?.unwrap_or_default())
     }
 
     /// Nodes that are being emptied.
@@ -168,6 +198,20 @@ impl Reader<'_> {
         let found = self.allowed("nodes that are being emptied", found)?;
         let signs = found.iter().flatten().filter_map(|node| Some((node.name_any(), nodes::draining(node)?)));
         Ok(signs.collect())
+    }
+
+    /// Backups; none where nobody installed their definition.
+    async fn backups(
+        &mut self,
+        cluster: &PostgresCluster,
+    ) -> Result<Option<BTreeMap<String, BackupSeen>>, kube::Error> {
+        let api: Api<PostgresBackup> = Api::namespaced(self.client.clone(), &self.name.namespace);
+        match api.list(&ListParams::default()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            found => Ok(self
+                .allowed("backups", found)?
+                .map(|list| super::backups::of_cluster(list.items.iter(), cluster))),
+        }
     }
 
     /// Who else is disrupted: known only to a person who may list clusters everywhere.

@@ -10,7 +10,8 @@ use kube::ResourceExt;
 
 use crate::build::Revision;
 use crate::name::{
-    ANNOTATION_DISK, ANNOTATION_FILES, ANNOTATION_UPGRADE, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_ROLE,
+    ANNOTATION_DISK, ANNOTATION_FILES, ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM,
+    ANNOTATION_UPGRADE, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
 };
 use crate::tuning::units::quantity_bytes;
 
@@ -119,6 +120,10 @@ pub fn volume(claim: &PersistentVolumeClaim) -> VolumeSeen {
         capacity: size(capacity.and_then(|capacity| capacity.get("storage"))),
         volume: spec.and_then(|spec| spec.volume_name.clone()),
         class: spec.and_then(|spec| spec.storage_class_name.clone()),
+        restored_from: claim.annotations().get(ANNOTATION_RESTORED_FROM).cloned(),
+        request: claim.annotations().get(ANNOTATION_RESTORE_REQUEST).cloned(),
+        retired: claim.labels().contains_key(LABEL_RETIRED),
+        owner: claim.owner_references().first().map(|owner| owner.uid.clone()),
         growth: claim.status.as_ref().map(growth).unwrap_or_default(),
     }
 }

@@ -18,7 +18,7 @@ use crate::upgrade::recorded;
 
 use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SlotsSeen};
 use super::server::ServerKey;
-use super::{database, given, stores::Stores};
+use super::{database, given, restore, stores::Stores};
 
 /// Ways to the members of one cluster.
 #[derive(Clone, Debug)]
@@ -106,13 +106,16 @@ pub async fn observe(
         Some(links) => members(links, &pods).await,
         None => BTreeMap::new(),
     };
+    let volumes = stores.volumes(&name);
     let mut seen = Observed {
         given: given::given(client, &name, &cluster.spec, &children, stores.pod_monitors()).await?,
-        volumes: stores.volumes(&name),
         leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
         database: None,
         draining: stores.draining(),
         slots: SlotsSeen::default(),
+        restore: restore::restore(client, Some(&platform.namespace), &cluster, &children, &volumes).await?,
+        volumes,
+        backups: stores.backups(&cluster),
         platform: platform.clone(),
         children,
         pods,
@@ -123,7 +126,7 @@ pub async fn observe(
     let primary = seen.primary().filter(|name| seen.members.get(*name).is_some_and(|m| m.state == "running"));
     if let (Some(primary), Some(links)) = (primary.map(str::to_owned), &links) {
         let key = ServerKey::new(&seen, &primary);
-        let wanted = &seen.cluster.spec.databases;
+        let wanted = &seen.cluster.spec;
         seen.database = database::database(links, &primary, wanted, key, stores.servers(), upgrading)
             .await
             .inspect_err(|error| tracing::info!(%error, "the primary's catalogs can't be read yet"))

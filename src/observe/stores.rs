@@ -4,6 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
+use futures::FutureExt;
 use futures::stream::{BoxStream, SelectAll, StreamExt};
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
 use kube::core::{DynamicObject, TypeMeta};
@@ -11,13 +12,13 @@ use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 
-use crate::api::PostgresCluster;
+use crate::api::{PostgresBackup, PostgresCluster};
 use crate::child::{ChildRef, Kind};
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 
-use super::facts::{Children, PodSeen, VolumeSeen};
+use super::facts::{BackupSeen, Children, PodSeen, VolumeSeen};
 use super::server::ServerCache;
-use super::{nodes, pods};
+use super::{backups, nodes, pods};
 
 /// A stream of clusters to look at.
 pub type Trigger = BoxStream<'static, ObjectRef<PostgresCluster>>;
@@ -29,6 +30,7 @@ pub struct Stores {
     pods: Store<Pod>,
     claims: Store<PersistentVolumeClaim>,
     nodes: Store<Node>,
+    backups: Store<PostgresBackup>,
     servers: ServerCache,
 }
 
@@ -70,10 +72,20 @@ impl Stores {
         let events =
             reflector::reflector(writer, watched.modify(nodes::prune)).default_backoff().touched_objects();
         triggers.push(wake_by_node(events, pods.clone()));
-        (Self { kinds, pods, claims, nodes, servers: ServerCache::default() }, triggers.boxed())
+        let (backups, writer) = reflector::store();
+        // A person makes backups as well, so no label selects them.
+        let all =
+            watcher(Api::<PostgresBackup>::all(client.clone()), watcher::Config::default().any_semantic());
+        let events =
+            reflector::reflector(writer, all.modify(backups::prune)).default_backoff().touched_objects();
+        triggers.push(wake_of(events, fingerprint_all, |backup: &PostgresBackup| {
+            Some(backup.spec.cluster.clone())
+        }));
+        (Self { kinds, pods, claims, nodes, backups, servers: ServerCache::default() }, triggers.boxed())
     }
 
-    /// Waits until every store has its first list.
+    /// Waits until every store has its first list, but for that of backups: where their definition is not installed, clusters
+    /// are kept all the same.
     ///
     /// # Errors
     /// When a watch was dropped, which happens only at the end of the process.
@@ -122,6 +134,13 @@ impl Stores {
         own.map(|claim| (claim.name_any(), pods::volume(&claim))).collect()
     }
 
+    /// Backups of this very cluster; none while the first list is on its way.
+    pub fn backups(&self, cluster: &PostgresCluster) -> Option<BTreeMap<String, BackupSeen>> {
+        self.backups.wait_until_ready().now_or_never()?.ok()?;
+        let all = self.backups.state();
+        Some(backups::of_cluster(all.iter().map(AsRef::as_ref), cluster))
+    }
+
     /// Nodes that are being emptied, and the sign of it.
     pub fn draining(&self) -> BTreeMap<String, String> {
         let nodes = self.nodes.state();
@@ -158,6 +177,15 @@ fn wake<K: Resource + Send + 'static>(
     events: impl futures::Stream<Item = Result<K, watcher::Error>> + Send + 'static,
     fingerprint: impl Fn(&K) -> u64 + Send + 'static,
 ) -> Trigger {
+    wake_of(events, fingerprint, |object| object.labels().get(LABEL_CLUSTER).cloned())
+}
+
+/// The same for objects that tell their cluster in another way.
+fn wake_of<K: Resource + Send + 'static>(
+    events: impl futures::Stream<Item = Result<K, watcher::Error>> + Send + 'static,
+    fingerprint: impl Fn(&K) -> u64 + Send + 'static,
+    cluster: impl Fn(&K) -> Option<String> + Send + 'static,
+) -> Trigger {
     let mut known: HashMap<(String, String), u64> = HashMap::new();
     events
         .filter_map(move |event| {
@@ -168,7 +196,7 @@ fn wake<K: Resource + Send + 'static>(
                     let key = (object.namespace().unwrap_or_default(), object.name_any());
                     let print = fingerprint(&object);
                     let same = known.insert(key.clone(), print) == Some(print);
-                    let name = object.labels().get(LABEL_CLUSTER)?.clone();
+                    let name = cluster(&object)?;
                     (!same).then(|| ObjectRef::new(&name).within(&key.0))
                 });
             futures::future::ready(cluster)

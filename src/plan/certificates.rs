@@ -7,6 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::archive::PASSPHRASE;
 use crate::build::certificate_names;
 use crate::engine::hba;
 use crate::observe::{Observed, SecretData};
@@ -210,7 +211,10 @@ fn passwords(target: &Target, seen: &Observed) -> Vec<Mint> {
     let mut mints = Vec::new();
     let credentials = target.name.credentials();
     let roles = [hba::SUPERUSER, hba::REPLICATION_ROLE, hba::REWIND_ROLE, hba::POOLER_MONITOR_ROLE];
-    let keys = absent(&credentials, &roles);
+    let mut keys = absent(&credentials, &roles);
+    if target.archive.is_some() {
+        keys.extend(absent(&credentials, &[PASSPHRASE]));
+    }
     if !keys.is_empty() {
         mints.push(Mint::Passwords {
             secret: credentials,

@@ -10,6 +10,7 @@ use crate::target::Target;
 
 use super::compare::{contains, differs};
 use super::immutable::{Way, way};
+use super::restore::may_start;
 use super::scale::Scaling;
 use super::step::{Cause, Step};
 
@@ -25,6 +26,12 @@ pub fn applies(target: &Target, seen: &Observed, scaling: &Scaling) -> Vec<Step>
                 child = build::stamp(child);
             }
             let live = seen.children.0.get(&reference);
+            let group = target.groups.iter().find(|group| group.name.scope() == reference.name);
+            if let (Kind::StatefulSet, Some(group), None) = (reference.kind, group, live)
+                && !may_start(target, seen, group)
+            {
+                return None;
+            }
             match way(&child, live) {
                 Way::Open => {}
                 Way::Wait => return None,

@@ -43,6 +43,7 @@ pub fn deletion(seen: &Observed, groups: i32) -> Vec<Step> {
     if !steps.is_empty() || !seen.pods.is_empty() {
         return steps;
     }
+    steps.extend(super::restore::forget(seen));
     for number in 0..groups {
         for name in cluster.group(number).patroni_state() {
             steps.push(Step::Delete { reference: ChildRef::new(Kind::ConfigMap, name), uid: None });

@@ -13,6 +13,8 @@ pub fn refreshes(target: &Target, seen: &Observed) -> Vec<Step> {
     let mut members: Vec<String> =
         target.groups.iter().map(|g| version(seen, Kind::ConfigMap, &g.name.patroni())).collect();
     members.push(version(seen, Kind::Secret, &target.name.member_tls()));
+    // One that has none is not made to look, so that an archive is no news for pods of clusters without.
+    members.extend(target.archive.iter().map(|_| version(seen, Kind::Secret, &target.name.archive())));
     let pooler = [
         version(seen, Kind::ConfigMap, &target.name.pooler()),
         version(seen, Kind::Secret, &target.name.pooler_users()),

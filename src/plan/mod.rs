@@ -4,7 +4,9 @@
 //! that it never waits behind them half-done.
 
 mod access;
+mod archive;
 mod authority;
+mod backups;
 mod certificates;
 mod children;
 mod claim;
@@ -12,29 +14,36 @@ mod compare;
 mod config;
 mod deletion;
 mod drain;
+mod drills;
 mod files;
 mod handover;
 mod immutable;
+mod in_place;
 mod major;
+mod pooler;
 mod request;
+mod restore;
 mod rollout;
 mod scale;
 mod step;
 mod token;
 mod volumes;
+mod words;
 
 use jiff::Timestamp;
 
 use crate::observe::Observed;
-use crate::target::Target;
+use crate::target::{Request, Target};
 
 pub use access::scram;
 pub use authority::Stage;
+pub use backups::runs_due;
 pub use certificates::{LeafPurpose, Mint};
 pub use claim::suspects;
 pub use compare::{contains, differs};
 pub use deletion::{deletion, volumes_command};
 pub use drain::leaving;
+pub use drills::drills_due;
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
 pub use rollout::Halt;
 pub use step::{Cause, Hazard, SqlTask, Statement, Step};
@@ -57,6 +66,15 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(certificates::mints(target, seen, now));
     let scaling = scale::scale(target, seen);
     steps.extend(children::applies(target, seen, &scaling));
+    if target.halts() {
+        // Members stop for good: whatever else there is to do is done with those that come after them.
+        steps.extend(in_place::stop(target, seen));
+        let halt = Some(Halt::Waits("members stop, to be restored in place: see Restored".into()));
+        return Plan { steps, later: Vec::new(), halt };
+    }
+    steps.extend(restore::steps(target, seen));
+    steps.extend(in_place::retire(target, seen));
+    steps.extend(in_place::forget(target, seen));
     steps.extend(volumes::expansions(target, seen));
     steps.extend(files::refreshes(target, seen));
     let replacements = token::replacements(target, seen);
@@ -73,8 +91,12 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
         Some("the primary hands over first")
     } else if drain.is_some() {
         Some("the primary leaves its node first")
+    } else if matches!(target.request, Request::Fit(_)) {
+        Some("a restore in place was asked for")
     } else if immutable::remaking(&steps, seen) {
         Some("the StatefulSet is made anew first")
+    } else if pooler::moves(&steps, seen) {
+        Some("the pooler's pods are made anew first")
     } else {
         None
     };
@@ -85,9 +107,15 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(settings);
     steps.extend(access::statements(target, seen));
     steps.extend(claim::releases(seen));
+    steps.extend(backups::runs(seen, now));
+    // Before what retention writes into a backup: the request is made onto the version that was seen.
+    steps.extend(drills::request(seen, now));
+    steps.extend(backups::retention(target, seen, now));
+    steps.extend(archive::prune(target, seen, now));
     steps.extend(drain);
     steps.extend(scaling.steps);
     steps.extend(rollout.now);
+    steps.extend(in_place::begin(target, seen));
     Plan { steps, later: rollout.later, halt: rollout.halt }
 }
 
@@ -95,6 +123,8 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
 pub fn emergency(seen: &Observed, now: Timestamp) -> Vec<Step> {
     let mut steps = certificates::renewals(seen, now);
     steps.extend(claim::releases(seen));
+    steps.extend(backups::runs(seen, now));
+    steps.extend(drills::request(seen, now));
     steps.extend(drain::handover(seen));
     steps
 }

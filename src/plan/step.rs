@@ -1,11 +1,11 @@
-//! A step: one thing that `apply` can do, with a hazard and a sentence for the person who reads the event.
+//! A step: one thing that `apply` can do, with a hazard and a cause. How people read of it: `super::words`.
 
-use std::fmt;
-
+use jiff::Timestamp;
 use postgres_protocol::escape::escape_literal;
 use postgres_protocol::password::scram_sha_256;
 use serde_json::Value;
 
+use crate::api::PostgresBackup;
 use crate::child::{Child, ChildRef};
 use crate::name::GroupName;
 use crate::secret::SecretText;
@@ -86,6 +86,74 @@ pub enum Step {
         claim: String,
         /// New size as a Kubernetes quantity.
         size: String,
+    },
+    /// Make a snapshot known in the cluster's namespace, so that volumes can be cloned from it.
+    ImportSnapshot {
+        /// Name of the `VolumeSnapshot`.
+        name: String,
+        /// Handle of the snapshot.
+        handle: String,
+        /// The `VolumeSnapshotContent` as sent.
+        content: Box<Value>,
+        /// The `VolumeSnapshot` as sent.
+        snapshot: Box<Value>,
+    },
+    /// Make the volume claim of a member as a clone.
+    CloneVolume {
+        /// Volume claim.
+        claim: String,
+        /// Backup, as `namespace/name`.
+        backup: String,
+        /// The claim as sent.
+        body: Box<Value>,
+    },
+    /// Remove what made a snapshot known here. The snapshot itself stays.
+    ForgetSnapshot {
+        /// Name of the `VolumeSnapshot`.
+        name: String,
+        /// Name of the `VolumeSnapshotContent`.
+        content: String,
+    },
+    /// Begin a restore in place: the order to stop is written. All members stop by it.
+    BeginRestore {
+        /// The ConfigMap that members mount, with the course.
+        map: Box<Child>,
+        /// Backup, as `namespace/name`.
+        backup: String,
+        /// Claims that are kept as they are.
+        kept: Vec<String>,
+    },
+    /// Remove what Patroni knows of data that is taken out of service, while no member runs.
+    ClearPatroni {
+        /// Patroni's ConfigMaps.
+        maps: Vec<String>,
+    },
+    /// Mark a volume claim as out of service. It is kept.
+    RetireVolume {
+        /// Volume claim.
+        claim: String,
+        /// Its generation, for the label.
+        generation: u32,
+    },
+    /// Give a claim that is out of service an owner, with which it goes.
+    HandOverVolume {
+        /// Volume claim.
+        claim: String,
+        /// UID that it must have.
+        claim_uid: String,
+        /// ConfigMap that owns it from then on.
+        owner: String,
+        /// UID of that ConfigMap.
+        uid: String,
+    },
+    /// Delete the owner of claims that are out of service: Kubernetes removes them with it.
+    ForgetVolumes {
+        /// ConfigMap that owns them.
+        owner: String,
+        /// UID that it must have.
+        uid: String,
+        /// The claims that go.
+        claims: Vec<String>,
     },
     /// Make the kubelet bring a pod's mounted files up to date now.
     RefreshFiles {
@@ -168,6 +236,53 @@ pub enum Step {
         /// Version that is wanted.
         to: Version,
     },
+    /// Begin a run of a backup schedule: its own controller then makes the backup.
+    CreateBackup {
+        /// The object. Its name follows from cluster, schedule and moment.
+        backup: Box<PostgresBackup>,
+    },
+    /// Record that a run of a backup schedule did not begin.
+    RecordMissed {
+        /// The object, marked so that nobody begins it.
+        backup: Box<PostgresBackup>,
+        /// Why, and what to do.
+        reason: String,
+        /// The time, for the record.
+        at: Timestamp,
+    },
+    /// Delete a backup that no rule keeps, and its snapshots.
+    DeleteBackup {
+        /// Name.
+        backup: String,
+        /// UID that it must have.
+        uid: String,
+        /// Version that was judged: one that was put under hold meanwhile is left alone.
+        resource_version: String,
+        /// Its deletion policy would keep the snapshots.
+        retains: bool,
+        /// Why nothing keeps it.
+        why: String,
+    },
+    /// Write into a backup's status what keeps it.
+    NoteKept {
+        /// Name.
+        backup: String,
+        /// Until when, where the clock alone decides.
+        until: Option<Timestamp>,
+        /// Each rule in words.
+        by: Vec<String>,
+    },
+    /// Ask for the drill that a schedule named, by an annotation of the backup: its own controller then makes the drill.
+    RequestDrill {
+        /// Name of the `PostgresBackup`.
+        backup: String,
+        /// UID that it must have.
+        uid: String,
+        /// Version that was judged: a drill that somebody asked for meanwhile is not written over.
+        resource_version: String,
+        /// The moment, from which the request follows.
+        moment: Timestamp,
+    },
     /// Take the leader claim from a pod that can't give it up itself.
     ReleaseClaim {
         /// Group.
@@ -229,19 +344,33 @@ impl Step {
             | Step::Apply { cause: None, .. }
             | Step::ReleasePods { .. }
             | Step::Expand { .. }
+            | Step::ImportSnapshot { .. }
+            | Step::CloneVolume { .. }
+            | Step::ForgetSnapshot { .. }
+            | Step::ClearPatroni { .. }
+            | Step::RetireVolume { .. }
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
             | Step::Configure { .. }
             | Step::ReleaseClaim { .. }
+            | Step::CreateBackup { .. }
+            | Step::RecordMissed { .. }
+            | Step::NoteKept { .. }
+            | Step::RequestDrill { .. }
             | Step::Sql { .. } => Hazard::Routine,
             Step::Apply { cause: Some(_), .. }
             | Step::ReplacePod { primary: false, .. }
             | Step::RestartServer { primary: false, .. } => Hazard::Restart,
             Step::Switchover { .. }
             | Step::BeginUpgrade { .. }
+            | Step::BeginRestore { .. }
             | Step::ReplacePod { primary: true, .. }
             | Step::RestartServer { primary: true, .. } => Hazard::Disrupt,
-            Step::Delete { .. } | Step::StopPod { .. } => Hazard::Destroy,
+            Step::Delete { .. }
+            | Step::StopPod { .. }
+            | Step::HandOverVolume { .. }
+            | Step::ForgetVolumes { .. }
+            | Step::DeleteBackup { .. } => Hazard::Destroy,
         }
     }
 
@@ -252,6 +381,8 @@ impl Step {
             | Step::RestartServer { cause, .. }
             | Step::Switchover { cause, .. } => Some(*cause),
             Step::BeginUpgrade { .. } => Some(Cause::Change),
+            // By two words, and for now.
+            Step::BeginRestore { .. } => Some(Cause::Asked),
             Step::Apply { cause, .. } => *cause,
             Step::Guard
             | Step::Unguard
@@ -260,82 +391,23 @@ impl Step {
             | Step::ReleasePods { .. }
             | Step::StopPod { .. }
             | Step::Expand { .. }
+            | Step::ImportSnapshot { .. }
+            | Step::CloneVolume { .. }
+            | Step::ForgetSnapshot { .. }
+            | Step::ClearPatroni { .. }
+            | Step::RetireVolume { .. }
+            | Step::HandOverVolume { .. }
+            | Step::ForgetVolumes { .. }
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
             | Step::Configure { .. }
             | Step::ReleaseClaim { .. }
+            | Step::CreateBackup { .. }
+            | Step::RecordMissed { .. }
+            | Step::DeleteBackup { .. }
+            | Step::NoteKept { .. }
+            | Step::RequestDrill { .. }
             | Step::Sql { .. } => None,
         }
     }
-
-    /// One word for metrics and the event's action.
-    pub fn action(&self) -> &'static str {
-        match self {
-            Step::Guard => "Guard",
-            Step::Unguard => "Unguard",
-            Step::Mint(_) => "Issue",
-            Step::Apply { .. } => "Apply",
-            Step::Delete { .. } => "Delete",
-            Step::ReleasePods { .. } => "ReleasePods",
-            Step::StopPod { .. } => "StopPod",
-            Step::Expand { .. } => "Expand",
-            Step::RefreshFiles { .. } => "RefreshFiles",
-            Step::ReplacePod { .. } => "ReplacePod",
-            Step::ResizePod { .. } => "ResizePod",
-            Step::RestartServer { .. } => "RestartServer",
-            Step::Configure { .. } => "Configure",
-            Step::Sql { .. } => "Sql",
-            Step::Switchover { .. } => "Switchover",
-            Step::ReleaseClaim { .. } => "ReleaseClaim",
-            Step::BeginUpgrade { .. } => "BeginUpgrade",
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Step::Guard => write!(f, "put the finalizer on the cluster"),
-            Step::Unguard => write!(f, "take the finalizer off the cluster"),
-            Step::Mint(mint) => write!(f, "{mint}"),
-            Step::Apply { child, reason, cause: _ } => write!(f, "apply {} ({reason})", child.reference),
-            Step::Delete { reference, .. } => write!(f, "delete {reference}"),
-            Step::ReleasePods { set, field, .. } => {
-                write!(f, "delete StatefulSet {set} and leave its pods, to make it anew with another {field}")
-            }
-            Step::StopPod { pod, .. } => write!(f, "stop pod {pod}, which no set owns any more"),
-            Step::Expand { claim, size } => write!(f, "grow volume claim {claim} to {size}"),
-            Step::RefreshFiles { pod, .. } => write!(f, "bring the mounted files of {pod} up to date"),
-            Step::ReplacePod { pod, reason, .. } => write!(f, "make pod {pod} anew: {reason}"),
-            Step::ResizePod { pod, cpu, memory } => {
-                write!(f, "resize pod {pod} in place to CPU {cpu}, memory {memory}")
-            }
-            Step::RestartServer { pod, reason, .. } => write!(f, "restart Postgres in {pod}: {reason}"),
-            Step::Configure { group, patch, .. } => {
-                write!(f, "change the settings of {}: {}", group.scope(), changed_keys(patch))
-            }
-            Step::Sql { task, .. } => write!(f, "{}", task.summary),
-            Step::Switchover { from, to, reason, .. } => {
-                write!(f, "switch over from {from} to {to}: {reason}")
-            }
-            Step::BeginUpgrade { from, to, .. } => {
-                write!(f, "stop all members to upgrade the data from PostgreSQL {from} to {to}")
-            }
-            Step::ReleaseClaim { holder, proof, .. } => {
-                write!(f, "release the leader claim of {holder}: {proof}")
-            }
-        }
-    }
-}
-
-/// Names of what a patch changes, parameters by their own names.
-fn changed_keys(patch: &Value) -> String {
-    let mut keys = Vec::new();
-    for (key, value) in patch.as_object().into_iter().flatten() {
-        match value.pointer("/parameters").and_then(Value::as_object) {
-            Some(parameters) => keys.extend(parameters.keys().cloned()),
-            None => keys.push(key.clone()),
-        }
-    }
-    keys.join(", ")
 }

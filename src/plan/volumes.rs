@@ -10,7 +10,7 @@ pub fn expansions(target: &Target, seen: &Observed) -> Vec<Step> {
     let mut steps = Vec::new();
     for group in &target.groups {
         for ordinal in 0..group.instances {
-            let claim = group.name.volume(ordinal);
+            let claim = group.volume(ordinal);
             if seen.volumes.get(&claim).is_some_and(|volume| volume.requested < target.storage_bytes) {
                 steps.push(Step::Expand { claim, size: target.storage.clone() });
             }

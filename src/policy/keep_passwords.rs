@@ -1,8 +1,11 @@
 //! New passwords are never made for old data: the data has the old ones, so members could not replicate and the operator
-//! could not log in. It happens when volumes are kept and the Secret with their passwords was removed.
+//! could not log in. It happens when volumes are kept and the Secret with their passwords was removed. A clone of a backup
+//! gets new ones when it is started for the first time.
 
 use crate::engine::hba::SUPERUSER;
+use crate::observe::{Observed, VolumeSeen};
 use crate::plan::{Mint, Step};
+use crate::restore::recorded;
 
 use super::{Case, Objection, Policy};
 
@@ -19,7 +22,7 @@ impl Policy for KeepPasswords {
         let seen = case.seen;
         let name = seen.name();
         let new = *secret == name.credentials() && keys.iter().any(|key| key == SUPERUSER);
-        let volume = seen.volumes.keys().next().filter(|_| new)?;
+        let (volume, _) = seen.volumes.iter().find(|(_, volume)| new && !awaits_passwords(seen, volume))?;
         Some(Objection {
             reason: format!(
                 "volume claim {volume} holds data with other passwords, and Secret {secret} is gone"
@@ -36,12 +39,20 @@ impl Policy for KeepPasswords {
     }
 }
 
+/// A clone that no server has served from yet: its first start gives it the passwords of the Secret.
+fn awaits_passwords(seen: &Observed, volume: &VolumeSeen) -> bool {
+    let served = seen.cluster.status.as_ref().is_some_and(|status| status.system_identifier.is_some());
+    let course = recorded(seen, &seen.name().group(0));
+    !served && course.is_some_and(|course| volume.restored_from == Some(course.key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::child::{ChildRef, Kind};
     use crate::fixture::{observed, settle, start, step};
-    use crate::observe::VolumeSeen;
     use serde_json::json;
+    use std::sync::Arc;
 
     #[test]
     fn passwords_are_made_for_new_volumes_only() {
@@ -73,5 +84,30 @@ mod tests {
         let case = Case { seen: &seen, now: start() };
         assert_eq!(KeepPasswords.judge(&keys(&["stylobate_pooler_monitor"]), &case), None);
         assert!(KeepPasswords.judge(&keys(&["postgres"]), &case).is_some());
+    }
+
+    #[test]
+    fn a_clone_that_nobody_has_served_from_gets_new_passwords_and_old_data_beside_it_does_not() {
+        let mut seen = observed(json!({}));
+        let course =
+            json!({"key": "b-1", "backup": "shop/b", "handle": "h", "driver": "d", "started_at": start()});
+        let map = json!({"metadata": {"name": "c-patroni"}, "data": {"restore.json": course.to_string()}});
+        seen.children.0.insert(ChildRef::new(Kind::ConfigMap, "c-patroni"), map);
+        let clone = VolumeSeen { restored_from: Some("b-1".into()), ..VolumeSeen::default() };
+        seen.volumes.insert("data-c-0".into(), clone.clone());
+        let mint = Step::Mint(Mint::Passwords {
+            secret: "c-credentials".into(),
+            keys: vec![SUPERUSER.to_owned()],
+            plain: Vec::new(),
+            purpose: "test".into(),
+        });
+        let judge = |seen: &Observed| KeepPasswords.judge(&mint, &Case { seen, now: start() });
+        assert_eq!(judge(&seen), None);
+        seen.volumes.insert("data-c-1".into(), VolumeSeen::default());
+        assert!(judge(&seen).is_some(), "that one holds data of an earlier cluster");
+        seen.volumes.insert("data-c-1".into(), clone);
+        let status = crate::api::ClusterStatus { system_identifier: Some("7".into()), ..Default::default() };
+        Arc::make_mut(&mut seen.cluster).status = Some(status);
+        assert!(judge(&seen).is_some(), "the data has the passwords of the Secret that is gone");
     }
 }

@@ -4,9 +4,12 @@
 //! scenario in `tests/scenarios/`. Policies judge; they never change a plan.
 
 mod backup_before_major;
+mod backup_in_use;
 mod healthy;
+mod keep_last_good_backup;
 mod keep_passwords;
 mod keep_volumes;
+mod legal_hold;
 mod one_at_a_time;
 mod paused;
 mod window;
@@ -85,6 +88,9 @@ pub static CATALOG: &[&dyn Policy] = &[
     &paused::Paused,
     &keep_volumes::KeepVolumes,
     &keep_passwords::KeepPasswords,
+    &legal_hold::LegalHold,
+    &backup_in_use::BackupInUse,
+    &keep_last_good_backup::KeepLastGoodBackup,
     &healthy::Healthy,
     &backup_before_major::BackupBeforeMajor,
     &window::MaintenanceWindow,

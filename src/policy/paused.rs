@@ -1,4 +1,5 @@
-//! `spec.paused` holds back everything but a deletion that a person asked for.
+//! `spec.paused` holds back everything but a deletion that a person asked for, and the record of backups that it kept from
+//! beginning: that is no change of the cluster, and silence would look like success.
 
 use crate::plan::Step;
 
@@ -16,9 +17,10 @@ impl Policy for Paused {
         true
     }
 
-    fn judge(&self, _step: &Step, case: &Case) -> Option<Objection> {
+    fn judge(&self, step: &Step, case: &Case) -> Option<Objection> {
         let deleting = case.seen.cluster.metadata.deletion_timestamp.is_some();
-        (case.seen.cluster.spec.paused && !deleting).then(|| Objection {
+        let record = matches!(step, Step::RecordMissed { .. });
+        (case.seen.cluster.spec.paused && !deleting && !record).then(|| Objection {
             reason: "spec.paused is true".into(),
             remedy: "set spec.paused to false".into(),
         })

@@ -114,6 +114,10 @@ fn own(target: &Target) -> Vec<(&'static str, String)> {
         ("auto_failback", "off".into()),
         ("use_watchdog", "off".into()),
         ("memory_cache_enabled", "off".into()),
+        // Without query cache its memory still holds what is known of tables (enable_shared_relcache), and all of it is taken
+        // at the start: 112 MiB by default, 17 MiB so, for some thousand tables. docs/decisions/0003-pgpool-facts.md
+        ("memqcache_total_size", "16MB".into()),
+        ("memqcache_max_num_cache", "20000".into()),
         ("connect_timeout", "1000".into()),
         ("num_init_children", (target.pooler.clients + METRICS_SESSIONS).to_string()),
         ("reserved_connections", "0".into()),

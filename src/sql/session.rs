@@ -106,7 +106,7 @@ impl Session {
     /// # Errors
     /// [`Error::Statement`].
     pub async fn query(&self, statement: &str) -> Result<Vec<Row>, Error> {
-        self.bounded(self.client.query(statement, &[])).await
+        self.bounded(STATEMENT_TIMEOUT, self.client.query(statement, &[])).await
     }
 
     /// Runs a statement outside of a transaction block.
@@ -114,17 +114,26 @@ impl Session {
     /// # Errors
     /// [`Error::Statement`].
     pub async fn execute(&self, statement: &str) -> Result<(), Error> {
-        self.bounded(self.client.batch_execute(statement)).await
+        self.execute_within(statement, STATEMENT_TIMEOUT).await
+    }
+
+    /// Runs a statement that may take longer than others, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn execute_within(&self, statement: &str, limit: Duration) -> Result<(), Error> {
+        self.bounded(limit, self.client.batch_execute(statement)).await
     }
 
     async fn bounded<T>(
         &self,
+        limit: Duration,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Error> {
         let failed = |cause| Error::Statement { database: self.database.clone(), cause };
-        timeout(STATEMENT_TIMEOUT, work)
+        timeout(limit, work)
             .await
-            .map_err(|_| failed(format!("no answer within {STATEMENT_TIMEOUT:?}")))?
+            .map_err(|_| failed(format!("no answer within {limit:?}")))?
             .map_err(|error| failed(explain(&error)))
     }
 }

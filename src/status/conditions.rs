@@ -10,7 +10,7 @@ use crate::observe::{Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, tuned};
 
-use super::{Work, drain, storage};
+use super::{Work, backup, drain, drills, storage};
 
 /// Types of conditions.
 pub mod kind {
@@ -26,10 +26,19 @@ pub mod kind {
     pub const REDUNDANT: &str = "Redundant";
     /// What the check before a major upgrade found; there while an upgrade is under way.
     pub const UPGRADE_CHECKED: &str = "UpgradeChecked";
+    /// The data is that of the backup which the cluster was made from or went back to; there for such a cluster alone, and while a
+    /// restore in place is asked for.
+    pub const RESTORED: &str = "Restored";
     /// Volumes have room and their size.
     pub const STORAGE: &str = "StorageOk";
+    /// WAL is archived as it comes; there while the spec asks for an archive.
+    pub const ARCHIVING: &str = "Archiving";
     /// No node that is being emptied waits for this cluster.
     pub const DRAIN: &str = "DrainOk";
+    /// Backups are as fresh as their schedules promise; there while there are schedules.
+    pub const BACKUPS: &str = "BackupsCurrent";
+    /// Backups are proved as their schedule of drills promises; there while there is one.
+    pub const DRILLS: &str = "DrillsCurrent";
 }
 
 /// Reasons of conditions.
@@ -58,6 +67,10 @@ pub mod reason {
     pub const BLOCKED: &str = "Blocked";
     /// The data can't be upgraded as it is.
     pub const CHECK_FAILED: &str = "CheckFailed";
+    /// Volumes can't be cloned, or no member starts on its clone.
+    pub const RESTORE_FAILED: &str = "RestoreFailed";
+    /// A restore in place is asked for and can't begin.
+    pub const RESTORE_REFUSED: &str = "RestoreRefused";
     /// A volume is used to 85 % or more.
     pub const DISK_FILLING: &str = "DiskFilling";
     /// A volume is used to 95 % or more.
@@ -72,6 +85,28 @@ pub mod reason {
     pub const NO_SUCCESSOR: &str = "NoSuccessor";
     /// A node is being emptied, and the only member is on it.
     pub const SINGLE_MEMBER: &str = "SingleMember";
+    /// WAL is not archived.
+    pub const ARCHIVE_FAILING: &str = "ArchiveFailing";
+    /// WAL is archived slower than it is written.
+    pub const ARCHIVE_SLOW: &str = "ArchiveSlow";
+    /// WAL was given up, so that some moments can't be brought back.
+    pub const ARCHIVE_GAP: &str = "ArchiveGap";
+    /// The last run of a schedule did not begin, and nothing good was made since.
+    pub const BACKUP_MISSED: &str = "BackupMissed";
+    /// The last run of a schedule failed, and nothing good was made since.
+    pub const BACKUP_FAILED: &str = "BackupFailed";
+    /// The snapshots of the last run are gone, and nothing good was made since.
+    pub const BACKUP_LOST: &str = "BackupLost";
+    /// A schedule promised a backup, and there is none.
+    pub const BACKUP_OVERDUE: &str = "BackupOverdue";
+    /// The last drill by schedule failed, and nothing that is as new was proved since.
+    pub const DRILL_FAILED: &str = "DrillFailed";
+    /// A moment of the schedule of drills had none, and none passed since.
+    pub const DRILL_MISSED: &str = "DrillMissed";
+    /// The last drill by schedule came to no end that anybody saw, and none passed since.
+    pub const DRILL_GONE: &str = "DrillGone";
+    /// A drill by schedule was asked for, and its time is over.
+    pub const DRILL_OVERDUE: &str = "DrillOverdue";
     /// The cluster is being deleted.
     pub const DELETING: &str = "Deleting";
 }
@@ -97,7 +132,14 @@ pub fn conditions(
         (kind::DRAIN, drain::drain(seen, status.primary.as_deref(), work.steps)),
     ]
     .into_iter()
+    .chain(super::archive::archiving(seen, target, now).map(|finding| (kind::ARCHIVING, finding)))
+    .chain(backup::current(seen, status.backup.as_ref(), now).map(|finding| (kind::BACKUPS, finding)))
+    .chain(drills::current(seen, status.backup.as_ref(), now).map(|finding| (kind::DRILLS, finding)))
     .chain(super::upgrade::checked(seen, target).map(|finding| (kind::UPGRADE_CHECKED, finding)))
+    .chain(
+        super::restore::restored(seen, target, status.restore.as_ref())
+            .map(|finding| (kind::RESTORED, finding)),
+    )
     .map(|(kind, (good, reason, message))| {
         let state = if good { "True" } else { "False" };
         let since = before
@@ -195,9 +237,7 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work) -> Finding {
     if let Some(verdict) = work.verdicts.first() {
         return (false, reason::HELD_BACK, verdict.to_string());
     }
-    // Bringing files up to date after a change is no work that a person waits for.
-    let pending: Vec<&Step> =
-        work.steps.iter().filter(|step| !matches!(step, Step::RefreshFiles { .. })).collect();
+    let pending: Vec<&Step> = work.steps.iter().filter(|step| !aside(step)).collect();
     match pending.as_slice() {
         [] => match work.halt {
             Some(Halt::Waits(why)) => (false, reason::IN_PROGRESS, format!("{}{why}", left(work.later))),
@@ -208,6 +248,19 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work) -> Finding {
         [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),
         [step, ..] => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
     }
+}
+
+/// What nobody waits for who waits for the spec to be carried out: files that are brought up to date, backups and drills.
+fn aside(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::RefreshFiles { .. }
+            | Step::CreateBackup { .. }
+            | Step::RecordMissed { .. }
+            | Step::DeleteBackup { .. }
+            | Step::NoteKept { .. }
+            | Step::RequestDrill { .. }
+    )
 }
 
 /// A volume that has not the size of the spec yet.
@@ -232,8 +285,7 @@ fn left(later: &[Step]) -> String {
 }
 
 fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
-    let writable = status.primary.as_ref().is_some_and(|name| seen.pods[name].ready);
-    if !writable {
+    if seen.writable().is_none() {
         if let Some(deleting) = deleting(seen) {
             return deleting;
         }
@@ -246,8 +298,9 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
         let message = match &status.primary {
             Some(name) => {
                 let namespace = seen.name().namespace;
+                let lack = if seen.pods[name].ready { "was not promoted yet" } else { "is not ready" };
                 format!(
-                    "{name} holds the primary's role but is not ready: kubectl -n {namespace} logs {name} -c postgres"
+                    "{name} holds the primary's role but {lack}: kubectl -n {namespace} logs {name} -c postgres"
                 )
             }
             None => "no member takes writes yet: Patroni elects one as soon as a member with all data is up"

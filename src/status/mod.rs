@@ -1,9 +1,13 @@
 //! What the operator says of a cluster: state, members and conditions. Pure.
 
+mod archive;
+mod backup;
 mod conditions;
 mod drain;
+mod drills;
 pub mod lag;
 mod members;
+mod restore;
 mod rollout;
 mod storage;
 mod tuning;
@@ -20,6 +24,8 @@ use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
 
 pub use conditions::{kind, reason};
+pub use drills::missed_drill;
+pub use restore::cut;
 pub use tuning::COMPUTED;
 
 /// What there is to do.
@@ -56,14 +62,13 @@ pub fn status(
         },
         ..pooler(seen)
     };
-    let writable = primary.as_ref().is_some_and(|name| seen.pods[name].ready);
     let state = if seen.cluster.metadata.deletion_timestamp.is_some() {
         ClusterState::Deleting
     } else if !problems.is_empty() {
         ClusterState::Invalid
     } else if seen.cluster.spec.paused {
         ClusterState::Paused
-    } else if !writable {
+    } else if seen.writable().is_none() {
         if before.system_identifier.is_some() { ClusterState::Down } else { ClusterState::Creating }
     } else if ready >= wanted && pooler.ready == pooler.wanted && pooler.wanted > 0 {
         ClusterState::Healthy
@@ -100,7 +105,10 @@ pub fn status(
         slot: None,
         operator: Some(operator(seen)),
         upgrade: upgrade::upgrade(before.upgrade.as_ref(), before.system_identifier.as_ref(), seen, target),
+        restore: restore::restore(before.restore.as_ref(), seen, target, now),
         rollout: rollout::rollout(before.rollout.as_ref(), seen, work, now),
+        archive: archive::status(before.archive.as_ref(), seen, target),
+        backup: backup::summary(seen, before.backup, now),
         conditions: Vec::new(),
     };
     status.conditions =

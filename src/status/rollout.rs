@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::api::{Evidence, RolloutPhase, RolloutStatus, VolumeEvidence};
 use crate::observe::Observed;
 use crate::plan::{Cause, Halt, Step};
+use crate::restore::in_service;
 
 use super::Work;
 
@@ -89,10 +90,11 @@ fn done(status: &RolloutStatus, seen: &Observed, now: Timestamp) -> RolloutStatu
 /// The claims, volumes and the identity of the data.
 fn evidence(seen: &Observed) -> Evidence {
     let group = seen.name().group(0);
+    let generation = in_service(seen, &group);
     let claims = 0..seen.cluster.spec.instances;
     let volumes = claims
         .filter_map(|ordinal| {
-            let claim = group.volume(ordinal);
+            let claim = group.volume(generation, ordinal);
             let volume = seen.volumes.get(&claim)?;
             Some(VolumeEvidence { claim, uid: volume.uid.clone(), volume: volume.volume.clone() })
         })

@@ -1,7 +1,7 @@
 //! The condition `StorageOk`: how full the volumes are, long before it hurts, and how a growth goes. It can be told while
 //! Postgres is down, since a member writes a word on its pod (`images/postgres/member_disk.py`).
 
-use crate::observe::{DiskUse, Growth, Observed};
+use crate::observe::{DiskUse, Growth, Observed, VolumeSeen};
 use crate::target::human_size;
 use crate::tuning::units::quantity_bytes;
 
@@ -62,7 +62,7 @@ fn filling(seen: &Observed) -> Option<Finding> {
 /// A claim that asks for less than the spec: the steps of this very round raise it.
 fn behind(seen: &Observed) -> bool {
     let wanted = quantity_bytes(&seen.cluster.spec.storage.size.0).unwrap_or_default();
-    seen.volumes.values().any(|volume| volume.requested < wanted)
+    seen.volumes.values().any(|volume| !volume.retired && volume.requested < wanted)
 }
 
 fn waits(growth: &Growth) -> String {
@@ -76,7 +76,7 @@ fn waits(growth: &Growth) -> String {
 pub fn growing(seen: &Observed) -> impl Iterator<Item = (&str, String, String, &Growth)> {
     // A claim that is not bound yet has nothing to grow.
     let wanting =
-        |volume: &crate::observe::VolumeSeen| volume.capacity > 0 && volume.capacity < volume.requested;
+        |volume: &VolumeSeen| !volume.retired && volume.capacity > 0 && volume.capacity < volume.requested;
     seen.volumes.iter().filter(move |(_, volume)| wanting(volume)).map(|(claim, volume)| {
         (claim.as_str(), human_size(volume.capacity), human_size(volume.requested), &volume.growth)
     })
@@ -86,7 +86,6 @@ pub fn growing(seen: &Observed) -> impl Iterator<Item = (&str, String, String, &
 mod tests {
     use super::*;
     use crate::fixture::{observed, put_pods};
-    use crate::observe::VolumeSeen;
     use serde_json::json;
 
     fn seen(disks: &[(&str, DiskUse)]) -> Observed {

@@ -2,9 +2,16 @@
 //!
 //! All problems are collected, so that a person mends all at once. One problem means that nothing is changed.
 
+mod archive;
+mod backup;
 mod cross;
 mod given_tls;
+mod in_place;
+mod origin;
+mod point;
 mod problem;
+mod reach;
+mod restore;
 mod storage;
 mod tuning;
 mod upgrade;
@@ -18,14 +25,19 @@ use k8s_openapi::api::core::v1::Toleration;
 use kube::ResourceExt;
 
 use crate::api::{Flavor, Spread, Synchronous};
+use crate::archive::ArchiveTarget;
 use crate::maintenance::{RunNow, Windows, run_now};
-use crate::name::{COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER};
+use crate::name::{ANNOTATION_DRILL, COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER};
 use crate::observe::Observed;
+use crate::restore::{Course as RestoreCourse, Restore, Stage, in_service};
+use crate::schedule::retention::Rules;
 use crate::tuning::units::{quantity_bytes, quantity_millis};
 use crate::tuning::{Machine, Settings, Tuned};
 use crate::upgrade::Course;
 
 pub use cross::RESERVED_CONNECTIONS;
+pub use in_place::Request;
+pub use point::files as source_files;
 pub use problem::Problem;
 pub use storage::human as human_size;
 pub use tuning::{KEPT_POOLER, KEPT_POSTGRES, Tunings, kept, tuned};
@@ -53,6 +65,12 @@ pub struct Target {
     pub upgrade: Option<Course>,
     /// Names what an upgrade is tried with: the same is not tried twice by itself.
     pub upgrade_key: String,
+    /// The restore that is under way.
+    pub restore: Option<Restore>,
+    /// What is asked for by the words for a restore in place.
+    pub request: Request,
+    /// It is there for a drill alone: it goes with its volumes, and nobody may reach it.
+    pub drill: bool,
     /// Image of the pooler.
     pub pooler_image: String,
     /// Groups with their member counts.
@@ -79,6 +97,8 @@ pub struct Target {
     pub pooler: PoolerTarget,
     /// Secret with a certificate of a person's own for the pooler.
     pub given_tls: Option<String>,
+    /// The continuous archive of WAL; none when there is none.
+    pub archive: Option<ArchiveTarget>,
     /// What still works and needs a person soon.
     pub reminders: Vec<String>,
     /// Namespaces whose pods may reach the pooler.
@@ -95,11 +115,23 @@ pub struct Target {
     pub tolerations: Vec<Toleration>,
     /// How hard members keep apart.
     pub spread: Spread,
+    /// Which backups are kept.
+    pub retention: Rules,
     /// How long a member may take until it is ready again.
     pub member_deadline: SignedDuration,
 }
 
 impl Target {
+    /// What members are told to begin with; none when they have begun.
+    pub fn clones(&self) -> Option<&RestoreCourse> {
+        self.restore.as_ref()?.order()
+    }
+
+    /// True while members stop for a restore in place.
+    pub fn halts(&self) -> bool {
+        self.restore.as_ref().is_some_and(|restore| restore.halts().is_some())
+    }
+
     /// Major of the server that members run by the configuration that they share.
     pub fn serving(&self) -> i32 {
         self.upgrade.as_ref().map_or(self.version.major, Course::serving)
@@ -113,6 +145,15 @@ pub struct GroupTarget {
     pub name: GroupName,
     /// Members wanted.
     pub instances: i32,
+    /// Generation of the volumes that they are on, from 1.
+    pub generation: u32,
+}
+
+impl GroupTarget {
+    /// Name of the volume claim of a member.
+    pub fn volume(&self, ordinal: i32) -> String {
+        self.name.volume(self.generation, ordinal)
+    }
 }
 
 /// The pooler.
@@ -157,12 +198,30 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     // With a stand-in for what can't be read, a check of it against others would tell of problems that are none.
     let readable = problems.is_empty();
     let (users, databases) = users::check(seen, &name, &mut problems);
-    let group = GroupTarget { name: name.group(0), instances: spec.instances };
+    let generation = in_service(seen, &name.group(0));
+    let mut group = GroupTarget { name: name.group(0), instances: spec.instances, generation };
     let settings = tuning.settings();
     let upgrade = upgrade::course(seen, &group, version, &settings, now, &mut problems);
+    let restore = restore::restore(seen, &group, version, storage_bytes, now, &mut problems);
+    if let Some(Restore { course: RestoreCourse { in_place: Some(made), .. }, stage }) = &restore
+        && *stage != Stage::Stopping
+    {
+        group.generation = made.generation;
+    }
+    let request = in_place::request(
+        seen,
+        &group,
+        in_place::Wanted { version, storage_bytes, upgrades: upgrade.is_some() },
+        restore.as_ref(),
+        now,
+    );
     let image = upgrade::image(seen, version, upgrade.as_ref(), &mut problems);
 
+    let archive = archive::check(seen, group.generation, storage_bytes, &mut problems);
+
+    let mut refused = Vec::new();
     let mut target = Target {
+        archive,
         reminders: Vec::new(),
         uid: cluster.uid().unwrap_or_default(),
         domain: seen.platform.domain.clone(),
@@ -172,6 +231,9 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         image,
         upgrade_key: upgrade.as_ref().map(|course| upgrade::key(seen, course, &settings)).unwrap_or_default(),
         upgrade,
+        restore,
+        request,
+        drill: cluster.annotations().contains_key(ANNOTATION_DRILL),
         pooler_image: format!("{}/pgpool:{}", seen.platform.image_prefix, seen.platform.pooler_tag),
         groups: vec![group],
         cpu: spec.resources.cpu.0.clone(),
@@ -196,6 +258,10 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         node_selector: spec.scheduling.node_selector.clone(),
         tolerations: spec.scheduling.tolerations.clone(),
         spread: spec.scheduling.spread,
+        retention: {
+            let status = cluster.status.as_ref().and_then(|status| status.backup.as_ref());
+            backup::check(spec, status, &mut refused)
+        },
         member_deadline: SignedDuration::from_secs(spec.maintenance.member_deadline_seconds.into()),
         name,
     };
@@ -207,6 +273,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         problems.extend(refused);
         target.reminders = reminders;
     }
+    problems.extend(refused);
     problems.extend(Windows::read(&spec.maintenance).err().into_iter().flatten());
     if let RunNow::Bad(problem) = run_now(cluster, now) {
         target.reminders.push(problem.to_string());

@@ -18,7 +18,7 @@ pub fn check(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) {
     }
     let Some(class) = &seen.given.fixed_class else { return };
     let mut claims =
-        target.groups.iter().flat_map(|group| (0..group.instances).map(|ordinal| group.name.volume(ordinal)));
+        target.groups.iter().flat_map(|group| (0..group.instances).map(|ordinal| group.volume(ordinal)));
     let small = claims.find_map(|name| {
         let volume = seen.volumes.get(&name)?;
         let of_class = volume.class.as_ref().is_none_or(|own| own == class);

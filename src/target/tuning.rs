@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::api::{Synchronous, TuningRef};
+use crate::archive;
 use crate::child::Kind;
 use crate::name::ClusterName;
 use crate::observe::Observed;
@@ -59,7 +60,10 @@ pub fn tuned(seen: &Observed) -> Tunings {
     // What is asked for has to fit the size that is wanted, also while members have another one.
     let memory = size.and(quantity_bytes(&spec.resources.memory.0));
     let postgres = Tuning {
-        base: computed(size.unwrap_or(SMALL)),
+        base: computed(size.unwrap_or(SMALL))
+            .into_iter()
+            .chain(archive::settings(spec.backup.archive.as_ref()))
+            .collect(),
         layers: &layers(seen, &spec.tuning),
         kept: &kept(seen, KEPT_POSTGRES),
         book: &book,

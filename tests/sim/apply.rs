@@ -58,6 +58,28 @@ impl World {
                 self.pods.get_mut(pod).expect("only pods that exist are refreshed").files =
                     Some(digest.clone());
             }
+            Step::ImportSnapshot { name: _, handle, content, snapshot: _ } => self.import(handle, content),
+            Step::CloneVolume { claim, backup: _, body } => self.clone_volume(claim, body),
+            Step::ForgetSnapshot { .. } => self.snapshot = Default::default(),
+            Step::BeginRestore { map, backup: _, kept } => {
+                assert!(kept.iter().all(|claim| self.volumes.contains_key(claim)));
+                self.store(map.reference.clone(), map.body.clone());
+            }
+            Step::ClearPatroni { maps: _ } => self.clear_patroni(),
+            Step::RetireVolume { claim, generation: _ } => {
+                self.volumes.get_mut(claim).expect("only claims that exist are marked").retired = true;
+            }
+            Step::HandOverVolume { claim, claim_uid, owner: _, uid } => {
+                let volume = self.volumes.get_mut(claim).expect("only claims that exist are handed over");
+                assert!(volume.retired && volume.uid == *claim_uid, "{claim} is in service");
+                volume.owner = Some(uid.clone());
+            }
+            Step::ForgetVolumes { owner, uid, claims: _ } => {
+                let reference = stylobate::child::ChildRef::new(Kind::ConfigMap, owner);
+                let live = self.children.remove(&reference).expect("the owner exists");
+                assert_eq!(live["metadata"]["uid"].as_str(), Some(uid.as_str()));
+                self.volumes.retain(|_, volume| volume.owner.as_ref() != Some(uid));
+            }
             Step::ReplacePod { pod, uid, .. } | Step::StopPod { pod, uid } => {
                 if self.pods.get(pod).is_some_and(|seen| seen.uid == *uid) {
                     self.end(pod);
@@ -88,6 +110,20 @@ impl World {
                 assert!(self.claim.as_ref() == Some(from), "{from} does not lead");
                 assert!(self.members.contains_key(to), "{to} does not answer");
                 self.lead(to);
+            }
+            Step::CreateBackup { backup } => self.store_backup(backup),
+            Step::RecordMissed { backup, reason, at } => self.end_missed(backup, reason, *at),
+            Step::DeleteBackup { backup, uid, .. } => {
+                assert!(self.backups.get(backup).is_none_or(|live| live.uid == *uid && !live.spec.hold));
+                self.backups.remove(backup);
+            }
+            Step::NoteKept { backup, until, by } => {
+                let live = self.backups.get_mut(backup).expect("only backups that exist are kept");
+                live.status.kept_by = by.clone();
+                live.status.kept_until = until.map(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time);
+            }
+            Step::RequestDrill { backup, uid, moment, resource_version: _ } => {
+                self.ask_for_drill(backup, uid, *moment)
             }
             Step::BeginUpgrade { set, from: _, to: _ } => self.store(set.reference.clone(), set.body.clone()),
             Step::ReleaseClaim { group: _, holder, resource_version: _, proof: _ } => {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stylobate::build::Revision;
 use stylobate::child::Kind;
 use stylobate::name::{ANNOTATION_UPGRADE, COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA};
-use stylobate::observe::{DatabaseFacts, MemberSeen, PendingChange, PodSeen, RoleSeen, VolumeSeen};
+use stylobate::observe::{DatabaseFacts, DiskUse, MemberSeen, PendingChange, PodSeen, RoleSeen, VolumeSeen};
 use stylobate::tuning::units::quantity_bytes;
 
 use super::{World, upgrade};
@@ -21,8 +21,14 @@ impl World {
         self.report();
         self.keep_members();
         self.keep_poolers();
+        let provides = self.snapshot.snapshot && self.snapshot.error.is_none();
+        self.make_backups();
+        self.make_drills();
         for volume in self.volumes.values_mut() {
             volume.capacity = volume.requested;
+            if volume.volume.is_none() && provides {
+                volume.volume = Some(format!("pv-of-{}", volume.uid));
+            }
         }
     }
 
@@ -36,11 +42,15 @@ impl World {
                 continue;
             }
             let template = self.template(&pod.component);
+            // One whose set went before it ran is on its way out.
+            if template.is_none() && pod.ip.is_none() {
+                continue;
+            }
             let waiting = if self.missing_images.contains(&pod.main.image) {
                 Some(("ImagePullBackOff".to_owned(), "not found".to_owned()))
             } else {
                 template
-                    .and_then(|template| self.unmounted(&template))
+                    .and_then(|template| self.unmounted(&template).or_else(|| self.unbound(&name)))
                     .map(|missing| ("ContainerCreating".to_owned(), format!("{missing} not found")))
             };
             let waiting = match waiting {
@@ -73,6 +83,7 @@ impl World {
         let variables = template["containers"][0]["env"].as_array().into_iter().flatten();
         let secrets = volumes
             .clone()
+            .filter(|volume| volume["secret"]["optional"] != true)
             .filter_map(|volume| volume["secret"]["secretName"].as_str())
             .chain(variables.filter_map(|one| one["valueFrom"]["secretKeyRef"]["name"].as_str()))
             .map(|name| (Kind::Secret, name));
@@ -124,6 +135,8 @@ impl World {
         let text = map["data"]["patroni.yml"].as_str().expect("patroni.yml");
         let parsed: Value = serde_saphyr::from_str(text).expect("patroni.yml is YAML");
         self.config = Some(parsed["bootstrap"]["dcs"].clone());
+        // Data that came with a clone stays; its roles have the passwords of their source.
+        self.take_up_clone(&parsed);
         for system in ["postgres", "standby", "rewind"] {
             self.database.roles.insert(system.into(), RoleSeen { login: true, ..RoleSeen::default() });
         }
@@ -144,6 +157,8 @@ impl World {
             let leads = leader.as_ref() == Some(name);
             let known = member.state == "running";
             let pod = self.pods.get_mut(name).expect("members are pods");
+            // Patroni gives the role first; `pg_ctl promote` then needs a file on the disk.
+            let promoted = leads && (member.role == "primary" || pod.disk != DiskUse::Full);
             let version = versions[name];
             // A new or set aside volume gets a copy of the leader's data.
             let major = version.map(|version| version / 10_000).unwrap_or_default();
@@ -168,7 +183,7 @@ impl World {
             let streams = known && !leads && leader.is_some();
             *member = MemberSeen {
                 state: "running".into(),
-                role: if leads { "primary" } else { "replica" }.into(),
+                role: if promoted { "primary" } else { "replica" }.into(),
                 timeline: Some(self.timeline),
                 server_version: version,
                 system_identifier: Some(upgrade::identity(major)),
@@ -177,7 +192,7 @@ impl World {
                 position: Some(self.timeline * 1000),
                 pending_restart: !pending.is_empty(),
                 pending,
-                config: self.config.clone().filter(|_| leads),
+                config: self.config.clone().filter(|_| promoted),
                 ..MemberSeen::default()
             };
             pod.role = Some(if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into());
@@ -209,7 +224,8 @@ impl World {
         let bytes = size.as_str().and_then(quantity_bytes).expect("the claim template has a size");
         let template = &set["spec"]["template"];
         for ordinal in 0..wanted {
-            let (claim, pod) = (group.volume(ordinal), group.pod(ordinal));
+            let pod = group.pod(ordinal);
+            let claim = self.claim_of(&pod).expect("the set has a claim template");
             if !self.volumes.contains_key(&claim) {
                 let uid = format!("uid-{}", self.next());
                 let volume = VolumeSeen {
@@ -247,8 +263,13 @@ impl World {
             }
         }
         let ready = self.pods.values().filter(|pod| pod.component == COMPONENT_POOLER && pod.ready).count();
+        let before = self.pooler_template.replace(template.clone());
+        let rolls = before.is_some_and(|before| before != *template);
+        let reason = if rolls { "ReplicaSetUpdated" } else { "NewReplicaSetAvailable" };
+        let progressing = json!({"type": "Progressing", "status": "True", "reason": reason});
         let reference = stylobate::child::ChildRef::new(Kind::Deployment, name);
-        self.children.get_mut(&reference).expect("it is live")["status"] = json!({"readyReplicas": ready});
+        self.children.get_mut(&reference).expect("it is live")["status"] =
+            json!({"readyReplicas": ready, "conditions": [progressing]});
     }
 
     fn new_pod(&mut self, component: &str, template: &Value, number: i32) -> PodSeen {

@@ -5,8 +5,11 @@
 //! SQL is read word by word, a claim is held by a dead pod until it is released.
 
 mod apply;
+mod backups;
+mod drills;
 mod life;
 mod material;
+mod restore;
 pub mod script;
 mod sql;
 mod upgrade;

@@ -9,6 +9,8 @@ use stylobate::decide::Decision;
 use stylobate::name::ClusterName;
 
 use super::World;
+use super::drills::DrillsEnd;
+use super::world::BackupsEnd;
 
 /// More rounds than any way to rest takes; one that takes more never comes to rest.
 const ENOUGH: usize = 40;
@@ -94,6 +96,20 @@ impl Stage {
                 let annotations = self.world().cluster.metadata.annotations.get_or_insert_default();
                 annotations.insert((*key).to_owned(), (*value).to_owned());
             }
+            ["origin", name] => self.world().give_backup(name, ""),
+            ["origin", name, ..] => {
+                let change = line.split_once(name).expect("the name is in the line").1.trim();
+                self.world().give_backup(name, change);
+            }
+            ["delete-origin", name] => self.world().delete_origin(name),
+            ["archive", "until", time] => {
+                self.world().archive_until(time.parse().expect("a time"));
+            }
+            ["provisioner", driver] => self.world().provisioner = (*driver).to_owned(),
+            ["snapshot", "fails", ..] => {
+                self.world().snapshot.error = Some(line.trim_start_matches("snapshot fails ").to_owned());
+            }
+            ["snapshot", "works"] => self.world().snapshot.error = None,
             ["check", "finds", "nothing"] => self.world().findings.clear(),
             ["check", "finds", ..] => {
                 self.world().findings = vec![line.trim_start_matches("check finds ").to_owned()];
@@ -101,6 +117,28 @@ impl Stage {
             ["pg_upgrade", "succeeds"] => self.world().upgrade_fails = None,
             ["pg_upgrade", "fails", ..] => {
                 self.world().upgrade_fails = Some(line.trim_start_matches("pg_upgrade fails ").to_owned());
+            }
+            ["backup", name] => self.world().backup_by_hand(name),
+            ["backups", "succeed"] => self.world().backups_end = BackupsEnd::Well,
+            ["backups", "hang"] => self.world().backups_end = BackupsEnd::Never,
+            ["backups", "fail", ..] => {
+                let why = line.trim_start_matches("backups fail ").to_owned();
+                self.world().backups_end = BackupsEnd::Badly(why);
+            }
+            ["verify", backup] => self.world().verify_by_hand(backup),
+            ["drills", "pass"] => self.world().drills_end = DrillsEnd::Well,
+            ["drills", "hang"] => self.world().drills_end = DrillsEnd::Never,
+            ["drills", "fail", ..] => {
+                let why = line.trim_start_matches("drills fail ").to_owned();
+                self.world().drills_end = DrillsEnd::Badly(why);
+            }
+            ["lose", backup] => {
+                let backup = self.world().backups.get_mut(*backup).expect("the backup exists");
+                backup.status.phase = stylobate::api::BackupPhase::Lost;
+                backup.status.reason = Some("its snapshot is not there any more".into());
+            }
+            ["hold", backup] => {
+                self.world().backups.get_mut(*backup).expect("the backup exists").spec.hold = true;
             }
             ["kill-container", pod] => self.world().kill(pod),
             ["cordon", node] => {
@@ -255,6 +293,8 @@ impl World {
                     let _ = writeln!(text, "  {reference}");
                 }
             }
+            "backups" => text.push_str(&self.show_backups()),
+            "drills" => text.push_str(&self.show_drills()),
             "slot" => {
                 let slot = self.cluster.status.as_ref().and_then(|status| status.slot.as_ref());
                 let held = slot.map_or("no slot".into(), |slot| format!("a slot since {}", slot.last_step.0));
@@ -262,7 +302,8 @@ impl World {
             }
             "volumes" => {
                 for (name, volume) in &self.volumes {
-                    let _ = writeln!(text, "  {name}: {} MiB", volume.requested >> 20);
+                    let aside = if volume.retired { ", out of service" } else { "" };
+                    let _ = writeln!(text, "  {name}: {} MiB{aside}", volume.requested >> 20);
                 }
             }
             "pods" => {
@@ -298,6 +339,24 @@ impl World {
                         writeln!(text, "  database {name:?} of {:?}: {:?}", facts.owner, facts.extensions);
                 }
             }
+            "restore" => {
+                let pair = &self.snapshot;
+                let _ = writeln!(text, "  snapshot {}, content {}", pair.snapshot, pair.content);
+                let map = self.child(Kind::ConfigMap, &self.group().patroni());
+                let told = map.is_some_and(|map| map["data"]["restore.json"].is_string());
+                let _ = writeln!(
+                    text,
+                    "  members are {} to take up a clone",
+                    if told { "told" } else { "not told" }
+                );
+            }
+            "files" => {
+                let files = self.observe().children.secret(&self.name().archive()).unwrap_or_default();
+                for name in files.keys() {
+                    let _ = writeln!(text, "  {name}");
+                }
+            }
+            "base" => text.push_str(&self.show_base()),
             "pool-passwd" => {
                 let name = self.name().pooler_users();
                 let data = self.observe().children.secret(&name).expect("the pooler has its Secret");

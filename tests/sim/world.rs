@@ -8,20 +8,33 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use stylobate::api::PostgresCluster;
+use stylobate::api::{PostgresBackup, PostgresCluster};
 use stylobate::child::{ChildRef, Kind};
 use stylobate::decide::{Decision, Input, decide};
 use stylobate::name::{ClusterName, GroupName};
 use stylobate::observe::{
-    Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SecretData,
-    SlotsSeen, StorageClassSeen, VolumeSeen,
+    BackupSeen, Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform, PodSeen,
+    SecretData, SlotsSeen, SnapshotSeen, SourceSeen, StorageClassSeen, VolumeSeen,
 };
 use stylobate::plan::suspects;
 use stylobate::policy::CATALOG;
 use stylobate::secret::SecretText;
 
+use super::drills::DrillsEnd;
+
 /// Seconds that pass with each round.
 const ROUND: SignedDuration = SignedDuration::from_secs(2);
+
+/// What becomes of backups that begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupsEnd {
+    /// They succeed, one phase a round.
+    Well,
+    /// They fail for this reason.
+    Badly(String),
+    /// They go on and on.
+    Never,
+}
 
 /// Everything that exists.
 #[derive(Clone)]
@@ -34,8 +47,20 @@ pub struct World {
     pub secrets: BTreeMap<String, SecretData>,
     pub tuning: BTreeMap<String, BTreeMap<String, String>>,
     pub storage_classes: Vec<String>,
+    /// Template of the pooler's pods, as the Deployment controller saw it last.
+    pub pooler_template: Option<Value>,
     /// Name of the class, when its volumes can't grow.
     pub fixed_class: Option<String>,
+    /// Driver of the class.
+    pub provisioner: String,
+    /// Backups that can be named.
+    pub origins: Vec<PostgresBackup>,
+    /// Spec of the cluster that they are of, as JSON.
+    pub source_spec: String,
+    /// The archive of that cluster.
+    pub source: SourceSeen,
+    /// The snapshot of a restore, as Kubernetes knows it.
+    pub snapshot: SnapshotSeen,
     /// Images that can't be pulled.
     pub missing_images: BTreeSet<String>,
     pub pods: BTreeMap<String, PodSeen>,
@@ -59,6 +84,14 @@ pub struct World {
     /// Why pg_upgrade fails, if it does.
     pub upgrade_fails: Option<String>,
     pub timeline: i64,
+    /// Backups of the cluster.
+    pub backups: BTreeMap<String, BackupSeen>,
+    /// What becomes of backups that begin.
+    pub backups_end: BackupsEnd,
+    /// What becomes of drills that begin.
+    pub drills_end: DrillsEnd,
+    /// Drills that began, in order.
+    pub drilled: Vec<String>,
     /// Other clusters that hold a disruption slot.
     pub disrupted: BTreeSet<ClusterName>,
     pub now: Timestamp,
@@ -85,6 +118,11 @@ impl World {
             secrets: BTreeMap::new(),
             tuning: BTreeMap::new(),
             storage_classes: vec!["local".into(), "standard".into()],
+            provisioner: "local.csi.stylobate.dev".into(),
+            origins: Vec::new(),
+            source_spec: "{}".into(),
+            source: SourceSeen::default(),
+            snapshot: SnapshotSeen::default(),
             missing_images: BTreeSet::new(),
             pods: BTreeMap::new(),
             volumes: BTreeMap::new(),
@@ -92,6 +130,7 @@ impl World {
             started_with: BTreeMap::new(),
             claim: None,
             draining: BTreeMap::new(),
+            pooler_template: None,
             fixed_class: None,
             config: None,
             database: DatabaseSeen { available: available(), ..DatabaseSeen::default() },
@@ -100,6 +139,10 @@ impl World {
             findings: Vec::new(),
             upgrade_fails: None,
             timeline: 1,
+            backups: BTreeMap::new(),
+            backups_end: BackupsEnd::Well,
+            drills_end: DrillsEnd::Well,
+            drilled: Vec::new(),
             disrupted: BTreeSet::new(),
             now: "2026-11-21T12:00:00Z".parse().expect("a time"),
             counter: 0,
@@ -137,6 +180,8 @@ impl World {
             database: None,
             draining: self.draining.clone(),
             slots: self.slots(),
+            restore: self.restore(),
+            backups: Some(self.backups.clone()),
         };
         if suspects(&self.pods) {
             seen.leaders = self.claim.iter().map(|holder| (0, claim(holder))).collect();
@@ -178,6 +223,7 @@ impl World {
                 .collect(),
             storage_class,
             fixed_class: self.fixed_class.clone(),
+            provisioner: Some(self.provisioner.clone()),
             pod_monitors: false,
         }
     }

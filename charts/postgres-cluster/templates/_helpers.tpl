@@ -32,6 +32,12 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* Labels of the pooler's pods, as src/name.rs makes them. */}}
+{{- define "cluster.pooler" -}}
+stylobate.dev/cluster: {{ include "cluster.name" . }}
+app.kubernetes.io/component: pooler
+{{- end }}
+
 {{/* Text as one word of a shell. */}}
 {{- define "cluster.word" -}}
 '{{ . | replace "'" "'\\''" }}'

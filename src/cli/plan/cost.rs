@@ -44,8 +44,18 @@ pub fn cost(step: &Step, deadline: u64) -> Option<Cost> {
             seconds: None,
             source: String::new(),
         }),
+        Step::BeginRestore { .. } => Some(Cost {
+            who: "everybody: from here until the first member runs on its clone nobody is served".into(),
+            seconds: None,
+            source: String::new(),
+        }),
         Step::Apply { cause: Some(_), .. } => Some(Cost {
             who: "sessions of one pooler pod at a time".into(),
+            seconds: None,
+            source: String::new(),
+        }),
+        Step::HandOverVolume { .. } | Step::ForgetVolumes { .. } => Some(Cost {
+            who: "nobody; the data of before the restore in place is gone".into(),
             seconds: None,
             source: String::new(),
         }),
@@ -58,10 +68,20 @@ pub fn cost(step: &Step, deadline: u64) -> Option<Cost> {
         | Step::Apply { cause: None, .. }
         | Step::ReleasePods { .. }
         | Step::Expand { .. }
+        | Step::ImportSnapshot { .. }
+        | Step::CloneVolume { .. }
+        | Step::ForgetSnapshot { .. }
+        | Step::ClearPatroni { .. }
+        | Step::RetireVolume { .. }
         | Step::RefreshFiles { .. }
         | Step::ResizePod { .. }
         | Step::Configure { .. }
         | Step::Sql { .. }
+        | Step::CreateBackup { .. }
+        | Step::RecordMissed { .. }
+        | Step::DeleteBackup { .. }
+        | Step::NoteKept { .. }
+        | Step::RequestDrill { .. }
         | Step::ReleaseClaim { .. } => None,
     }
 }

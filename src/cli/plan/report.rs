@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::api::{RestorePhase, RestoreStatus};
 use crate::child::Kind;
 use crate::decide::Decision;
 use crate::maintenance::{Phase, RunNow};
 use crate::observe::Offline;
 use crate::plan::Step;
 use crate::policy::Verdict;
+use crate::status::cut;
 use crate::target::Problem;
 
 use super::cost::{Cost, cost};
@@ -79,6 +81,12 @@ impl Report {
         for problem in problems {
             let _ = writeln!(text, "\n!! {problem}");
         }
+        if let Some(restore) = self.restore() {
+            let _ = writeln!(text, "\nRESTORE\n  from backup {}{}", restore.backup, cut(restore));
+            if let Some(why) = &restore.chosen {
+                let _ = writeln!(text, "  it is {why}");
+            }
+        }
         if !steps.is_empty() {
             let _ = write!(text, "\nNOW\n{}", list(steps, self.deadline));
         }
@@ -136,6 +144,11 @@ impl Report {
             let _ = writeln!(text, "    to go on: {}", verdict.objection.remedy);
         }
         text
+    }
+
+    /// The restore that begins or is under way.
+    fn restore(&self) -> Option<&RestoreStatus> {
+        self.decision.status.restore.as_ref().filter(|restore| restore.phase != RestorePhase::Done)
     }
 
     fn summary(&self) -> String {
@@ -207,6 +220,7 @@ impl Report {
         json!({
             "cluster": self.cluster,
             "of": self.of,
+            "restore": self.restore(),
             "steps": steps.iter().map(one).collect::<Vec<_>>(),
             "later": later.iter().map(|step| {
                 let mut told = one(step);

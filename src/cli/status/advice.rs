@@ -14,12 +14,14 @@ use super::super::human::since;
 const OPERATOR_LOG: &str = "kubectl -n stylobate-system logs deploy/stylobate --tail=50";
 
 /// Conditions in the order of how much they hurt.
-const WORST_FIRST: [&str; 7] = [
+const WORST_FIRST: [&str; 9] = [
     kind::READY,
     kind::ACCEPTED,
     kind::STORAGE,
     kind::REDUNDANT,
     kind::DRAIN,
+    kind::BACKUPS,
+    kind::DRILLS,
     kind::TUNING_ACCEPTED,
     kind::CONVERGED,
 ];
@@ -142,6 +144,16 @@ fn next(cause: &str, name: &ClusterName, status: &ClusterStatus) -> String {
         },
         reason::POOLER_DOWN => format!("kubectl -n {namespace} logs deploy/{} --tail=50", name.pooler()),
         reason::IN_PROGRESS => format!("wait a minute and look again; if it stays so: {OPERATOR_LOG}"),
+        reason::BACKUP_MISSED | reason::BACKUP_FAILED | reason::BACKUP_LOST | reason::BACKUP_OVERDUE => {
+            format!(
+                "stylobate backup list {cluster} -n {namespace}; stylobate backup {cluster} -n {namespace}"
+            )
+        }
+        reason::DRILL_FAILED | reason::DRILL_MISSED | reason::DRILL_GONE | reason::DRILL_OVERDUE => {
+            format!(
+                "stylobate backup list {cluster} -n {namespace}; stylobate backup verify BACKUP -n {namespace}"
+            )
+        }
         reason::HELD_BACK => "do what the message says; the operator then goes on by itself".into(),
         _ => format!("kubectl -n {namespace} describe pgc {cluster}"),
     }

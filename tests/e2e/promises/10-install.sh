@@ -1,12 +1,6 @@
 # The chart installs; two operators run and one leads.
 # shellcheck shell=bash
 
-make_namespace() {
-  kubectl delete namespace $NS --ignore-not-found --timeout=120s
-  kubectl create namespace $NS
-  kubectl label namespace $NS pod-security.kubernetes.io/enforce=restricted
-}
-
 # The lease of an operator that was cut off runs out within 30 s.
 one_leads() {
   within 40 holder_runs
@@ -21,4 +15,4 @@ holder_runs() {
 
 promise "the chart installs two operators that become ready" local/install.sh
 promise "one of them holds the lease" one_leads
-promise "a namespace under the restricted pod security standard is there" make_namespace
+promise "a namespace under the restricted pod security standard is there" local/new-namespace.sh "$NS"

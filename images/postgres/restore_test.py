@@ -1,0 +1,235 @@
+"""Clones of backups, on a folder in place of a volume: python3 -m unittest discover images/postgres -p '*_test.py'.
+
+A kill is an exception in a rename, a removal or a write: what is on the disk then is what the next start finds.
+"""
+
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).parent / "restore"))
+
+import clone  # noqa: E402
+
+
+class Killed(BaseException):
+    """Not an Exception, so that no handler in the code takes it."""
+
+
+class State:
+    """Patroni's state of the group."""
+
+    def __init__(self):
+        self.sysid, self.member, self.freed = None, None, 0
+
+    def identity(self):
+        return self.sysid
+
+    def first(self):
+        return self.member
+
+    def claim(self, member):
+        self.member = member
+
+    def free(self):
+        self.freed += 1
+
+
+class Clones(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.volume = clone.Volume(folder.name)
+        self.group = State()
+
+    def source(self):
+        """The volume as the snapshot has it: of a primary that was restored itself once."""
+        pgdata = self.volume.pgdata
+        (pgdata / "pg_replslot" / "books_1").mkdir(parents=True)
+        (pgdata / "pg_replslot" / "books_1" / "state").write_text("slot")
+        (pgdata / "pg_wal" / "archive_status").mkdir(parents=True)
+        (pgdata / "pg_wal" / "archive_status" / "000000010000000000000001.ready").write_text("")
+        (pgdata / "pg_wal" / "000000010000000000000001").write_text("wal")
+        (pgdata / "global").mkdir()
+        (pgdata / "global" / "pg_control").write_text("control")
+        (pgdata / "PG_VERSION").write_text("17\n")
+        for name in clone.STRANGE_FILES:
+            (pgdata / name).write_text("of the source")
+        (self.volume.root / "upgrade" / "old").mkdir(parents=True)
+        self.volume.write(key="earlier", stage=clone.SETTLED)
+
+    def prepare(self, me="c-0"):
+        return clone.prepare(self.volume, "now", self.group, me)
+
+    def take(self, role, me="c-0"):
+        return clone.take(self.volume, "now", role, self.group, me)
+
+    def runs(self):
+        (self.volume.pgdata / "postmaster.opts").write_text("postgres")
+
+    def files(self, folder):
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+    WHOLE = ["PG_VERSION", "global/pg_control", "pg_wal/000000010000000000000001"]
+
+    def test_a_clone_is_put_aside_once_and_loses_what_was_the_source_s(self):
+        self.source()
+        self.prepare()
+        self.assertFalse(self.volume.pgdata.exists())
+        self.assertEqual(self.files(self.volume.aside), self.WHOLE)
+        self.assertFalse((self.volume.root / "upgrade").exists())
+        self.assertIn("nothing", self.prepare())
+
+    def test_an_empty_volume_has_nothing_to_take_up(self):
+        self.assertIn("empty", self.prepare())
+        self.assertIsNotNone(self.take(clone.REPLICA))
+        self.assertIsNotNone(self.take(clone.BOOTSTRAP))
+
+    def test_data_that_the_member_made_itself_is_never_put_aside(self):
+        self.prepare()
+        self.volume.pgdata.mkdir()
+        (self.volume.pgdata / "PG_VERSION").write_text("17\n")
+        self.prepare()
+        self.assertTrue(self.volume.pgdata.exists())
+
+    def test_a_member_that_ran_on_its_clone_keeps_it(self):
+        for role in (clone.REPLICA, clone.BOOTSTRAP):
+            with self.subTest(role):
+                self.setUp()
+                self.source()
+                self.prepare()
+                self.assertIsNone(self.take(role))
+                self.runs()
+                self.group.sysid = "7560000000000000000"
+                self.prepare()
+                self.assertTrue((self.volume.pgdata / "PG_VERSION").exists())
+                self.assertEqual(self.volume.read()["stage"], clone.SETTLED)
+                self.assertIsNotNone(self.take(clone.REPLICA), "it is taken up once")
+
+    def test_a_replica_that_never_ran_takes_its_clone_again(self):
+        self.source()
+        self.prepare()
+        self.take(clone.REPLICA)
+        self.prepare()
+        self.assertFalse(self.volume.pgdata.exists())
+        self.assertIsNone(self.take(clone.REPLICA))
+
+    def test_a_bootstrap_that_was_cut_begins_anew_also_where_patroni_moved_the_data(self):
+        for moved in (False, True):
+            with self.subTest(moved=moved):
+                self.setUp()
+                self.source()
+                self.prepare()
+                self.take(clone.BOOTSTRAP)
+                self.runs()
+                if moved:
+                    self.volume.pgdata.rename(self.volume.failed)
+                self.prepare()
+                self.assertEqual(self.group.freed, 1, "nobody else would begin a bootstrap")
+                self.assertEqual(self.files(self.volume.aside), self.WHOLE)
+                self.assertIsNone(self.take(clone.BOOTSTRAP))
+
+    def test_a_clone_that_a_server_ran_on_by_itself_never_follows_another_member(self):
+        self.source()
+        self.prepare()
+        self.take(clone.BOOTSTRAP)
+        self.runs()
+        self.prepare()
+        self.group.sysid, self.group.member = "7560000000000000000", "c-1"
+        self.assertIsNotNone(self.take(clone.REPLICA))
+        self.assertEqual(self.files(self.volume.root), ["restore/state.json"], "a copy needs the room")
+
+    def test_who_lost_the_race_after_its_server_ran_gives_its_data_up(self):
+        self.source()
+        self.prepare()
+        self.take(clone.BOOTSTRAP)
+        self.runs()
+        self.group.sysid, self.group.member = "7560000000000000000", "c-1"
+        self.assertIn("another member", self.prepare())
+        self.assertEqual(self.files(self.volume.root), ["restore/state.json"])
+
+    def test_who_lost_the_race_before_its_server_ran_follows_on_its_clone(self):
+        self.source()
+        self.prepare()
+        self.take(clone.BOOTSTRAP)
+        self.group.sysid, self.group.member = "7560000000000000000", "c-1"
+        self.prepare()
+        self.assertIsNone(self.take(clone.REPLICA))
+
+    def test_without_a_restore_only_what_it_left_beside_whole_data_goes(self):
+        self.source()
+        self.prepare()
+        clone.leave(self.volume)
+        self.assertTrue(self.volume.aside.exists(), "the only data on the volume stays")
+        self.take(clone.REPLICA)
+        clone.leave(self.volume)
+        self.assertFalse(self.volume.work.exists())
+        self.assertTrue(self.volume.pgdata.exists())
+
+    def killed_at(self, step, work):
+        """Runs work and kills it at the step that counts from 0; True when it came so far."""
+        count = 0
+
+        def patched(real):
+            def call(*args, **kwargs):
+                nonlocal count
+                count += 1
+                if count > step:
+                    raise Killed
+                return real(*args, **kwargs)
+
+            return call
+
+        with (
+            mock.patch.object(clone.Path, "rename", patched(Path.rename)),
+            mock.patch.object(clone.Path, "replace", patched(Path.replace)),
+            mock.patch.object(clone.Path, "unlink", patched(Path.unlink)),
+            mock.patch.object(clone.shutil, "rmtree", patched(clone.shutil.rmtree)),
+        ):
+            try:
+                work()
+            except Killed:
+                return True
+        return False
+
+    def test_a_kill_at_any_step_of_putting_aside_and_taking_up_loses_nothing(self):
+        for role in (clone.REPLICA, clone.BOOTSTRAP):
+            cuts = 0
+            while True:
+                self.setUp()
+                self.source()
+
+                def life():
+                    self.prepare()
+                    self.assertIsNone(self.take(role))
+
+                cut = self.killed_at(cuts, life)
+                if not cut:
+                    break
+                cuts += 1
+                self.prepare()
+                self.assertIsNone(self.take(role), f"{role}, cut {cuts}")
+                self.assertEqual(self.files(self.volume.pgdata), self.WHOLE, f"{role}, cut {cuts}")
+            self.assertGreater(cuts, 10)
+
+    def test_a_kill_while_a_bootstrap_is_taken_back_keeps_in_mind_that_its_server_ran(self):
+        cuts = 0
+        while True:
+            self.setUp()
+            self.source()
+            self.prepare()
+            self.take(clone.BOOTSTRAP)
+            self.runs()
+            if not self.killed_at(cuts, self.prepare):
+                break
+            cuts += 1
+            self.prepare()
+            self.group.sysid, self.group.member = "7560000000000000000", "c-1"
+            self.assertIsNotNone(self.take(clone.REPLICA), f"cut {cuts}")
+        self.assertGreater(cuts, 3)
+
+
+if __name__ == "__main__":
+    unittest.main()

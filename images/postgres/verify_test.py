@@ -1,0 +1,82 @@
+"""What verify-member makes of the words of psql, pg_basebackup and pg_amcheck, with stand-ins for the three."""
+
+import importlib.machinery
+import importlib.util
+import json
+import os
+import stat
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+LOADER = importlib.machinery.SourceFileLoader("verify", str(Path(__file__).parent / "verify-member"))
+verify = importlib.util.module_from_spec(importlib.util.spec_from_loader("verify", LOADER))
+LOADER.exec_module(verify)
+
+PSQL = """case "$*" in
+  *data_checksums*) echo "${CHECKSUMS:-on}" ;;
+  *pg_size_pretty*) echo "27 MB" ;;
+  *"FROM pg_database WHERE oid = 5"*) echo bank ;;
+  *"pg_filenode_relation(0, 16387)"*) echo public.t ;;
+  *) exit 3 ;;
+esac"""
+BAD = """echo 'WARNING:  checksum verification failed in file "./base/5/16387", block 7: calculated A1 but expected B2' >&2
+echo 'pg_basebackup: error: checksum error occurred' >&2; exit 1"""
+FAULT = """printf 'heap table "bank.public.t", block 7, offset 3:\\n    line pointer is bad\\n'
+echo '  0/544 relations (0%)' >&2; echo '544/544 relations (100%), 9/9 pages (100%)' >&2; exit 2"""
+
+
+class Verify(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.program("psql", PSQL)
+        self.program("pg_basebackup", "exit 0")
+        self.program("pg_amcheck", "echo '544/544 relations (100%), 9/9 pages (100%)' >&2")
+        path = mock.patch.dict(os.environ, {"PATH": f"{folder.name}:{os.environ['PATH']}"})
+        path.start()
+        self.addCleanup(path.stop)
+        verify.FOLDER = self.folder
+
+    def program(self, name, script):
+        file = self.folder / name
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(file.stat().st_mode | stat.S_IXUSR)
+
+    def test_sound_data_has_no_fault_and_says_what_was_looked_at(self):
+        found = verify.look("one")
+        self.assertEqual(found["faults"], [])
+        self.assertEqual(found["checks"], ["checksums: every page of 27 MB, no fault", "amcheck: 544 relations, no fault"])
+
+    def test_a_bad_page_is_named_by_block_relation_and_database(self):
+        self.program("pg_basebackup", BAD)
+        found = verify.look("one")
+        self.assertEqual(found["faults"], ["checksum: block 7 of public.t in database bank (./base/5/16387)"])
+
+    def test_a_fault_of_several_lines_is_one_fault(self):
+        self.program("pg_amcheck", FAULT)
+        found = verify.look("one")
+        self.assertEqual(found["faults"], ['amcheck: heap table "bank.public.t", block 7, offset 3: line pointer is bad'])
+        self.assertEqual(found["checks"][1], "amcheck: 544 relations, 1 faults")
+
+    def test_a_check_that_could_not_be_made_is_a_fault_and_not_a_pass(self):
+        self.program("pg_basebackup", "echo 'FATAL: no pg_hba.conf entry' >&2; exit 1")
+        self.program("pg_amcheck", "echo 'could not connect' >&2; exit 1")
+        faults = verify.look("one")["faults"]
+        self.assertIn("no pg_hba.conf entry", faults[0])
+        self.assertIn("could not connect", faults[1])
+
+    def test_a_cluster_without_checksums_says_so(self):
+        with mock.patch.dict(os.environ, {"CHECKSUMS": "off"}):
+            self.assertIn("has none", verify.look("one")["checks"][0])
+
+    def test_a_report_stays_small(self):
+        found = verify.report("one", "done", [], ["x" * 999] * 99)
+        self.assertEqual(len(found["faults"]), verify.MOST + 1)
+        self.assertLess(len(json.dumps(found)), 8000)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,333 @@
+//! `PostgresBackup`: one consistent set of snapshots, and all that is needed to restore it.
+//!
+//! Its status is the record of a sequence that can be killed at any point: each step is written down before the next.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::cluster::PostgresClusterSpec;
+use super::parts::Flavor;
+use super::told::NAME;
+
+/// What a person, or a schedule, wants backed up.
+#[allow(clippy::duplicated_attributes, reason = "columns of the same type are columns all the same")]
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "stylobate.dev",
+    version = "v1alpha1",
+    kind = "PostgresBackup",
+    plural = "postgresbackups",
+    shortname = "pgb",
+    category = "stylobate",
+    namespaced,
+    status = "BackupStatus",
+    derive = "PartialEq",
+    doc = "A consistent set of snapshots of a PostgresCluster",
+    printcolumn(
+        name = "Cluster",
+        type_ = "string",
+        json_path = ".spec.cluster",
+        description = "what it is of"
+    ),
+    printcolumn(
+        name = "Phase",
+        type_ = "string",
+        json_path = ".status.phase",
+        description = "where it stands"
+    ),
+    printcolumn(
+        name = "Cut",
+        type_ = "date",
+        json_path = ".status.cutAt",
+        description = "the moment that a restore brings back"
+    ),
+    printcolumn(
+        name = "Stall",
+        type_ = "integer",
+        json_path = ".status.writeStallMilliseconds",
+        description = "longest write during the cut, ms"
+    ),
+    printcolumn(
+        name = "Verified",
+        type_ = "date",
+        json_path = ".status.verified.at",
+        description = "last drill that passed"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.cluster == oldSelf.cluster").message(
+    "spec.cluster can't change, since it says what the backup is of: make a new object"
+))]
+#[x_kube(validation = Rule::new("has(self.schedule) == has(oldSelf.schedule) && (!has(self.schedule) || self.schedule == oldSelf.schedule) && has(self.scheduledFor) == has(oldSelf.scheduledFor) && (!has(self.scheduledFor) || self.scheduledFor == oldSelf.scheduledFor)").message(
+    "spec.schedule and spec.scheduledFor can't change, since they say which run it was: make a new object"
+))]
+#[x_kube(validation = Rule::new("has(self.schedule) == has(self.scheduledFor)").message(
+    "spec.schedule and spec.scheduledFor belong together: leave both out for a backup on demand"
+))]
+pub struct PostgresBackupSpec {
+    /// The `PostgresCluster` in the same namespace.
+    #[schemars(length(min = 1, max = 40), regex(pattern = NAME))]
+    pub cluster: String,
+    /// Name of the schedule that it is a run of; absent when a person asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20), regex(pattern = NAME))]
+    pub schedule: Option<String>,
+    /// The moment that the schedule names; absent when a person asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_for: Option<Time>,
+    /// True keeps it, whatever retention says, until somebody sets it to false: a legal hold.
+    #[serde(default)]
+    pub hold: bool,
+    /// What becomes of the snapshots when this object is deleted.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+    /// Other namespaces whose clusters may be made from it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 64),
+        inner(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+    )]
+    pub share_with: Vec<String>,
+}
+
+/// What becomes of the snapshots when the object is deleted.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeletionPolicy {
+    /// They are deleted with it. When its whole namespace is deleted they are kept all the same.
+    #[default]
+    Delete,
+    /// They are kept.
+    Retain,
+}
+
+/// What is known of a backup.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupStatus {
+    /// Where it stands.
+    #[serde(default)]
+    pub phase: BackupPhase,
+    /// When the work began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When the first checkpoint was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_at: Option<Time>,
+    /// When the last of the snapshots was cut: the moment that a restore brings back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_at: Option<Time>,
+    /// When it ended, well or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Time>,
+    /// What kind of consistency the set has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<Consistency>,
+    /// Who makes the snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderName>,
+    /// What ran, which a restore has to run again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<BackupSource>,
+    /// One part for each group, in order of group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupBackup>,
+    /// Longest time in ms that a small write took while the snapshots were cut. Absent when the operator was replaced in that
+    /// moment, so that nobody measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_stall_milliseconds: Option<i64>,
+    /// Bytes that all snapshots restore to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_bytes: Option<i64>,
+    /// Until when retention keeps it; absent while nothing lets it go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<Time>,
+    /// What keeps it, each rule in words, as `14 days` or `legal hold`. Written by retention alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_by: Vec<String>,
+    /// Why it failed, was missed or is lost, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The last drill that passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<DrillReport>,
+    /// The last drill, whatever came of it; also the one that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillReport>,
+    /// Conditions: type, status, reason in one word, message for a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+}
+
+/// Where a backup stands.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum BackupPhase {
+    /// Not begun, or waiting for another backup of the same cluster to end.
+    #[default]
+    Pending,
+    /// All is known that a restore needs; the first checkpoint runs.
+    Checkpointing,
+    /// The mark, the short checkpoint and the snapshots are under way.
+    Cutting,
+    /// All snapshots are cut; the provider makes them ready.
+    Finishing,
+    /// It can be restored.
+    Succeeded,
+    /// It can't be restored; its snapshots are gone.
+    Failed,
+    /// The schedule named a moment at which no backup began.
+    Missed,
+    /// It had succeeded, and its snapshots are not there any more.
+    Lost,
+}
+
+impl BackupPhase {
+    /// True when nothing more happens to it.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Pending | Self::Checkpointing | Self::Cutting | Self::Finishing => false,
+            Self::Succeeded | Self::Failed | Self::Missed | Self::Lost => true,
+        }
+    }
+}
+
+/// What kind of consistency a set has.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Consistency {
+    /// One disk with data and WAL: what a power cut would have left, which Postgres recovers from by its WAL.
+    CrashConsistentDisk,
+}
+
+/// Who makes snapshots.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ProviderName {
+    /// Kubernetes' `VolumeSnapshot`, by the volume's own driver.
+    #[default]
+    Csi,
+    /// Google's Compute API: snapshots with labels and a storage location.
+    Gce,
+}
+
+/// What ran.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupSource {
+    /// UID of the `PostgresCluster`: another one of the same name is another one.
+    pub cluster_uid: String,
+    /// Flavor of the engine.
+    pub flavor: Flavor,
+    /// Version of the server, as `17.12`.
+    pub version: String,
+    /// Image of the member.
+    pub image: String,
+    /// Size of the volume as a Kubernetes quantity; a restore needs no less.
+    pub storage: String,
+    /// Settings that a restored server must not have smaller, or recovery stops (`max_connections` and its kind), by name.
+    pub settings: std::collections::BTreeMap<String, String>,
+    /// The cluster's spec at that time as JSON, for the day when the object is gone.
+    pub cluster_spec: String,
+}
+
+impl BackupSource {
+    /// The spec that the cluster had.
+    ///
+    /// # Errors
+    /// What of the record can't be read.
+    pub fn spec(&self) -> Result<PostgresClusterSpec, serde_json::Error> {
+        serde_json::from_str(&self.cluster_spec)
+    }
+}
+
+/// The part of one group.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupBackup {
+    /// Group: 0 for plain Postgres.
+    pub group: i32,
+    /// Pod that took writes.
+    pub member: String,
+    /// Its volume claim.
+    pub claim: String,
+    /// Volume behind it.
+    pub volume: String,
+    /// Postgres' system identifier.
+    pub system_identifier: String,
+    /// Timeline.
+    pub timeline: i64,
+    /// Where recovery begins: position of the last checkpoint's redo, as `0/3000028`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_lsn: Option<String>,
+    /// Name of the restore point written before the cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_point: Option<String>,
+    /// Position of the restore point: what the set has at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_lsn: Option<String>,
+    /// The snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotRecord>,
+}
+
+/// A snapshot, as its provider knows it.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotRecord {
+    /// Name: of the `VolumeSnapshot` in this namespace, or of the snapshot in the Compute API.
+    pub name: String,
+    /// What the provider calls it: the handle of a CSI snapshot, or the self link of the Compute API's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handle: Option<String>,
+    /// Driver that made it, as `pd.csi.storage.gke.io`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// The moment of the cut, by the provider's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_at: Option<Time>,
+    /// Bytes that a volume made from it has at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_bytes: Option<i64>,
+    /// A volume can be made from it.
+    #[serde(default)]
+    pub ready: bool,
+}
+
+/// What a drill found.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrillReport {
+    /// Name of the cluster that it was restored to, which is gone afterwards.
+    pub cluster: String,
+    /// What came of it.
+    pub outcome: DrillOutcome,
+    /// When it began.
+    pub started_at: Time,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// Seconds from the order to the first query answered: the recovery time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_seconds: Option<i64>,
+    /// Seconds from the last mark that came back to the cut: the data that a restore of this backup would lack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_seconds: Option<i64>,
+    /// Each check and what it found, as `amcheck: 214 relations, no fault`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
+    /// Why it failed, and where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// What came of a drill.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DrillOutcome {
+    /// It runs.
+    #[default]
+    Running,
+    /// All checks passed.
+    Passed,
+    /// A check failed, or the restore did not come up in time.
+    Failed,
+}

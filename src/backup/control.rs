@@ -1,0 +1,194 @@
+//! The controller of backups: wires watches to observe, decide, act and fold. There are no rules here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::runtime::events::EventType;
+use kube::runtime::{Controller, watcher};
+use kube::{Api, Client, ResourceExt};
+use tokio::sync::Mutex;
+use tracing::Instrument;
+
+use crate::api::{BackupPhase, BackupStatus, PostgresBackup, ProviderName};
+use crate::lease::Claim;
+use crate::observe::{Platform, Stores};
+use crate::record::Record;
+use crate::snapshot::{Provider, csi::Csi, gce::Gce};
+
+use super::act::{self, Actor};
+use super::decide::{Again, decide};
+use super::fold::fold;
+use super::observe::{self, observe};
+use super::step::{Fact, Step};
+
+/// How soon to look again at what is on its way.
+const SOON: Duration = Duration::from_secs(1);
+/// How often to look whether a good backup's snapshots are still there.
+const LATER: Duration = Duration::from_secs(600);
+/// How soon to try again after an error.
+const AFTER_ERROR: Duration = Duration::from_secs(3);
+
+/// What all backups share.
+pub struct Context {
+    /// Client of the API server.
+    pub client: Client,
+    /// Stores of clusters' children.
+    pub stores: Stores,
+    /// The operator's settings.
+    pub platform: Platform,
+    /// Leadership.
+    pub claim: Claim,
+    /// Events and log.
+    pub record: Record,
+    csi: Csi,
+    gce: Gce,
+    /// Held from the look at other backups until the begin is written down: of two, one begins.
+    beginning: Mutex<()>,
+}
+
+impl Context {
+    /// What all backups share.
+    pub fn new(
+        client: Client,
+        stores: Stores,
+        platform: Platform,
+        claim: Claim,
+        record: Record,
+        gce: Gce,
+    ) -> Self {
+        let csi = Csi::new(client.clone());
+        Self { client, stores, platform, claim, record, csi, gce, beginning: Mutex::new(()) }
+    }
+
+    /// Who makes the snapshots.
+    pub(super) fn provider(&self, name: ProviderName) -> &dyn Provider {
+        match name {
+            ProviderName::Csi => &self.csi,
+            ProviderName::Gce => &self.gce,
+        }
+    }
+}
+
+/// Why a reconcile ended early.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Observe(#[from] observe::Error),
+    #[error(transparent)]
+    Act(#[from] act::Error),
+    #[error("failed to read the backup: {0}")]
+    Read(#[from] kube::Error),
+}
+
+/// Runs until `stop`.
+pub async fn run(context: Context, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+    let backups: Api<PostgresBackup> = Api::all(context.client.clone());
+    Controller::new(backups, watcher::Config::default().any_semantic())
+        .with_config(kube::runtime::controller::Config::default().concurrency(16))
+        .graceful_shutdown_on(stop)
+        .run(
+            reconcile,
+            |_, error, _| {
+                tracing::warn!(%error, "a reconcile of a backup ended early");
+                Action::requeue(AFTER_ERROR)
+            },
+            Arc::new(context),
+        )
+        .for_each(|_| futures::future::ready(()))
+        .await;
+}
+
+async fn reconcile(backup: Arc<PostgresBackup>, context: Arc<Context>) -> Result<Action, Error> {
+    let span = tracing::info_span!("backup", namespace = backup.namespace(), backup = backup.name_any());
+    match once(backup, &context).instrument(span).await {
+        // Somebody else wrote meanwhile, retention or a drill: it is looked at anew.
+        Err(Error::Act(error)) if error.is_stale() => Ok(Action::requeue(Duration::ZERO)),
+        other => other,
+    }
+}
+
+async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, Error> {
+    // The watch may lag behind what was just written, and a step must not be taken twice for that reason.
+    let api: Api<PostgresBackup> =
+        Api::namespaced(context.client.clone(), &backup.namespace().unwrap_or_default());
+    let Some(backup) = api.get_opt(&backup.name_any()).await?.map(Arc::new) else {
+        return Ok(Action::await_change());
+    };
+    let before = backup.status.clone().unwrap_or_default();
+    let beginning = match before.phase {
+        BackupPhase::Pending => Some(context.beginning.lock().await),
+        _ => None,
+    };
+    let (mut seen, links) = observe(context, backup).await?;
+    let decision = decide(&seen, Timestamp::now());
+    let provider = context.provider(decision.status.provider.unwrap_or_default());
+    let actor = Actor { context, links: links.as_ref(), provider };
+    let mut written = false;
+    if decision.status != before {
+        seen.backup = Arc::new(actor.status(&seen.backup, &decision.status).await?);
+        tell(context, &seen.backup, &before, &decision.status).await;
+        written = true;
+    }
+    drop(beginning);
+    let Some(step) = &decision.step else {
+        return Ok(match decision.again {
+            _ if written => Action::requeue(Duration::ZERO),
+            Again::Soon => Action::requeue(SOON),
+            Again::Later => Action::requeue(LATER),
+            Again::Never => Action::await_change(),
+        });
+    };
+    tracing::info!(step = step.action(), "{step}");
+    let fact = match actor.take(step, &seen).await {
+        Ok(fact) => fact,
+        Err(error) => {
+            context
+                .record
+                .backup(&seen.backup, EventType::Warning, "StepFailed", step.action(), error.to_string())
+                .await;
+            return Err(error.into());
+        }
+    };
+    if matches!(step, Step::Unguard) {
+        return Ok(Action::await_change());
+    }
+    let after = fold(&decision.status, &fact, Timestamp::now());
+    if after != decision.status {
+        seen.backup = Arc::new(actor.status(&seen.backup, &after).await?);
+        tell(context, &seen.backup, &decision.status, &after).await;
+    }
+    Ok(Action::requeue(match fact {
+        Fact::Delayed { again_seconds, .. } => Duration::from_secs(again_seconds.into()),
+        _ => Duration::ZERO,
+    }))
+}
+
+/// A new phase is news.
+async fn tell(context: &Context, backup: &PostgresBackup, before: &BackupStatus, after: &BackupStatus) {
+    if before.phase == after.phase {
+        return;
+    }
+    let cluster = &backup.spec.cluster;
+    let why = after.reason.clone().unwrap_or_default();
+    let (type_, reason, note) = match after.phase {
+        BackupPhase::Pending | BackupPhase::Finishing | BackupPhase::Cutting => return,
+        BackupPhase::Checkpointing => {
+            (EventType::Normal, "BackupStarted", format!("the backup of {cluster} began"))
+        }
+        BackupPhase::Succeeded => {
+            let stall = after.write_stall_milliseconds.map(|ms| format!(", longest write meanwhile {ms} ms"));
+            (
+                EventType::Normal,
+                "BackupSucceeded",
+                format!("the backup of {cluster} can be restored{}", stall.unwrap_or_default()),
+            )
+        }
+        BackupPhase::Failed => (EventType::Warning, "BackupFailed", why),
+        BackupPhase::Missed => (EventType::Warning, "BackupMissed", why),
+        BackupPhase::Lost => (EventType::Warning, "BackupLost", why),
+    };
+    context.record.backup(backup, type_, reason, "Backup", note).await;
+}

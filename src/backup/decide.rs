@@ -1,0 +1,338 @@
+//! Where a backup goes next. Pure: equal input gives equal decisions.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use std::collections::BTreeMap;
+
+use crate::api::{BackupPhase, BackupStatus, DeletionPolicy, GroupBackup};
+use crate::name::{
+    ANNOTATION_MISSED, FINALIZER_BACKUP, LABEL_BACKUP_UID, LABEL_CLUSTER, LABEL_CLUSTER_UID,
+    LABEL_MANAGED_BY, MANAGER, snapshot,
+};
+use crate::snapshot::{Order, Stage};
+
+use super::facts::{Seen, Source, SourceFacts};
+use super::fold::fail;
+use super::manifest;
+use super::step::{CutPart, Step};
+
+/// How long a cluster without a primary is waited for: a failover or a restart is over by then.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// How long after the checkpoint the snapshots may be cut. Google allows one snapshot of a disk in 10 minutes, so one
+/// refusal for that reason has to fit.
+const CUT_DEADLINE: SignedDuration = SignedDuration::from_mins(15);
+/// How long after the cut the snapshots may become ready: the first snapshot of a disk of several TB takes hours.
+const READY_DEADLINE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The status to write before anything is done.
+    pub status: BackupStatus,
+    /// What to do then. One step, whose fact decides about the next.
+    pub step: Option<Step>,
+    /// When to look again if there is no step.
+    pub again: Again,
+}
+
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Something is on its way.
+    Soon,
+    /// Nothing is, but snapshots may vanish.
+    Later,
+    /// Nothing will change by itself.
+    Never,
+}
+
+/// What to do next.
+pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
+    let status = seen.backup.status.clone().unwrap_or_default();
+    let guarded = seen.backup.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER_BACKUP);
+    if seen.backup.metadata.deletion_timestamp.is_some() {
+        return if guarded { end(seen, status) } else { rest(status, Again::Never) };
+    }
+    if status.phase == BackupPhase::Pending
+        && seen.backup.metadata.annotations.iter().flatten().any(|(key, _)| key == ANNOTATION_MISSED)
+    {
+        // Whoever keeps the schedules writes its end.
+        return rest(status, Again::Never);
+    }
+    if !guarded && status.phase != BackupPhase::Missed {
+        return act(status, Step::Guard);
+    }
+    match status.phase {
+        BackupPhase::Pending => begin(seen, status, now),
+        BackupPhase::Checkpointing => checkpoint(seen, status, now),
+        BackupPhase::Cutting => cut(seen, status, now),
+        BackupPhase::Finishing => finish(seen, status, now),
+        BackupPhase::Succeeded => watch(seen, status),
+        BackupPhase::Failed if !seen.snapshots.is_empty() => {
+            let names = seen.snapshots.keys().cloned().collect();
+            act(
+                status,
+                Step::DeleteSnapshots { names, reason: "the backup failed, so it can't be restored".into() },
+            )
+        }
+        BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Lost => rest(status, Again::Never),
+    }
+}
+
+fn act(status: BackupStatus, step: Step) -> Decision {
+    Decision { status, step: Some(step), again: Again::Soon }
+}
+
+fn rest(status: BackupStatus, again: Again) -> Decision {
+    Decision { status, step: None, again }
+}
+
+fn wait(mut status: BackupStatus, reason: String) -> Decision {
+    status.reason = Some(reason);
+    rest(status, Again::Soon)
+}
+
+fn failed(mut status: BackupStatus, reason: String, now: Timestamp) -> Decision {
+    fail(&mut status, reason, now);
+    rest(status, Again::Soon)
+}
+
+/// The object is being deleted.
+fn end(seen: &Seen, mut status: BackupStatus) -> Decision {
+    if seen.backup.spec.hold && !seen.namespace_ends {
+        status.reason =
+            Some("it is under legal hold, so it is not deleted: set spec.hold to false to let it go".into());
+        return rest(status, Again::Later);
+    }
+    let kept =
+        seen.backup.spec.deletion_policy == DeletionPolicy::Retain && status.phase == BackupPhase::Succeeded;
+    if seen.namespace_ends || kept {
+        return act(status, Step::Unguard);
+    }
+    if !seen.snapshots.is_empty() {
+        let names = seen.snapshots.keys().cloned().collect();
+        return act(status, Step::DeleteSnapshots { names, reason: "the backup is deleted".into() });
+    }
+    if seen.manifest.is_some() {
+        return act(status, Step::DropManifest);
+    }
+    act(status, Step::Unguard)
+}
+
+fn begin(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
+    if let Some(other) = &seen.ahead {
+        return wait(status, format!("waits for backup {other} of the same cluster to end"));
+    }
+    let facts = match ready(seen, &status, seen.created().unwrap_or(now), now) {
+        Ok(facts) => facts,
+        Err(decision) => return *decision,
+    };
+    status.phase = BackupPhase::Checkpointing;
+    status.reason = None;
+    status.started_at = Some(Time(now));
+    status.provider = Some(facts.policy.provider);
+    describe(&mut status, facts);
+    // The next look, which finds this written down, orders the checkpoint.
+    rest(status, Again::Soon)
+}
+
+/// What is backed up, as it is now.
+fn describe(status: &mut BackupStatus, facts: &SourceFacts) {
+    status.source = Some(facts.source.clone());
+    let group = |facts: &super::facts::GroupFacts| GroupBackup {
+        group: facts.group,
+        member: facts.member.clone(),
+        claim: facts.volume.claim.clone(),
+        volume: facts.volume.name.clone(),
+        system_identifier: facts.system_identifier.clone(),
+        timeline: facts.timeline,
+        ..GroupBackup::default()
+    };
+    status.groups = facts.groups.iter().map(group).collect();
+}
+
+/// The cluster's facts, or what to do without them.
+fn ready<'a>(
+    seen: &'a Seen,
+    status: &BackupStatus,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<&'a SourceFacts, Box<Decision>> {
+    let cluster = &seen.backup.spec.cluster;
+    let decision = match &seen.source {
+        Source::Ready(facts) => return Ok(facts),
+        Source::Unasked => rest(status.clone(), Again::Soon),
+        Source::Missing => {
+            let reason = format!(
+                "there is no PostgresCluster {cluster} in this namespace: correct spec.cluster in a new object"
+            );
+            failed(status.clone(), reason, now)
+        }
+        Source::Unfit(why) => failed(status.clone(), why.clone(), now),
+        Source::Silent(why) if now.duration_since(since) > PATIENCE => {
+            let minutes = PATIENCE.as_secs() / 60;
+            failed(
+                status.clone(),
+                format!("{why}, for more than {minutes} minutes: see 'stylobate status {cluster}'"),
+                now,
+            )
+        }
+        Source::Silent(why) => wait(status.clone(), format!("waits: {why}")),
+    };
+    Err(Box::new(decision))
+}
+
+fn checkpoint(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
+    let since = status.started_at.as_ref().map_or(now, |at| at.0);
+    let facts = match ready(seen, &status, since, now) {
+        Ok(facts) => facts,
+        Err(decision) => return *decision,
+    };
+    // Nothing is cut yet: with another primary it just begins anew.
+    describe(&mut status, facts);
+    let Some(group) = facts.groups.first() else { return wait(status, "waits: no group is known".into()) };
+    act(status, Step::Checkpoint { member: group.member.clone(), pace: facts.policy.checkpoint })
+}
+
+fn cut(seen: &Seen, status: BackupStatus, now: Timestamp) -> Decision {
+    let since = status.checkpoint_at.as_ref().map_or(now, |at| at.0);
+    if now.duration_since(since) > CUT_DEADLINE {
+        let last = status.reason.clone().unwrap_or_else(|| "nothing more is known".into());
+        let reason = format!(
+            "the snapshots were not cut within {} minutes; the last word was: {last}",
+            CUT_DEADLINE.as_secs() / 60
+        );
+        return failed(status, reason, now);
+    }
+    let facts = match ready(seen, &status, since, now) {
+        Ok(facts) => facts,
+        Err(decision) => return *decision,
+    };
+    if let Some(change) = changed(&status, facts) {
+        return failed(
+            status,
+            format!("{change}, so the set would not be of one moment: take another backup"),
+            now,
+        );
+    }
+    let Some(group) = status.groups.first() else {
+        return failed(status, "the status was emptied by somebody: take another backup".into(), now);
+    };
+    if group.cut_lsn.is_none() {
+        // A restore point that was written and not recorded stays in the WAL, so each has a name of its own.
+        let short = seen.uid().split('-').next().unwrap_or_default();
+        let restore_point = format!("stylobate-{short}-{}", now.as_millisecond());
+        let member = group.member.clone();
+        return act(status, Step::Mark { member, restore_point });
+    }
+    let parts = facts.groups.iter().map(|group| CutPart {
+        group: group.group,
+        member: group.member.clone(),
+        timeline: group.timeline,
+        order: order(seen, facts, group.group, &group.volume),
+    });
+    let parts = parts.collect();
+    act(status, Step::Cut { parts })
+}
+
+/// What is not as it was when the backup began, in words.
+fn changed(status: &BackupStatus, facts: &SourceFacts) -> Option<String> {
+    if status.groups.len() != facts.groups.len() {
+        return Some(format!(
+            "the cluster has {} groups now and had {}",
+            facts.groups.len(),
+            status.groups.len()
+        ));
+    }
+    status.groups.iter().zip(&facts.groups).find_map(|(then, now)| {
+        if then.member != now.member || then.timeline != now.timeline {
+            return Some(format!(
+                "writes moved from {} (timeline {}) to {} (timeline {})",
+                then.member, then.timeline, now.member, now.timeline
+            ));
+        }
+        (then.system_identifier != now.system_identifier || then.volume != now.volume.name)
+            .then(|| format!("{} has another volume or other data than before", now.member))
+    })
+}
+
+fn order(seen: &Seen, facts: &SourceFacts, group: i32, volume: &crate::snapshot::Volume) -> Order {
+    let labels = [
+        (LABEL_MANAGED_BY, MANAGER),
+        (LABEL_CLUSTER, &seen.backup.spec.cluster),
+        (LABEL_CLUSTER_UID, &facts.source.cluster_uid),
+        (LABEL_BACKUP_UID, seen.uid()),
+    ];
+    Order {
+        namespace: seen.backup.metadata.namespace.clone().unwrap_or_default(),
+        name: snapshot(seen.uid(), group),
+        volume: volume.clone(),
+        labels: labels
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into_iter()
+            .collect::<BTreeMap<_, _>>(),
+        class: facts.class.clone(),
+        location: facts.policy.storage_location.clone(),
+    }
+}
+
+fn finish(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
+    let mut missing = Vec::new();
+    for group in &mut status.groups {
+        let Some(record) = &mut group.snapshot else { continue };
+        match seen.snapshots.get(&record.name) {
+            None => missing.push(record.name.clone()),
+            Some(found) => {
+                if let Stage::Failed(cause) = &found.stage {
+                    let reason = format!("snapshot {} can't be finished: {cause}", record.name);
+                    return failed(status, reason, now);
+                }
+                record.ready = found.stage == Stage::Ready;
+                record.restore_bytes = found.restore_bytes.or(record.restore_bytes);
+            }
+        }
+    }
+    if !missing.is_empty() {
+        let reason = format!(
+            "snapshot {} was deleted before it was ready: find out by whom, and take another backup",
+            missing.join(", ")
+        );
+        return failed(status, reason, now);
+    }
+    if status.groups.iter().all(|group| group.snapshot.as_ref().is_some_and(|record| record.ready)) {
+        let sizes = status.groups.iter().filter_map(|group| group.snapshot.as_ref()?.restore_bytes);
+        status.restore_bytes = Some(sizes.sum());
+        status.phase = BackupPhase::Succeeded;
+        status.reason = None;
+        status.completed_at = Some(Time(now));
+        return rest(status, Again::Soon);
+    }
+    let since = status.cut_at.as_ref().map_or(now, |at| at.0);
+    if now.duration_since(since) > READY_DEADLINE {
+        let hours = READY_DEADLINE.as_hours();
+        return failed(
+            status,
+            format!("the snapshots were not ready within {hours} hours: look at the provider's own messages"),
+            now,
+        );
+    }
+    rest(status, Again::Soon)
+}
+
+/// A good backup: its copy is stored, and its snapshots are looked for now and then.
+fn watch(seen: &Seen, mut status: BackupStatus) -> Decision {
+    let names = status.groups.iter().filter_map(|group| group.snapshot.as_ref()).map(|record| &record.name);
+    let missing: Vec<_> = names.filter(|name| !seen.snapshots.contains_key(*name)).cloned().collect();
+    if !missing.is_empty() {
+        status.phase = BackupPhase::Lost;
+        status.reason = Some(format!(
+            "snapshot {} is not there any more, and the operator did not delete it: find out who did, and take another backup now",
+            missing.join(", ")
+        ));
+        return rest(status, Again::Soon);
+    }
+    if seen.manifest != manifest::wanted(&seen.backup) {
+        return act(status, Step::StoreManifest);
+    }
+    rest(status, Again::Later)
+}

@@ -1,0 +1,81 @@
+//! What is known when a backup is decided on, as plain data.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::api::{BackupPolicy, BackupSource, PostgresBackup};
+use crate::snapshot;
+
+/// Everything that is known of one backup.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The object.
+    pub backup: Arc<PostgresBackup>,
+    /// Its namespace is being deleted as a whole.
+    pub namespace_ends: bool,
+    /// Another backup of the same cluster that comes first: it was made earlier and is not over.
+    pub ahead: Option<String>,
+    /// The cluster; looked at only until the cut.
+    pub source: Source,
+    /// Snapshots of the set that exist, by name.
+    pub snapshots: BTreeMap<String, snapshot::Seen>,
+    /// Digest of the manifest that is stored; none when there is none.
+    pub manifest: Option<String>,
+}
+
+impl Seen {
+    /// UID of the object.
+    pub fn uid(&self) -> &str {
+        self.backup.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// When the object was made.
+    pub fn created(&self) -> Option<Timestamp> {
+        self.backup.metadata.creation_timestamp.as_ref().map(|time| time.0)
+    }
+}
+
+/// The cluster that is backed up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// Nobody looked: it does not matter any more.
+    Unasked,
+    /// There is no such cluster.
+    Missing,
+    /// It can't be backed up as it is; a person has to change something.
+    Unfit(String),
+    /// It can't be backed up at the moment.
+    Silent(String),
+    /// It can.
+    Ready(Box<SourceFacts>),
+}
+
+/// What has to be known before a backup begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceFacts {
+    /// What runs.
+    pub source: BackupSource,
+    /// `spec.backup`.
+    pub policy: BackupPolicy,
+    /// VolumeSnapshotClass to order by; none for a provider without classes.
+    pub class: Option<String>,
+    /// Each group, in order.
+    pub groups: Vec<GroupFacts>,
+}
+
+/// The member of a group that takes writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupFacts {
+    /// Group.
+    pub group: i32,
+    /// Pod.
+    pub member: String,
+    /// Its volume.
+    pub volume: snapshot::Volume,
+    /// Timeline.
+    pub timeline: i64,
+    /// System identifier.
+    pub system_identifier: String,
+}

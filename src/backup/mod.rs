@@ -1,0 +1,24 @@
+//! One backup, from the order to a set of snapshots that can be restored (`docs/decisions/0012-backups.md`).
+//!
+//! The flow is the cluster's: observe, decide, apply, record. A step that does something gives back a [`Fact`]; the fact is
+//! written into the status before the next step is decided on, so that an operator can be killed anywhere.
+
+mod act;
+mod control;
+mod decide;
+mod facts;
+mod fold;
+mod manifest;
+mod observe;
+mod probe;
+mod step;
+
+#[cfg(test)]
+mod decide_tests;
+
+pub use control::{Context, run};
+pub use decide::{Again, Decision, decide};
+pub use facts::{GroupFacts, Seen, Source, SourceFacts};
+pub use fold::fold;
+pub use manifest::{KEY as MANIFEST_KEY, read as read_manifest};
+pub use step::{Fact, Step};

@@ -1,0 +1,283 @@
+//! The reads for one backup. A cluster that does not answer is a fact; an API server or provider that does not is an error.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolume};
+use kube::api::ListParams;
+use kube::core::DynamicObject;
+use kube::{Api, ResourceExt};
+use serde_json::Value;
+
+use crate::api::{BackupPhase, BackupSource, PostgresBackup, PostgresCluster, ProviderName};
+use crate::name::{ClusterName, manifest, snapshot};
+use crate::observe::{self, Links, Observed};
+use crate::restore::in_service;
+use crate::snapshot::{Error as SnapshotError, Volume, csi};
+use crate::target::Version;
+
+use super::control::Context;
+use super::facts::{GroupFacts, Seen, Source, SourceFacts};
+use super::manifest as copy;
+
+/// Settings that a standby or a restored server must not have smaller than they were, or recovery stops ("insufficient
+/// parameter settings" in PostgreSQL's chapter on hot standby).
+const SETTINGS: &str = "SELECT name::text, setting FROM pg_settings WHERE name IN ('max_connections', \
+    'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction')";
+
+/// Why nothing can be said.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server.
+    #[error("failed to observe the backup: {0}")]
+    Api(#[from] kube::Error),
+    /// The provider.
+    #[error(transparent)]
+    Provider(#[from] SnapshotError),
+}
+
+/// Everything, and the ways to the members where they were needed.
+pub(super) async fn observe(
+    context: &Context,
+    backup: Arc<PostgresBackup>,
+) -> Result<(Seen, Option<Links>), Error> {
+    let status = backup.status.clone().unwrap_or_default();
+    let deleting = backup.metadata.deletion_timestamp.is_some();
+    let uid = backup.uid().unwrap_or_default();
+    let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), &context.platform.namespace);
+    let stored = maps.get_opt(&manifest(&uid)).await?;
+    let mut seen = Seen {
+        namespace_ends: deleting && namespace_ends(context, &backup).await?,
+        ahead: None,
+        source: Source::Unasked,
+        snapshots: BTreeMap::new(),
+        manifest: stored.as_ref().and_then(copy::stored),
+        backup,
+    };
+    if deleting
+        || !matches!(status.phase, BackupPhase::Pending | BackupPhase::Checkpointing | BackupPhase::Missed)
+    {
+        seen.snapshots = snapshots(context, &seen).await?;
+    }
+    if deleting
+        || !matches!(status.phase, BackupPhase::Pending | BackupPhase::Checkpointing | BackupPhase::Cutting)
+    {
+        return Ok((seen, None));
+    }
+    if status.phase == BackupPhase::Pending {
+        seen.ahead = ahead(context, &seen.backup).await?;
+        if seen.ahead.is_some() {
+            return Ok((seen, None));
+        }
+    }
+    let (source, links) = source(context, &seen.backup).await?;
+    seen.source = source;
+    Ok((seen, links))
+}
+
+async fn namespace_ends(context: &Context, backup: &PostgresBackup) -> Result<bool, kube::Error> {
+    let namespaces: Api<Namespace> = Api::all(context.client.clone());
+    let found = namespaces.get_opt(&backup.namespace().unwrap_or_default()).await?;
+    Ok(found.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
+}
+
+/// The set's snapshots that exist.
+async fn snapshots(
+    context: &Context,
+    seen: &Seen,
+) -> Result<BTreeMap<String, crate::snapshot::Seen>, SnapshotError> {
+    let status = seen.backup.status.clone().unwrap_or_default();
+    let provider = context.provider(status.provider.unwrap_or_default());
+    let namespace = seen.backup.namespace().unwrap_or_default();
+    let mut found = BTreeMap::new();
+    for group in &status.groups {
+        let name = snapshot(seen.uid(), group.group);
+        if let Some(there) = provider.look(&namespace, &name).await? {
+            found.insert(name, there);
+        }
+    }
+    Ok(found)
+}
+
+/// Another backup of the cluster that has begun or was made before this one. Asked of the API server itself, since a
+/// store may lag behind a backup that has just begun.
+async fn ahead(context: &Context, backup: &PostgresBackup) -> Result<Option<String>, kube::Error> {
+    let all: Api<PostgresBackup> =
+        Api::namespaced(context.client.clone(), &backup.namespace().unwrap_or_default());
+    let order =
+        |one: &PostgresBackup| (one.metadata.creation_timestamp.as_ref().map(|at| at.0), one.name_any());
+    let others = all.list(&ListParams::default()).await?.items.into_iter().filter(|other| {
+        let phase = other.status.as_ref().map_or(BackupPhase::Pending, |status| status.phase);
+        other.uid() != backup.uid()
+            && other.spec.cluster == backup.spec.cluster
+            && other.metadata.deletion_timestamp.is_none()
+            && !phase.is_over()
+            && (phase != BackupPhase::Pending || order(other) < order(backup))
+    });
+    Ok(others.min_by_key(order).map(|other| other.name_any()))
+}
+
+async fn source(context: &Context, backup: &PostgresBackup) -> Result<(Source, Option<Links>), kube::Error> {
+    let name = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
+    let clusters: Api<PostgresCluster> = Api::namespaced(context.client.clone(), &name.namespace);
+    let Some(cluster) = clusters.get_opt(&name.name).await? else { return Ok((Source::Missing, None)) };
+    let seen =
+        observe::observe(&context.client, &context.stores, &context.platform, Arc::new(cluster)).await?;
+    let links = observe::links(&name, &context.platform.domain, &seen.children, &seen.pods);
+    let Some(group) = group(&seen) else {
+        let why = "no member that takes writes answers".into();
+        return Ok((Source::Silent(why), links));
+    };
+    let (group, image, number) = group;
+    let policy = seen.cluster.spec.backup.clone();
+    let volume = match volume(context, group.volume).await? {
+        Ok(volume) => volume,
+        Err(unfit) => return Ok((unfit, links)),
+    };
+    let class = match policy.provider {
+        ProviderName::Csi => match class(context, policy.snapshot_class.as_deref(), &volume).await? {
+            Ok(class) => Some(class),
+            Err(unfit) => return Ok((unfit, links)),
+        },
+        ProviderName::Gce => None,
+    };
+    let settings = match &links {
+        Some(links) => settings(links, &group.member).await,
+        None => Err("the operator has no way to the members yet".into()),
+    };
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(why) => return Ok((Source::Silent(why), links)),
+    };
+    let spec = &seen.cluster.spec;
+    let source = BackupSource {
+        cluster_uid: seen.cluster.uid().unwrap_or_default(),
+        flavor: spec.engine.flavor,
+        version: Version::from_number(number).to_string(),
+        image,
+        storage: spec.storage.size.0.clone(),
+        settings,
+        cluster_spec: serde_json::to_string(spec).expect("a spec serializes"),
+    };
+    let group = GroupFacts { volume, ..group };
+    Ok((Source::Ready(Box::new(SourceFacts { source, policy, class, groups: vec![group] })), links))
+}
+
+/// The primary as the members tell it, with its image and version; the volume is known by its claim alone.
+fn group(seen: &Observed) -> Option<(GroupFacts, String, i64)> {
+    let primary = seen.primary()?;
+    let member =
+        seen.members.get(primary).filter(|member| member.role == "primary" && member.state == "running")?;
+    let group = seen.name().group(0);
+    let claim = group.volume(in_service(seen, &group), group.ordinal(primary)?);
+    let facts = GroupFacts {
+        group: 0,
+        member: primary.to_owned(),
+        volume: Volume { name: seen.volumes.get(&claim)?.volume.clone()?, claim, ..Volume::default() },
+        timeline: member.timeline?,
+        system_identifier: member.system_identifier.clone()?,
+    };
+    Some((facts, seen.pods.get(primary)?.main.image.clone(), member.server_version?))
+}
+
+async fn volume(context: &Context, volume: Volume) -> Result<Result<Volume, Source>, kube::Error> {
+    let volumes: Api<PersistentVolume> = Api::all(context.client.clone());
+    let found = volumes.get_opt(&volume.name).await?;
+    let Some(csi) = found.and_then(|found| found.spec?.csi) else {
+        let why = format!(
+            "volume {} of claim {} has no CSI driver, so no snapshot can be taken of it: use a StorageClass with a driver that makes snapshots",
+            volume.name, volume.claim
+        );
+        return Ok(Err(Source::Unfit(why)));
+    };
+    Ok(Ok(Volume { driver: csi.driver, handle: csi.volume_handle, ..volume }))
+}
+
+/// The class to order by: the one that is named, or the default one of the volume's driver.
+async fn class(
+    context: &Context,
+    named: Option<&str>,
+    volume: &Volume,
+) -> Result<Result<String, Source>, kube::Error> {
+    let api: Api<DynamicObject> = Api::all_with(context.client.clone(), &csi::classes());
+    let classes = match api.list(&ListParams::default()).await {
+        Ok(classes) => classes.items,
+        // The whole group is not served.
+        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    Ok(choose(&classes, named, volume).map_err(Source::Unfit))
+}
+
+fn choose(classes: &[DynamicObject], named: Option<&str>, volume: &Volume) -> Result<String, String> {
+    let driver = |class: &DynamicObject| {
+        class.data.get("driver").and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let fitting: Vec<_> = classes.iter().filter(|class| driver(class) == volume.driver).collect();
+    let names = || match fitting.iter().map(|class| class.name_any()).collect::<Vec<_>>().join(", ") {
+        list if list.is_empty() => format!("there is none for driver {}, so make one", volume.driver),
+        list => format!("those for driver {} are: {list}", volume.driver),
+    };
+    match named {
+        Some(name) => match classes.iter().find(|class| class.name_any() == name) {
+            None => Err(format!(
+                "spec.backup.snapshotClass is '{name}': no such VolumeSnapshotClass exists; {}",
+                names()
+            )),
+            Some(class) if driver(class) != volume.driver => Err(format!(
+                "spec.backup.snapshotClass is '{name}': its driver {} can't take a snapshot of a volume of {}; {}",
+                driver(class),
+                volume.driver,
+                names()
+            )),
+            Some(_) => Ok(name.to_owned()),
+        },
+        None => {
+            let default = "snapshot.storage.kubernetes.io/is-default-class";
+            let marked = |class: &&&DynamicObject| {
+                class.annotations().get(default).is_some_and(|value| value == "true")
+            };
+            match (fitting.iter().find(marked), fitting.as_slice()) {
+                (Some(class), _) | (None, [class]) => Ok(class.name_any()),
+                (None, _) => Err(format!(
+                    "spec.backup.snapshotClass is not set, and no VolumeSnapshotClass is the default; {}",
+                    names()
+                )),
+            }
+        }
+    }
+}
+
+async fn settings(links: &Links, member: &str) -> Result<BTreeMap<String, String>, String> {
+    let session = links.session(member, "postgres").await.map_err(|error| error.to_string())?;
+    let rows = session.query(SETTINGS).await.map_err(|error| error.to_string())?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn class(name: &str, driver: &str, default: bool) -> DynamicObject {
+        let mark = "snapshot.storage.kubernetes.io/is-default-class";
+        let annotations = if default { json!({mark: "true"}) } else { json!({}) };
+        let body = json!({"metadata": {"name": name, "annotations": annotations}, "driver": driver});
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn a_class_is_named_or_the_drivers_default_and_anything_else_is_refused_with_what_there_is() {
+        let volume = Volume { driver: "a".into(), ..Volume::default() };
+        let classes = [class("a-1", "a", false), class("a-2", "a", true), class("b-1", "b", true)];
+        assert_eq!(choose(&classes, None, &volume), Ok("a-2".into()));
+        assert_eq!(choose(&classes, Some("a-1"), &volume), Ok("a-1".into()));
+        assert_eq!(choose(&classes[..1], None, &volume), Ok("a-1".into()), "the only one needs no mark");
+        let missing = choose(&classes, Some("x"), &volume).unwrap_err();
+        assert!(missing.contains("no such VolumeSnapshotClass") && missing.contains("a-1, a-2"), "{missing}");
+        let other = choose(&classes, Some("b-1"), &volume).unwrap_err();
+        assert!(other.contains("its driver b can't"), "{other}");
+        let none = choose(&classes[2..], None, &volume).unwrap_err();
+        assert!(none.contains("there is none for driver a"), "{none}");
+    }
+}

@@ -1,0 +1,102 @@
+//! What is made for a drill: an object that owns all, and the cluster.
+//!
+//! The operator may not delete a `PostgresCluster`, and shall not: Kubernetes removes the drill's cluster with the ConfigMap that
+//! owns it, and that ConfigMap with the backup. So a drill that nobody ends leaves nothing either.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::ResourceExt;
+
+use crate::api::{
+    Bootstrap, FromBackup, GROUP, HighAvailability, PostgresBackup, PostgresCluster, PostgresClusterSpec,
+    Synchronous,
+};
+use crate::name::{ANNOTATION_DRILL, LABEL_MANAGED_BY, MANAGER};
+
+/// Clients of the pooler, which nobody may reach: the least that there can be.
+const CLIENTS: i32 = 4;
+
+/// Name of the drill that answers a request: the same whenever it is asked for.
+pub fn name(backup: &PostgresBackup, request: &str) -> String {
+    crate::name::drill(&backup.spec.cluster, &backup.uid().unwrap_or_default(), request)
+}
+
+/// The object that owns all that a drill makes.
+pub fn anchor(backup: &PostgresBackup, name: &str) -> ConfigMap {
+    let owner = OwnerReference {
+        api_version: format!("{GROUP}/v1alpha1"),
+        kind: "PostgresBackup".into(),
+        name: backup.name_any(),
+        uid: backup.uid().unwrap_or_default(),
+        ..OwnerReference::default()
+    };
+    ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: backup.namespace(),
+            labels: Some(BTreeMap::from([(LABEL_MANAGED_BY.to_owned(), MANAGER.to_owned())])),
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        },
+        data: Some(BTreeMap::from([(
+            "what".to_owned(),
+            format!(
+                "owns the drill of backup {}; deleting it ends the drill and removes what it made",
+                backup.name_any()
+            ),
+        )])),
+        ..ConfigMap::default()
+    }
+}
+
+/// The cluster that the backup is restored to: as it was, but one member, and nobody to talk to.
+///
+/// # Errors
+/// What of the backup's record can't be read.
+pub fn cluster(backup: &PostgresBackup, name: &str, anchor_uid: &str) -> Result<PostgresCluster, String> {
+    let source = backup.status.as_ref().and_then(|status| status.source.as_ref());
+    let source = source.ok_or("its status has no source, so nothing tells what to restore")?;
+    let spec = source.spec().map_err(|cause| format!("status.source.clusterSpec can't be read: {cause}"))?;
+    let mut pooler = spec.pooler.clone();
+    (pooler.instances, pooler.clients) = (1, Some(CLIENTS));
+    pooler.tuning.clear();
+    let mut spec = PostgresClusterSpec {
+        instances: 1,
+        pooler,
+        high_availability: HighAvailability { synchronous: Synchronous::Off },
+        // ConfigMaps and Secrets of the source may be gone, and the data is looked at as it is.
+        tuning: Vec::new(),
+        users: Vec::new(),
+        databases: Vec::new(),
+        access: Default::default(),
+        monitoring: Default::default(),
+        maintenance: Default::default(),
+        backup: Default::default(),
+        bootstrap: Bootstrap {
+            from_backup: Some(FromBackup { name: backup.name_any(), namespace: None }),
+            from_cluster: None,
+            point_in_time: None,
+        },
+        paused: false,
+        engine: spec.engine,
+        resources: spec.resources,
+        storage: spec.storage,
+        scheduling: spec.scheduling,
+    };
+    spec.engine.version.clone_from(&source.version);
+    spec.storage.size.0.clone_from(&source.storage);
+    let mut cluster = PostgresCluster::new(name, spec);
+    cluster.metadata.namespace = backup.namespace();
+    cluster.metadata.annotations =
+        Some(BTreeMap::from([(ANNOTATION_DRILL.to_owned(), backup.uid().unwrap_or_default())]));
+    cluster.metadata.owner_references = Some(vec![OwnerReference {
+        api_version: "v1".into(),
+        kind: "ConfigMap".into(),
+        name: name.to_owned(),
+        uid: anchor_uid.to_owned(),
+        ..OwnerReference::default()
+    }]);
+    Ok(cluster)
+}

@@ -1,0 +1,101 @@
+//! The controller of drills: wires a watch of backups to observe, decide and act. There are no rules here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::runtime::events::EventType;
+use kube::runtime::{Controller, watcher};
+use kube::{Api, Client, ResourceExt};
+use tracing::Instrument;
+
+use crate::api::{DrillOutcome, DrillReport, PostgresBackup};
+use crate::lease::Claim;
+use crate::observe::{Platform, Stores};
+use crate::record::Record;
+
+use super::act::{Error, observe, take, tell};
+use super::decide::decide;
+
+/// How soon to look again at a drill: a restore takes minutes.
+const SOON: Duration = Duration::from_secs(5);
+/// How soon to try again after an error.
+const AFTER_ERROR: Duration = Duration::from_secs(10);
+
+/// What all drills share.
+pub struct Context {
+    /// Client of the API server.
+    pub client: Client,
+    /// Stores of clusters' children.
+    pub stores: Stores,
+    /// The operator's settings.
+    pub platform: Platform,
+    /// Leadership.
+    pub claim: Claim,
+    /// Events and log.
+    pub record: Record,
+}
+
+/// Runs until `stop`.
+pub async fn run(context: Context, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+    let backups: Api<PostgresBackup> = Api::all(context.client.clone());
+    Controller::new(backups, watcher::Config::default().any_semantic())
+        .with_config(kube::runtime::controller::Config::default().concurrency(4))
+        .graceful_shutdown_on(stop)
+        .run(
+            |backup, context| {
+                let span =
+                    tracing::info_span!("drill", namespace = backup.namespace(), backup = backup.name_any());
+                once(backup, context).instrument(span)
+            },
+            |_, error, _| {
+                tracing::warn!(%error, "a reconcile of a drill ended early");
+                Action::requeue(AFTER_ERROR)
+            },
+            Arc::new(context),
+        )
+        .for_each(|_| futures::future::ready(()))
+        .await;
+}
+
+async fn once(backup: Arc<PostgresBackup>, context: Arc<Context>) -> Result<Action, Error> {
+    // The watch may lag behind what was just written, and a drill must not begin twice for that reason.
+    let api: Api<PostgresBackup> =
+        Api::namespaced(context.client.clone(), &backup.namespace().unwrap_or_default());
+    let read = |cause| Error::Api { what: format!("read backup {}", backup.name_any()), cause };
+    let Some(backup) = api.get_opt(&backup.name_any()).await.map_err(read)? else {
+        return Ok(Action::await_change());
+    };
+    let Some(seen) = observe(&context, Arc::new(backup)).await? else { return Ok(Action::await_change()) };
+    let decision = decide(&seen, Timestamp::now());
+    let before = seen.backup.status.clone().unwrap_or_default();
+    if decision.drill != before.drill || decision.verified != before.verified {
+        tell(&context, &seen.backup, &decision).await?;
+        if let Some(drill) = &decision.drill {
+            news(&context, &seen.backup, before.drill.as_ref(), drill).await;
+        }
+        return Ok(Action::requeue(Duration::ZERO));
+    }
+    if let Some(step) = &decision.step {
+        tracing::info!("{step}");
+        take(&context, step, &seen).await?;
+    }
+    Ok(if decision.soon { Action::requeue(SOON) } else { Action::await_change() })
+}
+
+/// A beginning and an end are news.
+async fn news(context: &Context, backup: &PostgresBackup, before: Option<&DrillReport>, drill: &DrillReport) {
+    if before.is_some_and(|before| before.cluster == drill.cluster && before.outcome == drill.outcome) {
+        return;
+    }
+    let (type_, reason, note) = match drill.outcome {
+        DrillOutcome::Running => {
+            (EventType::Normal, "DrillStarted", format!("the backup is restored aside as {}", drill.cluster))
+        }
+        DrillOutcome::Passed => (EventType::Normal, "DrillPassed", drill.checks.join("; ")),
+        DrillOutcome::Failed => (EventType::Warning, "DrillFailed", drill.cause.clone().unwrap_or_default()),
+    };
+    context.record.backup(backup, type_, reason, "Drill", note).await;
+}

@@ -1,0 +1,204 @@
+//! Drills decided on without a cluster: from the request to the end, and what ends one early.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::{DrillOutcome, PostgresBackup, PostgresCluster};
+
+fn at(minute: i64) -> Timestamp {
+    let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+    start + SignedDuration::from_mins(minute)
+}
+
+fn backup(phase: &str) -> PostgresBackup {
+    let spec = json!({"engine": {"version": "17.11"}, "storage": {"size": "1Gi"}, "instances": 3,
+        "users": [{"name": "app"}], "databases": [{"name": "bank", "owner": "app"}],
+        "access": {"namespaces": ["shop-front"]}, "tuning": [{"configMap": "mine"}]});
+    serde_json::from_value(json!({
+        "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresBackup",
+        "metadata": {"name": "nightly", "namespace": "shop", "uid": "b-1", "annotations": {"stylobate.dev/verify": "one"}},
+        "spec": {"cluster": "books"},
+        "status": {"phase": phase, "cutAt": "2026-11-21T11:00:05Z", "source": {
+            "clusterUid": "c-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+            "clusterSpec": spec.to_string()}},
+    }))
+    .unwrap()
+}
+
+fn seen(backup: PostgresBackup) -> Seen {
+    let limit = SignedDuration::from_mins(30);
+    Seen { backup: Arc::new(backup), limit, anchor: None, cluster: None, findings: None }
+}
+
+/// One round: what is told is written, what is made is there.
+fn round(seen: &mut Seen, now: Timestamp) -> Decision {
+    let decision = decide(seen, now);
+    let status = Arc::make_mut(&mut seen.backup).status.get_or_insert_default();
+    let written = status.drill != decision.drill;
+    (status.drill, status.verified) = (decision.drill.clone(), decision.verified.clone());
+    // The controller takes a step only in a round that has nothing to write.
+    match decision.step.as_ref().filter(|_| !written) {
+        Some(Step::Anchor { .. }) => seen.anchor = Some("a-1".into()),
+        Some(Step::Make { cluster }) => seen.cluster = Some(*cluster.clone()),
+        Some(Step::Remove { .. }) => (seen.anchor, seen.cluster, seen.findings) = (None, None, None),
+        Some(Step::Ask { .. }) | None => {}
+    }
+    decision
+}
+
+fn status(seen: &mut Seen, status: Value) {
+    let cluster: &mut PostgresCluster = seen.cluster.as_mut().expect("it was made");
+    cluster.status = Some(serde_json::from_value(status).unwrap());
+}
+
+/// A drill whose cluster has served since the second minute.
+fn served() -> Seen {
+    let mut seen = seen(backup("Succeeded"));
+    for _ in 0..4 {
+        round(&mut seen, at(0));
+    }
+    status(
+        &mut seen,
+        json!({"restore": {"backup": "shop/nightly", "backupUid": "b-1", "phase": "Done", "servingAt": at(2)}}),
+    );
+    seen
+}
+
+fn report(seen: &mut Seen, faults: &[&str], marked: Option<&str>) {
+    let key = seen.backup.status.as_ref().unwrap().drill.as_ref().unwrap().cluster.clone();
+    let faults = faults.iter().map(|fault| (*fault).to_owned()).collect();
+    let report = Report { key, state: "done".into(), checks: vec!["amcheck: 9 relations".into()], faults };
+    let marked_at = marked.map(|marked| marked.parse().unwrap());
+    seen.findings = Some(Findings { marked_at, report: Some(report) });
+}
+
+#[test]
+fn a_drill_is_told_before_anything_is_made_and_owns_all_that_it_makes() {
+    let mut seen = seen(backup("Succeeded"));
+    let first = round(&mut seen, at(0));
+    assert_eq!(first.step, None, "only told");
+    let name = first.drill.unwrap().cluster;
+    assert!(name.starts_with("books-drill-") && name.len() <= 40, "{name}");
+    assert_eq!(round(&mut seen, at(0)).step, Some(Step::Anchor { name: name.clone() }));
+    let Some(Step::Make { cluster }) = round(&mut seen, at(0)).step else { panic!("it is made") };
+    assert_eq!(cluster.metadata.owner_references.as_ref().unwrap()[0].uid, "a-1");
+    let spec = &cluster.spec;
+    assert_eq!(
+        (spec.instances, spec.engine.version.as_str(), spec.storage.size.0.as_str()),
+        (1, "17.12", "2Gi")
+    );
+    assert!(spec.users.is_empty() && spec.access.namespaces.is_empty() && spec.tuning.is_empty());
+    assert_eq!(spec.bootstrap.from_backup.as_ref().unwrap().name, "nightly");
+}
+
+#[test]
+fn a_drill_that_passes_is_measured_and_leaves_nothing() {
+    let mut seen = served();
+    let asked = decide(&seen, at(3));
+    assert_eq!(asked.drill.as_ref().unwrap().recovery_seconds, Some(120));
+    seen.findings = Some(Findings::default());
+    round(&mut seen, at(3));
+    assert!(matches!(decide(&seen, at(3)).step, Some(Step::Ask { .. })));
+    report(&mut seen, &[], Some("2026-11-21T11:00:02Z"));
+    let end = round(&mut seen, at(4));
+    let drill = end.drill.unwrap();
+    assert_eq!(
+        (drill.outcome, drill.lost_seconds, drill.cause.as_deref()),
+        (DrillOutcome::Passed, Some(3), None)
+    );
+    assert_eq!(end.verified.as_ref(), Some(&drill));
+    assert!(matches!(round(&mut seen, at(5)).step, Some(Step::Remove { .. })));
+    let rest = round(&mut seen, at(5));
+    assert_eq!((rest.step, rest.soon), (None, false), "the same request is answered once");
+    assert_eq!(rest.drill.unwrap().outcome, DrillOutcome::Passed);
+}
+
+#[test]
+fn a_damaged_page_or_a_missing_mark_fails_the_drill_and_says_where() {
+    let mut seen = served();
+    report(
+        &mut seen,
+        &["checksum: block 5 of t in database bank (./base/5/16387)"],
+        Some("2026-11-21T11:00:02Z"),
+    );
+    let end = round(&mut seen, at(4));
+    let cause = end.drill.as_ref().unwrap().cause.clone().unwrap();
+    assert!(cause.contains("block 5 of t in database bank"), "{cause}");
+    assert_eq!(end.verified, None, "what failed verifies nothing");
+    assert!(matches!(round(&mut seen, at(5)).step, Some(Step::Remove { .. })), "it is removed all the same");
+
+    let mut seen = served();
+    report(&mut seen, &[], None);
+    let cause = round(&mut seen, at(4)).drill.unwrap().cause.unwrap();
+    assert!(cause.contains("mark"), "{cause}");
+}
+
+#[test]
+fn a_report_of_another_drill_is_no_answer() {
+    let mut seen = served();
+    report(&mut seen, &[], Some("2026-11-21T11:00:02Z"));
+    seen.findings.as_mut().unwrap().report.as_mut().unwrap().key = "books-drill-older".into();
+    round(&mut seen, at(4));
+    assert!(matches!(decide(&seen, at(4)).step, Some(Step::Ask { .. })));
+}
+
+#[test]
+fn a_drill_that_takes_too_long_or_can_not_begin_fails_with_the_cluster_s_own_words() {
+    let mut late = served();
+    status(
+        &mut late,
+        json!({"conditions": [{"type": "Restored", "status": "False", "reason": "InProgress",
+        "message": "volumes are cloned", "lastTransitionTime": at(0)}]}),
+    );
+    assert_eq!(decide(&late, at(29)).drill.unwrap().outcome, DrillOutcome::Running);
+    let cause = decide(&late, at(31)).drill.unwrap().cause.unwrap();
+    assert!(cause.contains("longer than 30 min") && cause.contains("volumes are cloned"), "{cause}");
+
+    let mut refused = served();
+    status(
+        &mut refused,
+        json!({"conditions": [{"type": "Accepted", "status": "False", "reason": "InvalidSpec",
+        "message": "spec.storage.storageClass is 'gold'", "lastTransitionTime": at(0)}]}),
+    );
+    assert!(decide(&refused, at(1)).drill.unwrap().cause.unwrap().contains("gold"));
+}
+
+#[test]
+fn a_restore_that_failed_may_heal_for_a_while_and_no_longer() {
+    let mut seen = served();
+    status(
+        &mut seen,
+        json!({"conditions": [{"type": "Restored", "status": "False", "reason": "RestoreFailed",
+        "message": "no member could start", "lastTransitionTime": at(1)}]}),
+    );
+    assert_eq!(decide(&seen, at(5)).drill.unwrap().outcome, DrillOutcome::Running);
+    assert!(decide(&seen, at(7)).drill.unwrap().cause.unwrap().contains("no member could start"));
+}
+
+#[test]
+fn a_lost_backup_fails_at_once_and_one_that_is_being_made_is_waited_for() {
+    let mut lost = seen(backup("Lost"));
+    let drill = round(&mut lost, at(0)).drill.unwrap();
+    assert_eq!(drill.outcome, DrillOutcome::Failed);
+    assert_eq!(round(&mut lost, at(0)).step, None, "nothing was made");
+    assert_eq!(decide(&seen(backup("Cutting")), at(0)), Decision::default());
+}
+
+#[test]
+fn a_new_request_waits_for_the_end_of_the_drill_that_runs() {
+    let mut seen = served();
+    let first = seen.backup.status.as_ref().unwrap().drill.as_ref().unwrap().cluster.clone();
+    let annotations = Arc::make_mut(&mut seen.backup).metadata.annotations.as_mut().unwrap();
+    annotations.insert("stylobate.dev/verify".into(), "two".into());
+    assert_eq!(decide(&seen, at(3)).drill.unwrap().cluster, first);
+    report(&mut seen, &[], Some("2026-11-21T11:00:02Z"));
+    for _ in 0..3 {
+        round(&mut seen, at(4));
+    }
+    let second = seen.backup.status.as_ref().unwrap().drill.clone().unwrap();
+    assert_ne!(second.cluster, first);
+    assert_eq!(second.outcome, DrillOutcome::Running);
+}

@@ -1,0 +1,186 @@
+//! The archive of the cluster that a backup is of: what reads it, and how far it goes. Read only for a point in time.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client, ResourceExt};
+
+use crate::api::{PostgresBackup, PostgresCluster};
+use crate::archive::{PASSPHRASE, SOURCE};
+use crate::name::ClusterName;
+use crate::restore::nearest::{Candidates, may_have};
+
+use super::facts::{Children, OriginSeen, SecretData, secret_data};
+
+/// What is known of the archive of a backup's cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceSeen {
+    /// What reads it: `archive-passphrase`, `key.json`, `ca.crt`, as far as they are there.
+    pub secrets: SecretData,
+    /// Up to when WAL is archived, to ten minutes: at least, by the cluster's own word; at most, when another one has taken its
+    /// name since, or it went back to a backup in place. None when nobody tells.
+    pub archived_until: Option<Timestamp>,
+    /// Who removes WAL from it; none when the cluster is gone, or writes to another part of its archive by now.
+    pub pruner: Option<Pruner>,
+}
+
+/// A cluster that removes WAL from its archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruner {
+    /// Its UID.
+    pub cluster_uid: String,
+    /// Days back to which it keeps every moment; none for as far as backups are kept.
+    pub days: Option<i32>,
+}
+
+/// True while a point in time is asked for and the files that lead to it are not there.
+pub fn lacks_files(cluster: &PostgresCluster, children: &Children) -> bool {
+    let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
+    let files = children.secret(&name.archive()).unwrap_or_default();
+    cluster.spec.bootstrap.point_in_time.is_some() && !files.keys().any(|key| key.starts_with(SOURCE))
+}
+
+/// Reads it. Nothing of a backup that is not shared with this namespace: who may not have the backup may not read its WAL.
+///
+/// # Errors
+/// Those of the API server; an absent object is no error.
+pub async fn source(
+    client: &Client,
+    cluster: &PostgresCluster,
+    backup: &OriginSeen,
+) -> Result<SourceSeen, kube::Error> {
+    let own = cluster.namespace().unwrap_or_default();
+    let (Some(point), Some(backup)) = (&cluster.spec.bootstrap.point_in_time, base(cluster, backup, &own))
+    else {
+        return Ok(SourceSeen::default());
+    };
+    let namespace = backup.namespace().unwrap_or_default();
+    let mut secrets = SecretData::new();
+    match &point.archive_secret {
+        Some(name) => secrets = read(client, &own, name).await?,
+        None => {
+            for (secret, key) in named(backup) {
+                let text = read(client, &namespace, &secret).await?.remove(key);
+                secrets.extend(text.map(|text| (key.to_owned(), text)));
+            }
+        }
+    }
+    let clusters: Api<PostgresCluster> = Api::namespaced(client.clone(), &namespace);
+    let live = clusters.get_opt(&backup.spec.cluster).await?;
+    let (archived_until, pruner) = live.map(|live| told(&live, backup)).unwrap_or_default();
+    Ok(SourceSeen { secrets, archived_until, pruner })
+}
+
+/// What the cluster that has the name tells of the archive that goes with a backup: up to when, and who removes from it.
+fn told(live: &PostgresCluster, backup: &PostgresBackup) -> (Option<Timestamp>, Option<Pruner>) {
+    let made = backup.status.as_ref();
+    let uid = made.and_then(|status| Some(status.source.as_ref()?.cluster_uid.clone()));
+    let Some(uid) = uid.filter(|uid| live.uid().as_ref() == Some(uid)) else {
+        // Another one took the name, and the backup's cluster archived nothing any more.
+        return (live.metadata.creation_timestamp.as_ref().map(|time| time.0), None);
+    };
+    let status = live.status.as_ref();
+    let in_place = status.and_then(|status| status.restore.as_ref()).filter(|restore| restore.in_place);
+    let began = in_place.and_then(|restore| Some(restore.started_at.as_ref()?.0));
+    let cut = made.and_then(|status| Some(status.cut_at.as_ref()?.0));
+    if let (Some(began), Some(cut)) = (began, cut)
+        && cut < began
+    {
+        // What it archived since is of other volumes, in a part of its own; nobody prunes this one any more.
+        return (Some(began), None);
+    }
+    let days = live.spec.backup.archive.as_ref().and_then(|archive| archive.retention_days);
+    let until = status.and_then(|status| Some(status.archive.as_ref()?.archived_until.as_ref()?.0));
+    (until, Some(Pruner { cluster_uid: uid, days }))
+}
+
+/// The backup whose archive is looked at: the one to begin with; when none reaches the point, the newest, whose archive tells what can
+/// be reached. None that this namespace may not have.
+fn base<'a>(cluster: &PostgresCluster, seen: &'a OriginSeen, own: &str) -> Option<&'a PostgresBackup> {
+    match seen {
+        OriginSeen::Found(backup) => Some(backup.as_ref()).filter(|backup| may_have(backup, own)),
+        OriginSeen::Several { backups, clusters: _ } => {
+            let candidates = Candidates::of(backups, own);
+            let from = cluster.spec.bootstrap.from_cluster.as_ref()?;
+            let chosen = candidates.choice(cluster, from, own).base;
+            chosen.or(candidates.newest().copied()).map(|one| one.backup)
+        }
+        OriginSeen::NotRead | OriginSeen::Missing { available: _ } => None,
+    }
+}
+
+/// Secrets beside the backup, and the entry that is needed of each.
+fn named(backup: &PostgresBackup) -> Vec<(String, &'static str)> {
+    let name = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
+    let source = backup.status.as_ref().and_then(|status| status.source.as_ref());
+    let gcs = source.and_then(|source| source.spec().ok()?.backup.archive?.gcs);
+    let mut named = vec![(name.credentials(), PASSPHRASE)];
+    if let Some(gcs) = gcs {
+        named.extend(gcs.service_account_secret.map(|secret| (secret, "key.json")));
+        named.extend(gcs.ca_secret.map(|secret| (secret, "ca.crt")));
+    }
+    named
+}
+
+async fn read(client: &Client, namespace: &str, name: &str) -> Result<SecretData, kube::Error> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let found = secrets.get_opt(name).await?;
+    Ok(found.map(|found| secret_data(&serde_json::to_value(found).unwrap_or_default())).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// What is told of a backup of cluster `u-1` that was cut at 10:00, when this cluster has the name.
+    fn of(uid: &str, restore: Value) -> (Option<String>, Option<Option<i32>>) {
+        let live: PostgresCluster = serde_json::from_value(json!({
+            "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
+            "metadata": {"name": "c", "namespace": "shop", "uid": uid, "creationTimestamp": "2026-11-21T09:00:00Z"},
+            "spec": {
+                "engine": {"version": "17.12"}, "storage": {"size": "2Gi"},
+                "backup": {"archive": {"gcs": {"bucket": "wal"}, "retentionDays": 7}},
+            },
+            "status": {
+                "state": "Healthy", "ready": "3/3", "restore": restore,
+                "archive": {"place": "gs://wal", "stanza": "s", "archivedUntil": "2026-11-21T12:00:00Z"},
+            },
+        }))
+        .unwrap();
+        let source = json!({
+            "clusterUid": "u-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+            "clusterSpec": "{}",
+        });
+        let backup: PostgresBackup = serde_json::from_value(json!({
+            "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresBackup",
+            "metadata": {"name": "b", "namespace": "shop"}, "spec": {"cluster": "c"},
+            "status": {"phase": "Succeeded", "cutAt": "2026-11-21T10:00:00Z", "source": source},
+        }))
+        .unwrap();
+        let (until, pruner) = told(&live, &backup);
+        (until.map(|until| until.to_string()), pruner.map(|pruner| pruner.days))
+    }
+
+    fn restored(at: &str, in_place: bool) -> Value {
+        json!({"backup": "shop/b", "backupUid": "b-1", "phase": "Done", "startedAt": at, "inPlace": in_place})
+    }
+
+    #[test]
+    fn a_cluster_tells_itself_how_far_it_archived_and_another_one_of_its_name_ends_it() {
+        assert_eq!(of("u-1", Value::Null), (Some("2026-11-21T12:00:00Z".into()), Some(Some(7))));
+        assert_eq!(of("u-2", Value::Null), (Some("2026-11-21T09:00:00Z".into()), None));
+    }
+
+    #[test]
+    fn the_archive_of_a_backup_from_before_a_restore_in_place_ends_where_that_began() {
+        let ended = of("u-1", restored("2026-11-21T11:00:00Z", true));
+        assert_eq!(ended, (Some("2026-11-21T11:00:00Z".into()), None));
+        let goes_on = (Some("2026-11-21T12:00:00Z".to_owned()), Some(Some(7)));
+        assert_eq!(
+            of("u-1", restored("2026-11-21T09:30:00Z", true)),
+            goes_on,
+            "it is of the volumes of today"
+        );
+        assert_eq!(of("u-1", restored("2026-11-21T11:00:00Z", false)), goes_on);
+    }
+}

@@ -1,0 +1,73 @@
+//! A point in time after a backup's cut: where recovery stops, and how it gets WAL. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::archive::SOURCE;
+use crate::engine::paths;
+
+/// What recovery does beyond what the snapshot has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Where it stops.
+    pub point: Point,
+    /// The source's part of the archive, which is read and never written.
+    pub stanza: String,
+}
+
+/// Where recovery stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// Before the first transaction that was committed after this moment.
+    Time(Timestamp),
+    /// After the record at this position.
+    Lsn(String),
+    /// At the restore point of this name.
+    Name(String),
+}
+
+impl Recovery {
+    /// Settings of Postgres' recovery, as `Course::recovery` takes them. A target that is never reached ends the server
+    /// ("recovery ended before configured recovery target was reached"): a cluster of another moment than the wanted one
+    /// is never opened.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let fetch = format!(
+            "pgbackrest --config={}/{SOURCE}pgbackrest.conf --stanza={} archive-get %f \"%p\"",
+            paths::ARCHIVE,
+            self.stanza
+        );
+        let (name, value) = match &self.point {
+            Point::Time(at) => ("recovery_target_time", at.strftime("%Y-%m-%d %H:%M:%S.%6f+00").to_string()),
+            Point::Lsn(lsn) => ("recovery_target_lsn", lsn.clone()),
+            Point::Name(name) => ("recovery_target_name", name.clone()),
+        };
+        BTreeMap::from([("restore_command".to_owned(), fetch), (name.to_owned(), value)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(point: Point) -> BTreeMap<String, String> {
+        Recovery { point, stanza: "shop-c-1".into() }.settings()
+    }
+
+    #[test]
+    fn wal_comes_from_the_sources_part_of_the_archive() {
+        let all = settings(Point::Lsn("2A/28".into()));
+        assert_eq!(
+            all["restore_command"],
+            "pgbackrest --config=/etc/stylobate/archive/source-pgbackrest.conf --stanza=shop-c-1 archive-get %f \"%p\""
+        );
+        assert_eq!(all["recovery_target_lsn"], "2A/28");
+    }
+
+    #[test]
+    fn a_moment_is_told_to_the_microsecond_and_in_utc() {
+        let all = settings(Point::Time("2026-11-21T13:34:56.7+01:00".parse().unwrap()));
+        assert_eq!(all["recovery_target_time"], "2026-11-21 12:34:56.700000+00");
+        assert_eq!(settings(Point::Name("before".into()))["recovery_target_name"], "before");
+    }
+}

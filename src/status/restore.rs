@@ -1,0 +1,174 @@
+//! What the status tells of a restore: from which backup, how far, how long, and what stands in its way.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::{RestorePhase, RestoreStatus};
+use crate::name::{ANNOTATION_FORGET_OLD_VOLUMES, ANNOTATION_RESTORE_IN_PLACE};
+use crate::observe::Observed;
+use crate::restore::in_place::others;
+use crate::restore::{Restore, Stage};
+use crate::target::{GroupTarget, Request, Target};
+
+use super::conditions::{Finding, good, reason};
+
+/// The restore as it stands; one that is over stays to be read.
+pub fn restore(
+    before: Option<&RestoreStatus>,
+    seen: &Observed,
+    target: Option<&Target>,
+    now: Timestamp,
+) -> Option<RestoreStatus> {
+    // Without a target it stands still where it is.
+    let Some(target) = target else { return before.cloned() };
+    let old_claims = old_claims(seen, target);
+    let Some(Restore { course, stage }) = &target.restore else {
+        return before.map(|before| RestoreStatus { old_claims, ..before.clone() });
+    };
+    let started_at = Some(Time(course.started_at));
+    let before = before.filter(|before| before.backup_uid == course.key && before.started_at == started_at);
+    let stops = *stage == Stage::Stopping;
+    let serves = !stops && seen.writable().is_some();
+    let over = matches!(stage, Stage::Over | Stage::Ended);
+    let phase = if stops {
+        RestorePhase::Stopping
+    } else if over {
+        RestorePhase::Done
+    } else if serves {
+        RestorePhase::Following
+    } else if target.groups.iter().all(|group| unbound(seen, group).is_empty()) {
+        RestorePhase::Recovering
+    } else {
+        RestorePhase::Cloning
+    };
+    let since = |time: Option<&Time>, there: bool| time.cloned().or_else(|| there.then_some(Time(now)));
+    Some(RestoreStatus {
+        backup: course.backup.clone(),
+        backup_uid: course.key.clone(),
+        chosen: course.chosen.clone(),
+        cut_at: course.cut_at.map(Time),
+        phase,
+        started_at,
+        serving_at: since(before.and_then(|before| before.serving_at.as_ref()), serves),
+        ended_at: since(before.and_then(|before| before.ended_at.as_ref()), over),
+        in_place: course.in_place.is_some(),
+        old_claims,
+    })
+}
+
+/// Claims that a restore in place took out of service.
+fn old_claims(seen: &Observed, target: &Target) -> Vec<String> {
+    let of_group = |group: &GroupTarget| -> Vec<String> {
+        let old = others(seen, &group.name, group.generation).filter(|(_, _, volume)| volume.retired);
+        old.map(|(claim, _, _)| claim.clone()).collect()
+    };
+    target.groups.iter().flat_map(of_group).collect()
+}
+
+/// Claims that have no volume yet.
+fn unbound(seen: &Observed, group: &GroupTarget) -> Vec<String> {
+    let claims = (0..group.instances).map(|ordinal| group.volume(ordinal));
+    claims.filter(|claim| seen.volumes.get(claim).is_none_or(|volume| volume.volume.is_none())).collect()
+}
+
+/// The condition, for a cluster that was made from a backup, went back to one, or is asked to.
+pub fn restored(seen: &Observed, target: Option<&Target>, status: Option<&RestoreStatus>) -> Option<Finding> {
+    if let Some(Request::Refused(why)) = target.map(|target| &target.request) {
+        return Some((false, reason::RESTORE_REFUSED, why.clone()));
+    }
+    let status = status?;
+    let from = from(status);
+    let under_way = |message: String| (false, reason::IN_PROGRESS, message);
+    let failed = |message: String| (false, reason::RESTORE_FAILED, message);
+    Some(match status.phase {
+        RestorePhase::Done => good(format!(
+            "restored {from}: it took writes after {}, and all members ran after {}{}",
+            took(status, status.serving_at.as_ref()),
+            took(status, status.ended_at.as_ref()),
+            kept(seen, status)
+        )),
+        RestorePhase::Stopping => under_way(format!(
+            "members stop, to be restored in place {from}; their volumes are kept as they are"
+        )),
+        RestorePhase::Cloning => match &seen.restore.snapshot.error {
+            Some(error) if status.in_place => failed(format!(
+                "failed to clone volumes {from}: {error}. It is tried again. If the snapshot is gone: remove \
+                 {ANNOTATION_RESTORE_IN_PLACE}, delete this cluster and apply it again: it takes up its volumes of before"
+            )),
+            Some(error) => failed(format!(
+                "failed to clone volumes {from}: {error}. If the snapshot is gone, delete this cluster and restore another \
+                 backup; else it is tried again"
+            )),
+            None => {
+                let waiting: Vec<String> = target
+                    .iter()
+                    .flat_map(|target| &target.groups)
+                    .flat_map(|group| unbound(seen, group))
+                    .collect();
+                under_way(format!(
+                    "volumes are cloned {from}; not there yet: {}. If one stays, see kubectl -n {} describe pvc {}",
+                    waiting.join(", "),
+                    seen.name().namespace,
+                    waiting.first().map(String::as_str).unwrap_or_default()
+                ))
+            }
+        },
+        RestorePhase::Recovering => match crashed(seen, target) {
+            Some((pod, times)) => failed(format!(
+                "no member could start on its clone {from}: {pod} ended {times} times. Its words: kubectl -n {} logs {pod} -c \
+                 postgres --previous. It is tried again; if the clone is damaged, restore another backup",
+                seen.name().namespace
+            )),
+            None => under_way(format!(
+                "all volumes are cloned {from}; the first member replays the WAL that they have"
+            )),
+        },
+        RestorePhase::Following => under_way(format!(
+            "restored {from}: it took writes after {}; the other members start on their clones",
+            took(status, status.serving_at.as_ref())
+        )),
+    })
+}
+
+/// Where the data of before is, and how it is let go.
+fn kept(seen: &Observed, status: &RestoreStatus) -> String {
+    if status.old_claims.is_empty() {
+        return String::new();
+    }
+    let name = seen.name();
+    format!(
+        ". The data of before is kept in volume claims {}; once it is not needed: kubectl -n {} annotate pgc {} \
+         {ANNOTATION_FORGET_OLD_VOLUMES}={}",
+        status.old_claims.join(", "),
+        name.namespace,
+        name.name,
+        name.name
+    )
+}
+
+fn from(status: &RestoreStatus) -> String {
+    let chosen = status.chosen.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("from backup {}{chosen}{}", status.backup, cut(status))
+}
+
+/// When the backup was cut, in words that follow its name; nothing while that is not known.
+pub fn cut(status: &RestoreStatus) -> String {
+    status.cut_at.as_ref().map(|cut| format!(", cut at {}", cut.0)).unwrap_or_default()
+}
+
+fn took(status: &RestoreStatus, end: Option<&Time>) -> String {
+    let seconds =
+        status.started_at.as_ref().zip(end).map(|(start, end)| end.0.duration_since(start.0).as_secs());
+    seconds.map_or_else(|| "an unknown time".into(), |seconds| format!("{seconds} s"))
+}
+
+/// The member whose container ended most often. Once may be anything; a start that fails fails again.
+fn crashed<'a>(seen: &'a Observed, target: Option<&Target>) -> Option<(&'a String, i32)> {
+    let groups = &target?.groups;
+    let members =
+        seen.pods.iter().filter(|(pod, _)| groups.iter().any(|group| group.name.ordinal(pod).is_some()));
+    members
+        .map(|(pod, seen)| (pod, seen.main.restarts))
+        .filter(|(_, times)| *times > 1)
+        .max_by_key(|(_, times)| *times)
+}

@@ -1,0 +1,84 @@
+//! What of `spec.backup` can't be: schedules that can't be read or come too close, retention that would keep nothing.
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+
+use crate::api::{BackupSummary, PostgresClusterSpec, ProviderName};
+use crate::schedule::retention::{self, Rules};
+use crate::schedule::{LEAST_BETWEEN_SNAPSHOTS, Schedule, crowded, drills, longest_pause, read};
+
+use super::Problem;
+
+/// A run may be late, and clocks go forward and back: so much longer than the pause between two runs backups have to be kept.
+const SLACK: SignedDuration = SignedDuration::from_hours(2);
+
+/// Adds what can't be; the rules of retention, or none that delete anything.
+pub fn check(
+    spec: &PostgresClusterSpec,
+    status: Option<&BackupSummary>,
+    problems: &mut Vec<Problem>,
+) -> Rules {
+    let policy = &spec.backup;
+    let rows = status.map(|status| status.schedules.as_slice()).unwrap_or_default();
+    let (schedules, found) = read(policy, rows);
+    let readable = found.is_empty();
+    problems.extend(found);
+    if readable && policy.provider == ProviderName::Gce {
+        problems.extend(too_close(&schedules));
+    }
+    problems.extend(drills::read(policy, status.and_then(|status| status.drill.as_ref())).1);
+    match retention::read(&policy.retention) {
+        Ok(rules) => {
+            if readable {
+                problems.extend(keeps_nothing(&rules, &schedules));
+            }
+            rules
+        }
+        Err(found) => {
+            problems.extend(found);
+            Rules { last: None, days: None, daily: None, weekly: None, monthly: None, zone: TimeZone::UTC }
+        }
+    }
+}
+
+fn too_close(schedules: &[Schedule]) -> Option<Problem> {
+    let (one, other, at) = crowded(schedules, LEAST_BETWEEN_SNAPSHOTS)?;
+    let text = |name: &str| {
+        let schedule = schedules.iter().find(|schedule| schedule.name == name);
+        schedule.map(|schedule| schedule.text.clone()).unwrap_or_default()
+    };
+    let minutes = LEAST_BETWEEN_SNAPSHOTS.as_mins();
+    let which = if one == other {
+        format!("schedule {one} comes twice")
+    } else {
+        format!("schedules {one} ({}) and {other} ({}) come", text(&one), text(&other))
+    };
+    Some(Problem::new(
+        "spec.backup.schedules",
+        text(&one),
+        format!(
+            "{which} within {minutes} minutes, as at {at:.0}, and provider Gce takes one snapshot of a disk in {minutes} \
+             minutes: set them further apart"
+        ),
+    ))
+}
+
+/// Backups that are gone before the next is made: only the rule that the last good one always stays would keep any.
+fn keeps_nothing(rules: &Rules, schedules: &[Schedule]) -> Option<Problem> {
+    let days = rules.days?;
+    let by_count = [rules.last, rules.daily, rules.weekly, rules.monthly].iter().any(Option::is_some);
+    let (name, pause) = longest_pause(schedules).filter(|_| !by_count)?;
+    let kept = SignedDuration::from_hours(i64::from(days) * 24);
+    (kept + SLACK < pause).then(|| {
+        let least = pause.as_hours() / 24 + 1;
+        Problem::new(
+            "spec.backup.retention.days",
+            days,
+            format!(
+                "schedule {name} lets up to {} h pass between two runs, so all backups but the last would be deleted before \
+                 the next is made: {least} or more, or add spec.backup.retention.last",
+                pause.as_hours()
+            ),
+        )
+    })
+}

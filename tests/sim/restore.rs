@@ -1,0 +1,262 @@
+//! A cluster that begins with a backup: what is there to be cloned, and what the storage makes of it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use stylobate::api::{FromBackup, FromCluster, PostgresBackup};
+use stylobate::child::Kind;
+use stylobate::observe::{
+    Children, DatabaseFacts, OriginSeen, Pruner, RestoreSeen, RoleSeen, SnapshotSeen, SourceSeen, VolumeSeen,
+};
+use stylobate::restore::{Asked, Course, asked};
+use stylobate::secret::SecretText;
+use stylobate::tuning::units::quantity_bytes;
+
+use super::World;
+
+impl World {
+    /// A backup that has succeeded, but for `change`: a YAML mapping that is laid over its object.
+    pub fn give_backup(&mut self, name: &str, change: &str) {
+        let mut backup = json!({
+            "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresBackup",
+            "metadata": {"name": name, "namespace": self.name().namespace, "uid": format!("uid-of-{name}")},
+            "spec": {"cluster": "books"},
+            "status": {
+                "phase": "Succeeded", "provider": "Csi", "cutAt": "2026-11-21T11:00:00Z",
+                "source": {
+                    "clusterUid": "uid-of-books", "flavor": "Postgres", "version": "17.12", "image": "postgres:17.12",
+                    "storage": "2Gi", "settings": {"max_connections": "400"}, "clusterSpec": self.source_spec,
+                },
+                "groups": [{
+                    "group": 0, "member": "books-0", "claim": "data-books-0", "volume": "pv", "systemIdentifier": "7",
+                    "timeline": 3, "checkpointLsn": "0/3000000", "cutLsn": "0/3000100",
+                    "snapshot": {"name": "s", "handle": "snap-1", "driver": "local.csi.stylobate.dev", "ready": true},
+                }],
+            },
+        });
+        if !change.is_empty() {
+            let change: Value = serde_saphyr::from_str(change).expect("the change is YAML");
+            lay(&mut backup, &change);
+        }
+        let backup: PostgresBackup = serde_json::from_value(backup).expect("a PostgresBackup");
+        self.origins.retain(|other| other.metadata.name != backup.metadata.name);
+        self.origins.push(backup);
+    }
+
+    /// A backup goes for good.
+    pub fn delete_origin(&mut self, name: &str) {
+        let before = self.origins.len();
+        self.origins.retain(|backup| backup.metadata.name.as_deref() != Some(name));
+        assert!(self.origins.len() < before, "there is no backup {name}");
+    }
+
+    /// What the operator reads for a restore, as `src/observe/restore.rs` does.
+    pub fn restore(&self) -> RestoreSeen {
+        let group = self.group();
+        let map = self.child(Kind::ConfigMap, &group.patroni());
+        let written = |entry: &str| map.is_some_and(|map| map["data"][entry].is_string());
+        if written("stop-for-restore.json") {
+            let left = || self.config.as_ref().map(|_| format!("{}-config", group.scope()));
+            let without_set = self.child(Kind::StatefulSet, &group.scope()).is_none();
+            let patroni = without_set.then(|| left().into_iter().collect());
+            return RestoreSeen { patroni, ..RestoreSeen::default() };
+        }
+        let recorded = map.and_then(|map| map["data"]["restore.json"].as_str());
+        let course: Option<Course> =
+            recorded.map(|text| serde_json::from_str(text).expect("the record can be read"));
+        let snapshot = if course.is_some() { self.snapshot.clone() } else { SnapshotSeen::default() };
+        if course.is_some() && !self.lacks_files() {
+            return RestoreSeen { snapshot, ..RestoreSeen::default() };
+        }
+        let status = self.cluster.status.as_ref();
+        let served = self.child(Kind::StatefulSet, &group.scope()).is_some()
+            || status.is_some_and(|status| status.system_identifier.is_some());
+        if served {
+            return RestoreSeen { backup: self.in_place(), snapshot, ..RestoreSeen::default() };
+        }
+        let bootstrap = &self.cluster.spec.bootstrap;
+        let backup = match (course, &bootstrap.from_backup, &bootstrap.from_cluster) {
+            (Some(course), _, _) => self.begun(&course),
+            (None, Some(from), None) => self.named(from),
+            (None, None, Some(from)) => self.several(from),
+            (None, _, _) => self.in_place(),
+        };
+        let source = match (&bootstrap.point_in_time, &backup) {
+            (Some(_), OriginSeen::Found(_) | OriginSeen::Several { .. }) => self.source.clone(),
+            _ => SourceSeen::default(),
+        };
+        RestoreSeen { backup, snapshot, source, patroni: None }
+    }
+
+    /// True while the files that lead to the source's archive are not there.
+    fn lacks_files(&self) -> bool {
+        let files = self.child(Kind::Secret, &self.name().archive());
+        let has = files
+            .and_then(|files| files["data"].as_object())
+            .is_some_and(|data| data.keys().any(|key| key.starts_with("source-")));
+        self.cluster.spec.bootstrap.point_in_time.is_some() && !has
+    }
+
+    fn in_place(&self) -> OriginSeen {
+        match asked(&self.cluster, &Children(self.children.clone()), &self.volumes) {
+            Asked::Backup { name, request: _ } => self.named(&FromBackup { name, namespace: None }),
+            Asked::Nothing | Asked::Served | Asked::Half(_) => OriginSeen::NotRead,
+        }
+    }
+
+    fn begun(&self, course: &Course) -> OriginSeen {
+        let same = self.origins.iter().find(|backup| backup.metadata.uid.as_ref() == Some(&course.key));
+        same.map_or(OriginSeen::Missing { available: Vec::new() }, |found| {
+            OriginSeen::Found(Box::new(found.clone()))
+        })
+    }
+
+    fn named(&self, from: &FromBackup) -> OriginSeen {
+        let namespace = from.namespace.clone().unwrap_or(self.name().namespace);
+        let mut there =
+            self.origins.iter().filter(|backup| backup.metadata.namespace.as_ref() == Some(&namespace));
+        let names = there.clone().filter_map(|backup| backup.metadata.name.clone()).collect();
+        match there.find(|backup| backup.metadata.name.as_ref() == Some(&from.name)) {
+            Some(found) => OriginSeen::Found(Box::new(found.clone())),
+            None => OriginSeen::Missing { available: names },
+        }
+    }
+
+    fn several(&self, from: &FromCluster) -> OriginSeen {
+        let namespace = from.namespace.clone().unwrap_or(self.name().namespace);
+        let there =
+            self.origins.iter().filter(|backup| backup.metadata.namespace.as_ref() == Some(&namespace));
+        let clusters: BTreeSet<String> = there.clone().map(|backup| backup.spec.cluster.clone()).collect();
+        let backups = there.filter(|backup| backup.spec.cluster == from.name).cloned().collect();
+        OriginSeen::Several { backups, clusters: clusters.into_iter().collect() }
+    }
+
+    /// From now on, backups are of a cluster with an archive in a bucket, which holds WAL up to this time.
+    pub fn archive_until(&mut self, until: Timestamp) {
+        let spec = json!({
+            "engine": {"version": "17.12"}, "storage": {"size": "2Gi"}, "backup": {"archive": {"gcs": {"bucket": "wal"}}},
+        });
+        self.source_spec = spec.to_string();
+        self.source = SourceSeen {
+            secrets: [("archive-passphrase".to_owned(), SecretText::new("hush"))].into(),
+            archived_until: Some(until),
+            pruner: Some(Pruner { cluster_uid: "uid-of-books".into(), days: None }),
+        };
+    }
+
+    /// What is restored, by the record and by the status.
+    pub fn show_base(&self) -> String {
+        let map = self.child(Kind::ConfigMap, &self.group().patroni());
+        let text = map.and_then(|map| map["data"]["restore.json"].as_str());
+        let course: Option<Course> = text.and_then(|text| serde_json::from_str(text).ok());
+        let mut shown = match course {
+            None => "  no record\n".to_owned(),
+            Some(course) => {
+                let clones = course.clones(self.cluster.spec.instances);
+                let mut shown = format!("  the record says {}: {clones} members are clones\n", course.backup);
+                for (name, value) in &course.recovery {
+                    shown.push_str(&format!("  {name} = {value}\n"));
+                }
+                shown
+            }
+        };
+        let told = self.cluster.status.as_ref().and_then(|status| status.restore.as_ref());
+        if let Some(told) = told {
+            let why = told.chosen.as_deref().unwrap_or("named");
+            shown.push_str(&format!("  the status says {}: {why}\n", told.backup));
+        }
+        shown
+    }
+
+    /// A snapshot becomes known.
+    pub fn import(&mut self, handle: &str, content: &Value) {
+        assert_eq!(content["spec"]["source"]["snapshotHandle"], handle);
+        assert_eq!(content["spec"]["deletionPolicy"], "Retain", "the snapshot belongs to the backup");
+        (self.snapshot.snapshot, self.snapshot.content) = (true, true);
+    }
+
+    /// A claim with a source. One that is there is left alone.
+    pub fn clone_volume(&mut self, claim: &str, body: &Value) {
+        assert!(body["metadata"]["ownerReferences"].is_null(), "a volume outlives its cluster");
+        let size = body["spec"]["resources"]["requests"]["storage"].as_str().and_then(quantity_bytes);
+        let uid = format!("uid-{}", self.next());
+        let note = |key: &str| body["metadata"]["annotations"][key].as_str().map(str::to_owned);
+        let volume = VolumeSeen {
+            uid,
+            requested: size.expect("a size"),
+            restored_from: note("stylobate.dev/restored-from"),
+            request: note("stylobate.dev/restore-request"),
+            ..VolumeSeen::default()
+        };
+        self.volumes.entry(claim.to_owned()).or_insert(volume);
+    }
+
+    /// The claim of a member, as its set names it.
+    pub fn claim_of(&self, pod: &str) -> Option<String> {
+        self.group().ordinal(pod)?;
+        let set = self.child(Kind::StatefulSet, &self.group().scope())?;
+        let template = set.pointer("/spec/volumeClaimTemplates/0/metadata/name")?.as_str()?;
+        let mounts = set.pointer("/spec/template/spec/containers/0/volumeMounts")?.as_array()?;
+        assert!(mounts.iter().any(|mount| mount["name"] == template), "the data volume is mounted");
+        Some(format!("{template}-{pod}"))
+    }
+
+    /// What Patroni knows of a group goes. Whoever starts next starts on what its volume has.
+    pub fn clear_patroni(&mut self) {
+        assert!(self.members.is_empty(), "a member still runs: {:?}", self.members.keys());
+        assert!(self.child(Kind::StatefulSet, &self.group().scope()).is_none(), "a set could start members");
+        (self.config, self.claim, self.newest) = (None, None, None);
+        self.data.clear();
+        self.database.roles.clear();
+        self.database.databases.clear();
+    }
+
+    /// The claim of a pod that has no volume yet.
+    pub fn unbound(&self, pod: &str) -> Option<String> {
+        let claim = self.claim_of(pod)?;
+        let bound = self.volumes.get(&claim).is_some_and(|volume| volume.volume.is_some());
+        (!bound).then(|| format!("a volume for {claim}"))
+    }
+
+    /// The first member starts on its clone: roles and databases of the source are there, and a timeline of its own begins.
+    pub fn take_up_clone(&mut self, patroni: &Value) {
+        let own: Vec<VolumeSeen> =
+            self.pods.keys().filter_map(|pod| self.volumes.get(&self.claim_of(pod)?).cloned()).collect();
+        let cloned = own.iter().any(|volume| volume.restored_from.is_some());
+        assert_eq!(
+            patroni["bootstrap"]["method"] == "clone",
+            cloned,
+            "clones are taken up, and nothing else"
+        );
+        if !cloned {
+            return;
+        }
+        assert!(own.iter().all(|volume| volume.restored_from.is_some()), "no member begins empty");
+        assert_eq!(patroni["bootstrap"]["clone"]["recovery_conf"]["recovery_target_action"], "promote");
+        let role = RoleSeen {
+            login: true,
+            verifier: Some(SecretText::new("SCRAM-SHA-256$of-the-source")),
+            ..RoleSeen::default()
+        };
+        for name in ["app", "auditor"] {
+            self.database.roles.insert(name.into(), role.clone());
+        }
+        let bank = DatabaseFacts { owner: "app".into(), restricted: true, ..DatabaseFacts::default() };
+        self.database.databases.insert("bank".into(), bank);
+        self.timeline = 4;
+    }
+}
+
+/// Lays one JSON object over another.
+fn lay(below: &mut Value, above: &Value) {
+    match above.as_object() {
+        Some(fields) => {
+            for (key, value) in fields {
+                lay(&mut below[key], value);
+            }
+        }
+        None => *below = above.clone(),
+    }
+}
