@@ -18,13 +18,13 @@ evidence() {
   k get pvc -l stylobate.dev/cluster=shop -o 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.spec.volumeName}{"\n"}{end}'
   inside shop-0 'select system_identifier from pg_control_system()'
 }
-uids() { k get pods -l app.kubernetes.io/component=member -o 'jsonpath={.items[*].metadata.uid}'; }
+uids() { k get pods -l stylobate.dev/cluster=shop,app.kubernetes.io/component=member -o 'jsonpath={.items[*].metadata.uid}'; }
 versions_are() { [ "$(field shop '.status.members[*].version')" = "$1 $1 $1" ]; }
 
 upgrade_to() {
   evidence >"$WORK/evidence"
   roll "{\"spec\":{\"engine\":{\"version\":\"$1\"}}}"
-  versions_are "$1"
+  within 30 versions_are "$1"
   evidence | diff "$WORK/evidence" -
   says "the same 3 claims and volumes as before, the same system identifier" field shop .status.rollout.message
   says "the same 3 claims and volumes as before" events shop
@@ -37,7 +37,7 @@ resize_in_place() {
   within 30 says "\"cpu\":\"$1\"" k get pod shop-0 -o 'jsonpath={.spec.containers[?(@.name=="postgres")].resources}'
   within 30 settled shop
   [ "$(uids)" = "$before" ]
-  [ "$(k get pods -l app.kubernetes.io/component=member -o 'jsonpath={.items[*].status.containerStatuses[*].restartCount}' | tr -d ' 0')" = "" ]
+  [ "$(k get pods -l stylobate.dev/cluster=shop,app.kubernetes.io/component=member -o 'jsonpath={.items[*].status.containerStatuses[*].restartCount}' | tr -d ' 0')" = "" ]
 }
 
 buffers_are() { test_equal "$1" inside shop-0 'show shared_buffers'; }
@@ -64,7 +64,7 @@ bad_image() {
   k patch pgc shop --type=merge -p '{"spec":{"engine":{"version":"17.12"},"maintenance":{"memberDeadlineSeconds":300}}}'
   within 120 is shop .status.rollout.phase Done
   within 60 healthy shop
-  versions_are 17.12
+  within 30 versions_are 17.12
 }
 
 promise "the bank runs through Pgpool" bank_starts 240

@@ -42,11 +42,11 @@ back() {
 # An upgrade of the operator: the annotation on a pod's template is what a release that renders pods in another way leaves.
 upkeep_waits() {
   local uids
-  uids=$(k get pods -l app.kubernetes.io/component=member -o 'jsonpath={.items[*].metadata.uid}')
+  uids=$(k get pods -l stylobate.dev/cluster=shop,app.kubernetes.io/component=member -o 'jsonpath={.items[*].metadata.uid}')
   k annotate --overwrite pod shop-0 stylobate.dev/template=0123456789abcdef
   within 60 says "another release of the operator" condition shop Converged
   sleep 5
-  [ "$(k get pods -l app.kubernetes.io/component=member -o 'jsonpath={.items[*].metadata.uid}')" = "$uids" ]
+  [ "$(k get pods -l stylobate.dev/cluster=shop,app.kubernetes.io/component=member -o 'jsonpath={.items[*].metadata.uid}')" = "$uids" ]
 }
 
 upkeep_runs() {

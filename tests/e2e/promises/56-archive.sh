@@ -71,9 +71,6 @@ death_without_gap() {
   within 120 holds "$last"
 }
 
-# another POD UID: the pod of that name is a new one, and it is ready.
-another() { k get pod "$1" -o json | jq -e --arg uid "$2" '.metadata.uid != $uid and all(.status.containerStatuses[]; .ready)'; }
-
 trouble_told() {
   k scale deployment gcs --replicas=0
   # 16 segments wait at once: more than a tenth of the volume, so that nobody has to wait five minutes.

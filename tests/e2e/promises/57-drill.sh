@@ -28,7 +28,9 @@ passes() {
 names_the_page() {
   local file leader
   leader=$(primary shop)
-  inside "$leader" "CREATE TABLE damaged AS SELECT i, repeat('x', 200) FROM generate_series(1, 1000) i"
+  # Nobody may write the page again before the cut: no vacuum or analyze comes by itself, and no row has a hint to be set.
+  inside "$leader" "CREATE TABLE damaged WITH (autovacuum_enabled = false) AS SELECT i, repeat('x', 200) FROM generate_series(1, 1000) i"
+  inside "$leader" "VACUUM (FREEZE) damaged"
   inside "$leader" CHECKPOINT
   file=$(inside "$leader" "SELECT pg_relation_filepath('damaged')")
   k exec "$leader" -c postgres -- sh -c "printf XXXX | dd of=/data/pgdata/$file bs=1 seek=$((8192 * 5 + 4000)) conv=notrunc,fsync 2>/dev/null"

@@ -52,7 +52,7 @@ one_word_alone() {
   note restore-in-place=before-mistake
   within 20 says "confirm-restore is missing" condition again Restored
   note restore-in-place=absent confirm-restore=again
-  within 20 says "before-mistake" condition again Restored
+  within 20 says "'absent'" condition again Restored
   says RestoreRefused condition again Restored
   test_equal "$(<"$WORK/members")" members
   answers again
@@ -63,9 +63,8 @@ goes_back() {
   within 60 is again .status.restore.inPlace true
   within 300 is again .status.restore.phase Done
   within 120 healthy again
-  within 30 answers again
-  test_equal 1 again 'SELECT x FROM kept'
-  test_equal t again "SELECT to_regclass('mistake') IS NULL"
+  within 30 test_equal 1 again 'SELECT x FROM kept'
+  within 30 test_equal t again "SELECT to_regclass('mistake') IS NULL"
   in_service data2-again-0
 }
 
@@ -98,7 +97,7 @@ done_once() {
 
 # The operators die again and again while the same backup is restored once more, and a member in the middle of what it does.
 survives_kills() {
-  local started
+  local started uid
   started=$(field again .status.restore.startedAt)
   note restore-in-place=before-mistake@2
   for _ in 1 2 3; do
@@ -107,12 +106,14 @@ survives_kills() {
   done
   within 120 begun_after "$started"
   within 120 in_service data3-again-0
+  uid=$(k get pod again-0 -o 'jsonpath={.metadata.uid}')
   k delete pod again-0 --grace-period=0 --force 2>/dev/null
+  # The restore may have been done before: what the state says then is older than the kill until the pod is back.
+  within 300 another again-0 "$uid"
   within 300 is again .status.restore.phase Done
   within 120 healthy again
-  within 30 answers again
-  test_equal 1 again 'SELECT x FROM kept'
-  test_equal t again "SELECT to_regclass('later') IS NULL"
+  within 30 test_equal 1 again 'SELECT x FROM kept'
+  within 30 test_equal t again "SELECT to_regclass('later') IS NULL"
   test_equal "$(<"$WORK/claims")" claims stylobate.dev/retired=1
   [ "$(claims stylobate.dev/retired=2 | wc -l)" = 2 ]
   # Once: there is no other generation.
