@@ -23,7 +23,7 @@ pub fn members(seen: &Observed) -> Vec<MemberStatus> {
 
 fn row(name: &str, pod: &PodSeen, member: Option<&MemberSeen>, primary: Option<&MemberSeen>) -> MemberStatus {
     let role = match member {
-        Some(member) if member.role == "primary" || member.role == "master" => MemberRole::Primary,
+        Some(member) if member.role == "primary" => MemberRole::Primary,
         Some(member) if member.synchronous => MemberRole::SyncReplica,
         Some(member) if member.role == "replica" => MemberRole::Replica,
         _ => MemberRole::Unknown,
