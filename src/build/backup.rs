@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
-use crate::api::{BackupPolicy, PostgresBackup, PostgresBackupSpec};
+use crate::api::{BackupMethod, BackupPolicy, PostgresBackup, PostgresBackupSpec};
 use crate::name::{ANNOTATION_MISSED, ClusterName};
 use crate::schedule::Run;
 
@@ -26,6 +26,7 @@ pub fn backup(
         },
         spec: PostgresBackupSpec {
             cluster: cluster.name.clone(),
+            method: method(policy, run),
             schedule: Some(run.schedule.clone()),
             scheduled_for: Some(Time(run.moment)),
             hold: false,
@@ -34,4 +35,10 @@ pub fn backup(
         },
         status: None,
     }
+}
+
+/// How the schedule has its backups made; of a run whose schedule is gone it does not matter any more.
+fn method(policy: &BackupPolicy, run: &Run) -> BackupMethod {
+    let schedule = policy.schedules.iter().find(|schedule| schedule.name == run.schedule);
+    schedule.map(|schedule| schedule.method).unwrap_or_default()
 }

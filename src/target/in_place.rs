@@ -178,7 +178,10 @@ mod tests {
     #[test]
     fn a_backup_that_does_not_fit_is_refused_with_what_would_and_the_spec_stays_good() {
         let lost = why(judged(json!({}), &[], |backup| backup["status"]["phase"] = json!("Lost")));
-        assert!(lost.contains("snapshots are gone") && lost.ends_with("Nothing was stopped"), "{lost}");
+        assert!(
+            lost.contains("snapshots or its copy are gone") && lost.ends_with("Nothing was stopped"),
+            "{lost}"
+        );
         let running = why(judged(json!({}), &[], |backup| backup["status"]["phase"] = json!("Cutting")));
         assert!(running.contains("not done yet (phase Cutting)"), "{running}");
         let older =
