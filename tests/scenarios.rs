@@ -182,6 +182,11 @@ fn a_moment_that_no_backup_leads_to_is_told_with_those_that_can_be_reached_and_n
 }
 
 #[test]
+fn a_copy_in_the_archive_is_a_base_as_a_snapshot_is_and_the_nearer_one_is_taken() {
+    scenario("base");
+}
+
+#[test]
 fn a_restore_in_place_keeps_the_volumes_of_before_until_a_person_lets_them_go() {
     scenario("in-place");
 }
@@ -377,6 +382,21 @@ fn a_crash_between_any_two_steps_of_a_restore_ends_in_the_same_cluster() {
     every_crash_ends_alike(&world, |world| {
         world.edit("spec.bootstrap", "{fromBackup: {name: nightly}}");
     });
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_restore_from_a_copy_ends_in_the_same_cluster() {
+    let mut world = ledger();
+    world.archive_until("2026-11-21T11:50:00Z".parse().expect("a time"));
+    let archived = r#"{stanza: s, label: 20261121-112900F, startLsn: 0/4, stopLsn: 0/5, startWal: a, stopWal: b, databaseBytes: 1,
+        stoppedAt: "2026-11-21T11:30:00Z"}"#;
+    let group =
+        "group: 0, member: books-0, claim: data-books-0, volume: pv, systemIdentifier: \"7\", timeline: 3";
+    world.give_backup(
+        "copy",
+        &format!("{{spec: {{method: Archive}}, status: {{groups: [{{{group}, archived: {archived}}}]}}}}"),
+    );
+    every_crash_ends_alike(&world, |world| world.edit("spec.bootstrap", "{fromBackup: {name: copy}}"));
 }
 
 #[test]

@@ -61,8 +61,15 @@ class Prune(unittest.TestCase):
     def test_a_newer_major_is_left_alone(self):
         self.assertEqual(prune.needless(self.ARCHIVES, {15: 1}), ["15-1/0000000100000000"])
 
+    def test_what_an_older_copy_needs_stays(self):
+        self.assertEqual(prune.needless(self.ARCHIVES, {17: 3}, [(17, 1, 1)]), ["15-1", "17-2/0000000100000002", "17-2/0000000200000002"])
+        self.assertEqual(prune.needless(self.ARCHIVES, {17: 0}, [(15, 1, 1)]), ["15-1/0000000100000000"])
+
     def test_a_word_that_is_none_is_refused(self):
-        self.assertIsNone(prune.WORD.fullmatch("17:2A; rm"))
+        for word in ("17:2A; rm", "17:0000002A-", "17:-0000002A"):
+            self.assertIsNone(prune.WORD.fullmatch(word))
+        with self.assertRaises(SystemExit):
+            prune.main(["17:00000001-00000002"])
 
 
 class Backup(unittest.TestCase):
@@ -87,7 +94,7 @@ class Backup(unittest.TestCase):
 
     def backrest(self, stanza, *words, **_):
         if "info" in words:
-            code = 99 if self.fails == "info" else 0
+            code = {"info": 99, "stanza": 1}.get(self.fails, 0)
             status = {"code": code, "message": "other"}
             repo = [{"status": {"code": code, "message": "[HostConnectError]"}}]
             return json.dumps([{"name": stanza, "status": status, "repo": repo, "backup": self.copies}])
@@ -154,6 +161,13 @@ class Backup(unittest.TestCase):
         self.fails = "info"
         self.assertEqual(self.ask("look"), {"state": "unknown", "cause": "[HostConnectError]"})
         self.assertEqual(self.ask("begin")["state"], "unknown")
+
+    def test_a_copy_waits_for_the_first_wal_which_makes_the_place_for_it(self):
+        self.fails = "stanza"
+        self.assertEqual(self.ask("begin")["state"], "unknown")
+        self.assertEqual(self.ask("look"), {"state": "absent", "left": False})
+        self.fails = None
+        self.assertEqual(self.ask("begin"), {"state": "running"})
 
     def test_what_is_removed_is_the_backup_s_own_finished_or_not(self):
         self.add("20261122-120000F", self.UID)
