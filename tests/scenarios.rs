@@ -5,6 +5,8 @@
 #[allow(dead_code)]
 mod sim;
 
+#[path = "scenarios/base.rs"]
+mod base;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
 
@@ -382,21 +384,6 @@ fn a_crash_between_any_two_steps_of_a_restore_ends_in_the_same_cluster() {
     every_crash_ends_alike(&world, |world| {
         world.edit("spec.bootstrap", "{fromBackup: {name: nightly}}");
     });
-}
-
-#[test]
-fn a_crash_between_any_two_steps_of_a_restore_from_a_copy_ends_in_the_same_cluster() {
-    let mut world = ledger();
-    world.archive_until("2026-11-21T11:50:00Z".parse().expect("a time"));
-    let archived = r#"{stanza: s, label: 20261121-112900F, startLsn: 0/4, stopLsn: 0/5, startWal: a, stopWal: b, databaseBytes: 1,
-        stoppedAt: "2026-11-21T11:30:00Z"}"#;
-    let group =
-        "group: 0, member: books-0, claim: data-books-0, volume: pv, systemIdentifier: \"7\", timeline: 3";
-    world.give_backup(
-        "copy",
-        &format!("{{spec: {{method: Archive}}, status: {{groups: [{{{group}, archived: {archived}}}]}}}}"),
-    );
-    every_crash_ends_alike(&world, |world| world.edit("spec.bootstrap", "{fromBackup: {name: copy}}"));
 }
 
 #[test]

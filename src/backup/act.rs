@@ -37,7 +37,7 @@ const ROUND: Duration = Duration::from_secs(60);
 const MARKS_KEPT: &str = "400 days";
 
 /// Seconds between two looks at a copy: one of a few GB takes a minute, and a look is a session.
-const LOOK_SECONDS: u32 = 3;
+const LOOK_SECONDS: u32 = 5;
 
 /// Why a step could not be taken; it is tried again.
 #[derive(Debug, thiserror::Error)]
