@@ -300,6 +300,51 @@ class Copies(Clones):
         self.assertIsNotNone(self.take(clone.REPLICA))
         self.assertEqual(self.files(self.volume.root), ["restore/state.json"], "a copy of the primary needs the room")
 
+    def test_what_a_server_has_run_on_is_put_right_by_another_fetch(self):
+        for moved in (False, True):
+            with self.subTest(moved=moved):
+                self.setUp()
+                self.prepare()
+                self.take(clone.BOOTSTRAP)
+                self.runs()
+                (self.volume.pgdata / "backup_label").rename(self.volume.pgdata / "backup_label.old")
+                (self.volume.pgdata / "postmaster.pid").write_text("7")
+                if moved:
+                    self.volume.pgdata.rename(self.volume.failed)
+                self.prepare()
+                self.assertEqual(self.group.freed, 1, "nobody else would begin a bootstrap")
+                self.assertFalse((self.volume.fetched / "postmaster.pid").exists(), "pgBackRest would not touch it")
+                self.assertIsNone(self.take(clone.BOOTSTRAP))
+                self.assertIn("backup_label", self.files(self.volume.pgdata))
+
+    def test_a_copy_that_never_ran_is_taken_again_but_never_to_follow(self):
+        for role in (clone.BOOTSTRAP, clone.REPLICA):
+            with self.subTest(role):
+                self.setUp()
+                self.prepare()
+                self.take(clone.BOOTSTRAP)
+                self.prepare()
+                with mock.patch.object(self, "fetch", side_effect=AssertionError("it is whole")):
+                    why = self.take(role)
+                self.assertEqual(why is None, role == clone.BOOTSTRAP)
+                if role == clone.REPLICA:
+                    self.assertEqual(self.files(self.volume.root), ["restore/state.json"])
+
+    def test_a_kill_while_what_a_server_ran_on_is_given_back_loses_nothing(self):
+        cuts = 0
+        while True:
+            self.setUp()
+            self.prepare()
+            self.take(clone.BOOTSTRAP)
+            self.runs()
+            if not self.killed_at(cuts, self.prepare):
+                break
+            cuts += 1
+            self.prepare()
+            self.assertIsNone(self.take(clone.BOOTSTRAP), f"cut {cuts}")
+            self.assertEqual(self.files(self.volume.pgdata), self.WHOLE, f"cut {cuts}")
+        self.assertGreater(cuts, 3)
+
     def test_a_kill_at_any_step_of_fetching_loses_nothing(self):
         cuts = 0
         while True:
@@ -322,6 +367,7 @@ class Copies(Clones):
     test_an_empty_volume_has_nothing_to_take_up = None
     test_a_replica_that_never_ran_takes_its_clone_again = None
     test_a_member_that_ran_on_its_clone_keeps_it = None
+    test_a_bootstrap_that_was_cut_begins_anew_also_where_patroni_moved_the_data = None
     test_who_lost_the_race_before_its_server_ran_follows_on_its_clone = None
     test_without_a_restore_only_what_it_left_beside_whole_data_goes = None
     test_a_kill_at_any_step_of_putting_aside_and_taking_up_loses_nothing = None

@@ -91,6 +91,14 @@ class Volume:
         clean(self.fetched)
         self.move(self.fetched, self.aside)
 
+    def fetch_over(self):
+        """Moves data that a server has run on to where the next fetch goes over it and puts right what differs."""
+        found = next((folder for folder in (self.pgdata, self.failed) if holds_data(folder)), None)
+        if found is not None:
+            clean(found)
+            remove(self.fetched)
+            self.move(found, self.fetched)
+
     def ran(self):
         """True when a server has run on the clone."""
         return any(has_run(folder) for folder in (self.pgdata, self.failed, self.aside))
@@ -147,7 +155,7 @@ def prepare(volume, key, group, me, copy=False):
         return "nothing is to be done"
     if state["role"] == REPLICA:
         return again_as_replica(volume, key)
-    return again_as_first(volume, key, group, me, state.get("ran", False))
+    return again_as_first(volume, key, group, me, state.get("ran", False), copy)
 
 
 def again_as_replica(volume, key):
@@ -160,7 +168,7 @@ def again_as_replica(volume, key):
     return "the clone waits again" if there else "the clone is gone: a copy of the primary takes its place"
 
 
-def again_as_first(volume, key, group, me, ran):
+def again_as_first(volume, key, group, me, ran, copy):
     """The container ended after the clone was taken up to be the first member. Only the end of the bootstrap gives roles their
     new passwords, and Patroni writes the group's identity just after that."""
     ended = group.identity() is not None
@@ -175,6 +183,13 @@ def again_as_first(volume, key, group, me, ran):
         volume.drop()
         volume.write(key=key, stage=SETTLED)
         return "another member was the first; what this one had begun is removed"
+    if copy and ran:
+        # Its server may have come to its target and gone on from there, and never comes to it again ("recovery ended before
+        # configured recovery target was reached", seen).
+        volume.fetch_over()
+        volume.write(key=key, stage=FETCH)
+        group.free()
+        return "the copy is fetched again over what a server has changed"
     there = volume.put_back()
     volume.write(key=key, stage=ASIDE if there else SETTLED, ran=ran)
     if not ended:
@@ -183,7 +198,8 @@ def again_as_first(volume, key, group, me, ran):
 
 
 def take(volume, key, role, group, me, fetch=None):
-    """When Patroni asks. `fetch` fills a folder with the copy. Returns None, or why there is nothing to take."""
+    """When Patroni asks. `fetch` fills a folder with the copy, where there is one in place of clones. Returns None, or why there is
+    nothing to take."""
     state = volume.read()
     if state.get("key") == key and state.get("stage") == FETCH:
         if role == REPLICA:
@@ -203,9 +219,11 @@ def take(volume, key, role, group, me, fetch=None):
     if state.get("key") != key or state.get("stage") != ASIDE or not holds_data(volume.aside):
         return "this volume has no clone that waits"
     ran = state.get("ran", False)
-    if role == REPLICA and ran:
+    if role == REPLICA and (ran or fetch):
         volume.drop()  # a copy of the primary needs the room
         volume.write(key=key, stage=SETTLED)
+        if fetch:
+            return "the first member has no WAL from the time of the copy, so this one copies that member"
         return "a server has run on this clone by itself, so it can't follow"
     if role == BOOTSTRAP:
         group.claim(me)
