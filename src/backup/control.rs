@@ -19,7 +19,7 @@ use crate::record::Record;
 use crate::snapshot::{Provider, csi::Csi, gce::Gce};
 
 use super::act::{self, Actor};
-use super::decide::{Again, decide};
+use super::decide::{Again, COPY_STAYS, decide};
 use super::fold::fold;
 use super::observe::{self, observe};
 use super::step::{Fact, Step};
@@ -130,6 +130,11 @@ async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, 
     if decision.status != before {
         seen.backup = Arc::new(actor.status(&seen.backup, &decision.status).await?);
         tell(context, &seen.backup, &before, &decision.status).await;
+        let stays = |why: &&String| why.starts_with(COPY_STAYS) && before.reason.as_ref() != Some(*why);
+        if let Some(why) = decision.status.reason.as_ref().filter(stays) {
+            let record = &context.record;
+            record.backup(&seen.backup, EventType::Warning, "CopyKept", "Backup", why.clone()).await;
+        }
         written = true;
     }
     drop(beginning);
@@ -153,12 +158,6 @@ async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, 
         }
     };
     if matches!(step, Step::Unguard) {
-        if decision.status.reason != before.reason
-            && let Some(why) = decision.status.reason.clone()
-        {
-            let event = context.record.backup(&seen.backup, EventType::Warning, "CopyKept", "Backup", why);
-            event.await;
-        }
         return Ok(Action::await_change());
     }
     let after = fold(seen.backup.spec.method, &decision.status, &fact, Timestamp::now());

@@ -28,6 +28,9 @@ const READY_DEADLINE: SignedDuration = SignedDuration::from_hours(24);
 /// How long a copy may take: 8 TB at 100 MB/s.
 const COPY_DEADLINE: SignedDuration = SignedDuration::from_hours(24);
 
+/// How the reason begins of a backup that goes without its copy.
+pub const COPY_STAYS: &str = "the copy stays in the archive";
+
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -123,7 +126,7 @@ fn end(seen: &Seen, mut status: BackupStatus) -> Decision {
     match removed(seen, "the backup is deleted") {
         Ok(()) => {}
         Err(Still::Stays(why)) => {
-            status.reason = Some(format!("the copy stays in the archive: {why}"));
+            status.reason = Some(format!("{COPY_STAYS}: {why}"));
         }
         Err(still) => return still.decision(status),
     }
