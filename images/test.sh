@@ -154,6 +154,9 @@ check_server() {
      pgbackrest --stanza=x --repo1-path=/tmp/r repo-rm --recurse archive/x/2 && pgbackrest --stanza=x --repo1-path=/tmp/r repo-ls archive/x | sed "s/^/left: /"'
   promise "$1" "the authorities of the cloud are known" has etc/ssl/certs/ca-certificates.crt
   promise "$1" "the programs of the archive are there" has usr/local/bin/archive-wal
+  promise "$1" "base backups are made and fetched by programs that are there" has usr/local/bin/archive-backup
+  promise "$1" "pgBackRest knows the options of a base backup" says '^full$' bash -c \
+    'pgbackrest help backup annotation >/tmp/a && pgbackrest help backup repo-bundle >>/tmp/a && pgbackrest help backup start-fast >>/tmp/a && echo full'
   promise "$1" "pgaudit can be created" has 'usr/share/postgresql/17/extension/pgaudit.control'
   promise "$1" "the metrics exporter runs, non-root on a read-only root" says 'postgres_exporter, version' prometheus-postgres-exporter --version
   promise "$1" "the operator's catalog has every setting of the server" catalog_knows settings 17.tsv

@@ -5,6 +5,8 @@
 #[allow(dead_code)]
 mod sim;
 
+#[path = "scenarios/base.rs"]
+mod base;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
 
@@ -179,6 +181,11 @@ fn a_backup_that_nobody_names_is_chosen_once_and_stays_whatever_comes_and_goes()
 #[test]
 fn a_moment_that_no_backup_leads_to_is_told_with_those_that_can_be_reached_and_nothing_is_made() {
     scenario("restore-nearest-refused");
+}
+
+#[test]
+fn a_copy_in_the_archive_is_a_base_as_a_snapshot_is_and_the_nearer_one_is_taken() {
+    scenario("base");
 }
 
 #[test]

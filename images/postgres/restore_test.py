@@ -12,6 +12,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).parent / "restore"))
 
 import clone  # noqa: E402
+import copy_in  # noqa: E402
 
 
 class Killed(BaseException):
@@ -229,6 +230,154 @@ class Clones(unittest.TestCase):
             self.group.sysid, self.group.member = "7560000000000000000", "c-1"
             self.assertIsNotNone(self.take(clone.REPLICA), f"cut {cuts}")
         self.assertGreater(cuts, 3)
+
+
+class Copies(Clones):
+    """The first member fetches a copy in place of a clone, whole or not at all."""
+
+    FILES = {"PG_VERSION": "17\n", "backup_label": "START WAL LOCATION", "global/pg_control": "control", "recovery.signal": ""}
+    WHOLE = ["PG_VERSION", "backup_label", "global/pg_control"]
+
+    def source(self):
+        """An empty volume; the copy is in the archive."""
+
+    def prepare(self, me="c-0"):
+        return clone.prepare(self.volume, "now", self.group, me, copy=True)
+
+    def take(self, role, me="c-0"):
+        return clone.take(self.volume, "now", role, self.group, me, self.fetch)
+
+    def fetch(self, folder):
+        """As pgBackRest does: the manifest first and PG_VERSION somewhere; without either it takes an empty folder alone."""
+        there = {path.name for path in folder.iterdir()}
+        assert not there or there & {"backup.manifest", "PG_VERSION"}, f"{there} is in the way"
+        (folder / "backup.manifest.part").write_text("manifest")
+        (folder / "backup.manifest.part").rename(folder / "backup.manifest")
+        for name, text in self.FILES.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / "part").write_text(text)
+            (folder / "part").replace(folder / name)
+        (folder / "backup.manifest").unlink()
+
+    def test_who_is_asked_to_be_the_first_fetches_the_copy_and_its_label_stays(self):
+        self.prepare()
+        self.assertIsNone(self.take(clone.BOOTSTRAP))
+        self.assertEqual(self.files(self.volume.pgdata), self.WHOLE)
+        self.assertEqual(self.group.member, "c-0")
+
+    def test_who_is_asked_to_follow_fetches_nothing(self):
+        self.prepare()
+        self.assertIn("copies that member", self.take(clone.REPLICA))
+        self.assertEqual(self.files(self.volume.root), ["restore/state.json"])
+        self.assertIn("nothing", self.prepare())
+
+    def test_a_fetch_that_was_killed_goes_on_and_frees_the_role_and_one_that_failed_does_not(self):
+        self.prepare()
+        with self.assertRaises(Killed), mock.patch.object(self, "fetch", side_effect=Killed):
+            self.take(clone.BOOTSTRAP)
+        self.group.member = "c-1"
+        self.prepare()
+        self.assertEqual(self.group.freed, 0, "another member fetches by now")
+        self.group.member = "c-0"
+        self.prepare()
+        self.assertEqual(self.group.freed, 1)
+        with mock.patch.object(self, "fetch", side_effect=OSError("no route")):
+            self.assertEqual(self.take(clone.BOOTSTRAP), "failed to fetch the copy: no route")
+        self.prepare()
+        self.assertEqual(self.group.freed, 1, "Patroni has given it back itself")
+        self.assertIsNone(self.take(clone.BOOTSTRAP))
+
+    def test_what_was_fetched_before_another_was_the_first_goes(self):
+        self.prepare()
+
+        def part(folder):
+            (folder / "PG_VERSION").write_text("17\n")
+            raise Killed
+
+        with self.assertRaises(Killed), mock.patch.object(self, "fetch", part):
+            self.take(clone.BOOTSTRAP)
+        self.prepare()
+        self.assertIsNotNone(self.take(clone.REPLICA))
+        self.assertEqual(self.files(self.volume.root), ["restore/state.json"], "a copy of the primary needs the room")
+
+    def test_what_a_server_has_run_on_is_put_right_by_another_fetch(self):
+        for moved in (False, True):
+            with self.subTest(moved=moved):
+                self.setUp()
+                self.prepare()
+                self.take(clone.BOOTSTRAP)
+                self.runs()
+                (self.volume.pgdata / "backup_label").rename(self.volume.pgdata / "backup_label.old")
+                (self.volume.pgdata / "postmaster.pid").write_text("7")
+                if moved:
+                    self.volume.pgdata.rename(self.volume.failed)
+                self.prepare()
+                self.assertEqual(self.group.freed, 1, "nobody else would begin a bootstrap")
+                self.assertFalse((self.volume.fetched / "postmaster.pid").exists(), "pgBackRest would not touch it")
+                self.assertIsNone(self.take(clone.BOOTSTRAP))
+                self.assertIn("backup_label", self.files(self.volume.pgdata))
+
+    def test_a_copy_that_never_ran_is_taken_again_but_never_to_follow(self):
+        for role in (clone.BOOTSTRAP, clone.REPLICA):
+            with self.subTest(role):
+                self.setUp()
+                self.prepare()
+                self.take(clone.BOOTSTRAP)
+                self.prepare()
+                with mock.patch.object(self, "fetch", side_effect=AssertionError("it is whole")):
+                    why = self.take(role)
+                self.assertEqual(why is None, role == clone.BOOTSTRAP)
+                if role == clone.REPLICA:
+                    self.assertEqual(self.files(self.volume.root), ["restore/state.json"])
+
+    def test_a_kill_while_what_a_server_ran_on_is_given_back_loses_nothing(self):
+        cuts = 0
+        while True:
+            self.setUp()
+            self.prepare()
+            self.take(clone.BOOTSTRAP)
+            self.runs()
+            if not self.killed_at(cuts, self.prepare):
+                break
+            cuts += 1
+            self.prepare()
+            self.assertIsNone(self.take(clone.BOOTSTRAP), f"cut {cuts}")
+            self.assertEqual(self.files(self.volume.pgdata), self.WHOLE, f"cut {cuts}")
+        self.assertGreater(cuts, 3)
+
+    def test_a_kill_at_any_step_of_fetching_loses_nothing(self):
+        cuts = 0
+        while True:
+            self.setUp()
+
+            def life():
+                self.prepare()
+                self.assertIsNone(self.take(clone.BOOTSTRAP))
+
+            if not self.killed_at(cuts, life):
+                break
+            cuts += 1
+            self.prepare()
+            self.assertIsNone(self.take(clone.BOOTSTRAP), f"cut {cuts}")
+            self.assertEqual(self.files(self.volume.pgdata), self.WHOLE, f"cut {cuts}")
+        self.assertGreater(cuts, 10)
+
+    # What speaks of clones alone.
+    test_a_clone_is_put_aside_once_and_loses_what_was_the_source_s = None
+    test_an_empty_volume_has_nothing_to_take_up = None
+    test_a_replica_that_never_ran_takes_its_clone_again = None
+    test_a_member_that_ran_on_its_clone_keeps_it = None
+    test_a_bootstrap_that_was_cut_begins_anew_also_where_patroni_moved_the_data = None
+    test_who_lost_the_race_before_its_server_ran_follows_on_its_clone = None
+    test_without_a_restore_only_what_it_left_beside_whole_data_goes = None
+    test_a_kill_at_any_step_of_putting_aside_and_taking_up_loses_nothing = None
+
+
+class Fetching(unittest.TestCase):
+    def test_what_names_no_copy_reaches_no_command(self):
+        for stanza, label in (("s; rm", "20261122-120000F"), ("s", "latest"), ("--x", "20261122-120000F")):
+            with self.assertRaises(OSError):
+                copy_in.fetch({"stanza": stanza, "label": label}, Path("/nowhere"))
 
 
 if __name__ == "__main__":

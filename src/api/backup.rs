@@ -1,4 +1,4 @@
-//! `PostgresBackup`: one consistent set of snapshots, and all that is needed to restore it.
+//! `PostgresBackup`: one consistent set of snapshots, or one copy in the archive, and all that is needed to restore it.
 //!
 //! Its status is the record of a sequence that can be killed at any point: each step is written down before the next.
 
@@ -24,12 +24,18 @@ use super::told::NAME;
     namespaced,
     status = "BackupStatus",
     derive = "PartialEq",
-    doc = "A consistent set of snapshots of a PostgresCluster",
+    doc = "A consistent set of snapshots of a PostgresCluster, or a copy of it in its archive",
     printcolumn(
         name = "Cluster",
         type_ = "string",
         json_path = ".spec.cluster",
         description = "what it is of"
+    ),
+    printcolumn(
+        name = "Method",
+        type_ = "string",
+        json_path = ".spec.method",
+        description = "how it is made"
     ),
     printcolumn(
         name = "Phase",
@@ -61,6 +67,9 @@ use super::told::NAME;
 #[x_kube(validation = Rule::new("self.cluster == oldSelf.cluster").message(
     "spec.cluster can't change, since it says what the backup is of: make a new object"
 ))]
+#[x_kube(validation = Rule::new("self.method == oldSelf.method").message(
+    "spec.method can't change, since it says how the backup was made: make a new object"
+))]
 #[x_kube(validation = Rule::new("has(self.schedule) == has(oldSelf.schedule) && (!has(self.schedule) || self.schedule == oldSelf.schedule) && has(self.scheduledFor) == has(oldSelf.scheduledFor) && (!has(self.scheduledFor) || self.scheduledFor == oldSelf.scheduledFor)").message(
     "spec.schedule and spec.scheduledFor can't change, since they say which run it was: make a new object"
 ))]
@@ -71,6 +80,9 @@ pub struct PostgresBackupSpec {
     /// The `PostgresCluster` in the same namespace.
     #[schemars(length(min = 1, max = 40), regex(pattern = NAME))]
     pub cluster: String,
+    /// How it is made.
+    #[serde(default)]
+    pub method: BackupMethod,
     /// Name of the schedule that it is a run of; absent when a person asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 20), regex(pattern = NAME))]
@@ -81,7 +93,7 @@ pub struct PostgresBackupSpec {
     /// True keeps it, whatever retention says, until somebody sets it to false: a legal hold.
     #[serde(default)]
     pub hold: bool,
-    /// What becomes of the snapshots when this object is deleted.
+    /// What becomes of the snapshots, or of the copy in the archive, when this object is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
     /// Other namespaces whose clusters may be made from it.
@@ -93,7 +105,18 @@ pub struct PostgresBackupSpec {
     pub share_with: Vec<String>,
 }
 
-/// What becomes of the snapshots when the object is deleted.
+/// How a backup is made.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum BackupMethod {
+    /// Snapshots of volumes: seconds, whatever the size; they are where the storage keeps them.
+    #[default]
+    Snapshot,
+    /// A full copy beside the archived WAL, by pgBackRest: it takes as long as all data takes over the network, and it needs no snapshots
+    /// where it is restored. `spec.backup.archive.gcs` of the cluster says where.
+    Archive,
+}
+
+/// What becomes of the snapshots, or of the copy in the archive, when the object is deleted.
 #[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeletionPolicy {
     /// They are deleted with it. When its whole namespace is deleted they are kept all the same.
@@ -116,7 +139,7 @@ pub struct BackupStatus {
     /// When the first checkpoint was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_at: Option<Time>,
-    /// When the last of the snapshots was cut: the moment that a restore brings back.
+    /// When the last of the snapshots was cut, or the copy was whole: the moment that a restore brings back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_at: Option<Time>,
     /// When it ended, well or not.
@@ -138,7 +161,7 @@ pub struct BackupStatus {
     /// moment, so that nobody measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_stall_milliseconds: Option<i64>,
-    /// Bytes that all snapshots restore to.
+    /// Bytes that all snapshots, or the copy, restore to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_bytes: Option<i64>,
     /// Until when retention keeps it; absent while nothing lets it go.
@@ -173,13 +196,15 @@ pub enum BackupPhase {
     Cutting,
     /// All snapshots are cut; the provider makes them ready.
     Finishing,
+    /// The data is copied into the archive.
+    Copying,
     /// It can be restored.
     Succeeded,
-    /// It can't be restored; its snapshots are gone.
+    /// It can't be restored; its snapshots or its copy are gone.
     Failed,
     /// The schedule named a moment at which no backup began.
     Missed,
-    /// It had succeeded, and its snapshots are not there any more.
+    /// It had succeeded, and its snapshots or its copy are not there any more.
     Lost,
 }
 
@@ -187,7 +212,7 @@ impl BackupPhase {
     /// True when nothing more happens to it.
     pub fn is_over(self) -> bool {
         match self {
-            Self::Pending | Self::Checkpointing | Self::Cutting | Self::Finishing => false,
+            Self::Pending | Self::Checkpointing | Self::Cutting | Self::Finishing | Self::Copying => false,
             Self::Succeeded | Self::Failed | Self::Missed | Self::Lost => true,
         }
     }
@@ -198,6 +223,8 @@ impl BackupPhase {
 pub enum Consistency {
     /// One disk with data and WAL: what a power cut would have left, which Postgres recovers from by its WAL.
     CrashConsistentDisk,
+    /// A copy of a server that went on meanwhile: the WAL that was archived meanwhile makes it one moment.
+    CopyWithWal,
 }
 
 /// Who makes snapshots.
@@ -262,12 +289,40 @@ pub struct GroupBackup {
     /// Name of the restore point written before the cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_point: Option<String>,
-    /// Position of the restore point: what the set has at least.
+    /// Position of the restore point, or at which the copy was whole: what the backup has at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_lsn: Option<String>,
     /// The snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotRecord>,
+    /// The copy in the archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<ArchivedCopy>,
+}
+
+/// A copy in the archive, as pgBackRest knows it.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArchivedCopy {
+    /// The cluster's own part of the archive.
+    pub stanza: String,
+    /// Name of the copy in it, as `20261122-120000F`.
+    pub label: String,
+    /// Position from which its recovery needs WAL, as `0/3000028`.
+    pub start_lsn: String,
+    /// Position at which it was whole.
+    pub stop_lsn: String,
+    /// First segment of WAL that it needs.
+    pub start_wal: String,
+    /// Last segment of WAL that it needs for its own moment.
+    pub stop_wal: String,
+    /// Bytes of the data folder.
+    pub database_bytes: i64,
+    /// Bytes in the archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository_bytes: Option<i64>,
+    /// When it was whole, by the member's clock, rounded up to a second.
+    pub stopped_at: Time,
 }
 
 /// A snapshot, as its provider knows it.

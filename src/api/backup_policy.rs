@@ -5,13 +5,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::archive::Archive;
-use super::backup::{DeletionPolicy, ProviderName};
+use super::backup::{BackupMethod, DeletionPolicy, ProviderName};
 use super::maintenance::{FIVE_FIELDS, default_zone};
 use super::told::{NAME, told};
 
 /// When backups are made, how long they are kept, and how they are proved.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.schedules) || self.schedules.all(one, !has(one.method) || one.method != 'Archive') || (has(self.archive) && has(self.archive.gcs))").message(
+    "spec.backup.schedules[].method is 'Archive', and a copy needs a bucket to be in: add spec.backup.archive.gcs, or write Snapshot"
+))]
 pub struct BackupPolicy {
     /// When backups begin. With none there are backups on demand alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -71,6 +74,9 @@ pub struct BackupSchedule {
     /// Five fields of cron (minute, hour, day of month, month, day of week), as `0 2 * * *`.
     #[schemars(length(min = 9, max = 128))]
     pub schedule: String,
+    /// How its backups are made.
+    #[serde(default)]
+    pub method: BackupMethod,
     /// Time zone of the schedule by its IANA name, as `Europe/Berlin`.
     #[serde(default = "default_zone")]
     #[schemars(length(min = 1, max = 64))]

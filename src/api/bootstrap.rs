@@ -26,6 +26,24 @@ pub struct Bootstrap {
     /// backup's own moment comes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point_in_time: Option<PointInTime>,
+    /// Secret in this namespace with what reads the archive, for a backup by method `Archive` without `pointInTime`: as
+    /// `pointInTime.archiveSecret`, which wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = NAME))]
+    pub archive_secret: Option<String>,
+}
+
+impl Bootstrap {
+    /// The Secret that is named to read the archive, and the field that names it.
+    pub fn archive_secret(&self) -> (&'static str, Option<&String>) {
+        match &self.point_in_time {
+            None => ("spec.bootstrap.archiveSecret", self.archive_secret.as_ref()),
+            Some(point) => (
+                "spec.bootstrap.pointInTime.archiveSecret",
+                point.archive_secret.as_ref().or(self.archive_secret.as_ref()),
+            ),
+        }
+    }
 }
 
 /// Where a restore stops. A point that the archive does not reach ends the restore: a cluster of another moment is never opened.

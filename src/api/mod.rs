@@ -18,8 +18,8 @@ mod told;
 
 pub use archive::{Archive, ArchiveStatus, GcsArchive, VolumeArchive};
 pub use backup::{
-    BackupPhase, BackupSource, BackupStatus, Consistency, DeletionPolicy, DrillOutcome, DrillReport,
-    GroupBackup, PostgresBackup, PostgresBackupSpec, ProviderName, SnapshotRecord,
+    ArchivedCopy, BackupMethod, BackupPhase, BackupSource, BackupStatus, Consistency, DeletionPolicy,
+    DrillOutcome, DrillReport, GroupBackup, PostgresBackup, PostgresBackupSpec, ProviderName, SnapshotRecord,
 };
 pub use backup_policy::{BackupPolicy, BackupSchedule, CheckpointPace, DrillSchedule, Retention};
 pub use backup_summary::{BackupCounts, BackupSummary, GoodBackup, ScheduleStatus, ScheduledRun};

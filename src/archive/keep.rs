@@ -1,8 +1,8 @@
-//! Which WAL is kept. pgBackRest's own `expire` counts its own backups, of which there are none here: without one it removes
-//! nothing (tried with 2.55.1). So whole folders of the archive are removed, each of 256 segments (4 GiB before compression), by
+//! Which WAL is kept. pgBackRest's own `expire` counts its own backups, and snapshots are none: without one it removes nothing (tried
+//! with 2.55.1), and with one it would remove what a snapshot leads to. So whole folders of the archive are removed, each of 256 segments (4 GiB before compression), by
 //! pgBackRest's `repo-rm`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,6 +18,8 @@ pub struct Base {
     pub major: i32,
     /// Position in bytes from which its recovery needs WAL.
     pub redo: u64,
+    /// Positions between which a copy needs WAL for its own moment, in bytes; none for a snapshot, which has all that it needs.
+    pub span: Option<(u64, u64)>,
     /// A restore reads it and the WAL after it now.
     pub in_use: bool,
 }
@@ -33,6 +35,10 @@ impl Base {
             cut_at: backup.cut_at.as_ref()?.0,
             major: Version::read(&backup.source.as_ref()?.version)?.major,
             redo: position(group.checkpoint_lsn.as_ref()?)?,
+            span: match &group.archived {
+                None => None,
+                Some(copy) => Some((position(&copy.start_lsn)?, position(&copy.stop_lsn)?)),
+            },
             in_use: false,
         })
     }
@@ -47,20 +53,27 @@ pub fn position(text: &str) -> Option<u64> {
     )
 }
 
-/// Folders that are kept, by major: those from this number on. A major that is not named is not needed any more.
+/// Folders that are kept, by major. A major that is not named is not needed any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keep(pub BTreeMap<i32, u32>);
+pub struct Keep {
+    /// Those from this number on.
+    from: BTreeMap<i32, u32>,
+    /// Those of copies that are older than these: major, first and last number. They lead to no other moment than the copy's own.
+    spans: BTreeSet<(i32, u32, u32)>,
+}
 
 impl Keep {
     /// True when nothing is removed of the WAL that a restore from this backup needs.
     pub fn covers(&self, base: &Base) -> bool {
-        self.0.get(&base.major).is_some_and(|first| log(base.redo) >= *first)
+        self.from.get(&base.major).is_some_and(|first| log(base.redo) >= *first)
     }
 
-    /// As `archive-prune` takes it: `17:2A`, the number in hexadecimal as in the folders' names.
+    /// As `archive-prune` takes it: `17:0000002A`, and `17:00000003-00000004` for a span; the numbers in hexadecimal as in the folders'
+    /// names.
     pub fn words(&self) -> String {
-        let words: Vec<String> = self.0.iter().map(|(major, log)| format!("{major}:{log:08X}")).collect();
-        words.join(" ")
+        let from = self.from.iter().map(|(major, log)| format!("{major}:{log:08X}"));
+        let spans = self.spans.iter().map(|(major, first, last)| format!("{major}:{first:08X}-{last:08X}"));
+        from.chain(spans).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -82,7 +95,10 @@ pub fn keep(bases: &[Base], days: Option<i32>, serving: i32, now: Timestamp) -> 
     for newer in bases.iter().map(|base| base.major).chain([serving]).filter(|major| *major > first.major) {
         kept.insert(newer, 0);
     }
-    Some(Keep(kept))
+    let span = |base: &Base| base.span.map(|(start, stop)| (base.major, log(start), log(stop)));
+    let before = |(major, first, _): &(i32, u32, u32)| kept.get(major).is_none_or(|from| first < from);
+    let spans = bases.iter().filter_map(span).filter(before).collect();
+    Some(Keep { from: kept, spans })
 }
 
 /// Number of the folder that a position is in: the upper half of the position, as PostgreSQL names its segments.
@@ -96,7 +112,7 @@ mod tests {
 
     fn base(day: u32, major: i32, high: u64) -> Base {
         let cut_at = format!("2026-11-{day:02}T02:00:00Z").parse().unwrap();
-        Base { cut_at, major, redo: (high << 32) + 0x28, in_use: false }
+        Base { cut_at, major, redo: (high << 32) + 0x28, span: None, in_use: false }
     }
 
     fn now() -> Timestamp {
@@ -133,6 +149,19 @@ mod tests {
         assert_eq!(words(&bases, Some(7)).unwrap(), "17:00000002");
         bases[2].in_use = true;
         assert_eq!(words(&bases, Some(7)).unwrap(), "17:00000002", "the oldest of them decides");
+    }
+
+    #[test]
+    fn a_copy_keeps_what_it_needs_for_its_own_moment_and_no_more() {
+        let copy = |day, major, high: u64, last: u64| Base {
+            span: Some((high << 32, last << 32)),
+            ..base(day, major, high)
+        };
+        let bases = [copy(1, 15, 1, 1), copy(2, 17, 2, 3), copy(13, 17, 5, 6), copy(20, 17, 9, 9)];
+        assert_eq!(words(&bases, Some(7)).unwrap(), "17:00000005 15:00000001-00000001 17:00000002-00000003");
+        let kept = keep(&bases, Some(7), 17, now()).unwrap();
+        assert!(!kept.covers(&bases[1]), "no later moment can be brought back from it");
+        assert_eq!(words(&bases[2..], None).unwrap(), "17:00000005", "all that is later is kept anyway");
     }
 
     #[test]

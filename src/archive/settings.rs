@@ -3,8 +3,9 @@
 use crate::api::Archive;
 use crate::tuning::Settings;
 
-/// Gives one file to the archive (`images/postgres/archive-wal`).
-pub const COMMAND: &str = "archive-wal \"%p\"";
+/// Gives one file to the archive (`images/postgres/archive-wal`). The shell takes the last word for a comment; pgBackRest makes no copy of
+/// a server whose command does not have it ("archive_command must contain pgbackrest").
+pub const COMMAND: &str = "archive-wal \"%p\" # pgbackrest";
 /// Says of each file that it is archived: there is no archive. An empty command would keep all WAL for one that may come.
 pub const NO_COMMAND: &str = "/bin/true";
 

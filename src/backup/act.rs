@@ -19,8 +19,9 @@ use crate::snapshot::{self, Provider, Stage};
 use crate::sql::session::{self, Session};
 
 use super::control::Context;
+use super::copy::{self, Answer, Errand, Verb};
 use super::facts::Seen;
-use super::manifest as copy;
+use super::manifest as stored;
 use super::probe::Probe;
 use super::step::{CutPart, Fact, Step};
 
@@ -34,6 +35,9 @@ const LOOKS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)]
 const ROUND: Duration = Duration::from_secs(60);
 /// Marks are kept a little over a year, as the rows of missed and failed backups are.
 const MARKS_KEPT: &str = "400 days";
+
+/// Seconds between two looks at a copy: one of a few GB takes a minute, and a look is a session.
+const LOOK_SECONDS: u32 = 5;
 
 /// Why a step could not be taken; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -100,8 +104,17 @@ impl Actor<'_> {
                     self.provider.delete(&namespace, name).await?;
                 }
             }
+            Step::Copy { member, errand, too_late } => {
+                return make_copy(links()?, member, errand, too_late.as_ref()).await;
+            }
+            Step::RemoveCopy { member, errand, .. } => {
+                return Ok(match copy::ask(links()?, member, Verb::Remove, errand).await? {
+                    Answer::Absent { left: false } => Fact::Nothing,
+                    _ => Fact::UnderWay { again_seconds: LOOK_SECONDS },
+                });
+            }
             Step::StoreManifest => {
-                let body = copy::build(&seen.backup, &self.context.platform.namespace);
+                let body = stored::build(&seen.backup, &self.context.platform.namespace);
                 let params = PatchParams::apply(MANAGER).force();
                 self.manifests().patch(&body.name_any(), &params, &Patch::Apply(&body)).await.map_err(api)?;
             }
@@ -255,6 +268,38 @@ impl Actor<'_> {
             pause = (pause * 2).min(longest_pause);
         }
     }
+}
+
+/// Has the copy made, or looks how far it is.
+async fn make_copy(
+    links: &Links,
+    member: &str,
+    errand: &Errand,
+    too_late: Option<&String>,
+) -> Result<Fact, Error> {
+    let verb = if too_late.is_some() { Verb::Look } else { Verb::Begin };
+    let delayed = |reason: String| Fact::Delayed { reason, again_seconds: LOOK_SECONDS };
+    Ok(match (copy::ask(links, member, verb, errand).await?, too_late) {
+        (Answer::Done { damaged: true, copy }, _) => Fact::Spoiled {
+            reason: format!(
+                "copy {} has pages that do not fit their checksums, so the server's own data is damaged: restore an older backup aside, \
+                 and see the server's log for the relations",
+                copy.label
+            ),
+        },
+        (Answer::Done { copy, damaged: false }, _) => Fact::Copied(copy),
+        (Answer::Failed { cause }, _) => {
+            Fact::Spoiled { reason: format!("the data could not be copied into the archive: {cause}") }
+        }
+        (Answer::Unknown { cause }, _) => delayed(format!("the archive can't be read: {cause}")),
+        (_, Some(why)) => Fact::Spoiled { reason: why.clone() },
+        (Answer::Busy { with }, None) => {
+            delayed(format!("waits for the copy of backup {with} to come to its end"))
+        }
+        (Answer::Running | Answer::Removing { .. } | Answer::Absent { .. }, None) => {
+            delayed("the data is being copied into the archive".into())
+        }
+    })
 }
 
 /// What follows from a refused order.

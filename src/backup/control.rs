@@ -19,14 +19,14 @@ use crate::record::Record;
 use crate::snapshot::{Provider, csi::Csi, gce::Gce};
 
 use super::act::{self, Actor};
-use super::decide::{Again, decide};
+use super::decide::{Again, COPY_STAYS, decide};
 use super::fold::fold;
 use super::observe::{self, observe};
 use super::step::{Fact, Step};
 
 /// How soon to look again at what is on its way.
 const SOON: Duration = Duration::from_secs(1);
-/// How often to look whether a good backup's snapshots are still there.
+/// How often to look whether a good backup's snapshots or its copy are still there.
 const LATER: Duration = Duration::from_secs(600);
 /// How soon to try again after an error.
 const AFTER_ERROR: Duration = Duration::from_secs(3);
@@ -130,6 +130,11 @@ async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, 
     if decision.status != before {
         seen.backup = Arc::new(actor.status(&seen.backup, &decision.status).await?);
         tell(context, &seen.backup, &before, &decision.status).await;
+        let stays = |why: &&String| why.starts_with(COPY_STAYS) && before.reason.as_ref() != Some(*why);
+        if let Some(why) = decision.status.reason.as_ref().filter(stays) {
+            let record = &context.record;
+            record.backup(&seen.backup, EventType::Warning, "CopyKept", "Backup", why.clone()).await;
+        }
         written = true;
     }
     drop(beginning);
@@ -155,13 +160,15 @@ async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, 
     if matches!(step, Step::Unguard) {
         return Ok(Action::await_change());
     }
-    let after = fold(&decision.status, &fact, Timestamp::now());
+    let after = fold(seen.backup.spec.method, &decision.status, &fact, Timestamp::now());
     if after != decision.status {
         seen.backup = Arc::new(actor.status(&seen.backup, &after).await?);
         tell(context, &seen.backup, &decision.status, &after).await;
     }
     Ok(Action::requeue(match fact {
-        Fact::Delayed { again_seconds, .. } => Duration::from_secs(again_seconds.into()),
+        Fact::Delayed { again_seconds, .. } | Fact::UnderWay { again_seconds } => {
+            Duration::from_secs(again_seconds.into())
+        }
         _ => Duration::ZERO,
     }))
 }
@@ -174,7 +181,7 @@ async fn tell(context: &Context, backup: &PostgresBackup, before: &BackupStatus,
     let cluster = &backup.spec.cluster;
     let why = after.reason.clone().unwrap_or_default();
     let (type_, reason, note) = match after.phase {
-        BackupPhase::Pending | BackupPhase::Finishing | BackupPhase::Cutting => return,
+        BackupPhase::Pending | BackupPhase::Finishing | BackupPhase::Cutting | BackupPhase::Copying => return,
         BackupPhase::Checkpointing => {
             (EventType::Normal, "BackupStarted", format!("the backup of {cluster} began"))
         }

@@ -11,7 +11,8 @@ use crate::name::{
 };
 use crate::snapshot::{Order, Stage};
 
-use super::facts::{Seen, Source, SourceFacts};
+use super::copy::{Answer, Errand};
+use super::facts::{CopySeen, Seen, Source, SourceFacts};
 use super::fold::fail;
 use super::manifest;
 use super::step::{CutPart, Step};
@@ -23,6 +24,12 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 const CUT_DEADLINE: SignedDuration = SignedDuration::from_mins(15);
 /// How long after the cut the snapshots may become ready: the first snapshot of a disk of several TB takes hours.
 const READY_DEADLINE: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a copy may take: 8 TB at 100 MB/s.
+const COPY_DEADLINE: SignedDuration = SignedDuration::from_hours(24);
+
+/// How the reason begins of a backup that goes without its copy.
+pub const COPY_STAYS: &str = "the copy stays in the archive";
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +74,10 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
         BackupPhase::Checkpointing => checkpoint(seen, status, now),
         BackupPhase::Cutting => cut(seen, status, now),
         BackupPhase::Finishing => finish(seen, status, now),
+        BackupPhase::Copying => copy(seen, status, now),
         BackupPhase::Succeeded => watch(seen, status),
+        BackupPhase::Failed if seen.is_copy() => removed(seen, "the backup failed, so it can't be restored")
+            .map_or_else(|still| still.decision(status.clone()), |()| rest(status.clone(), Again::Never)),
         BackupPhase::Failed if !seen.snapshots.is_empty() => {
             let names = seen.snapshots.keys().cloned().collect();
             act(
@@ -113,10 +123,62 @@ fn end(seen: &Seen, mut status: BackupStatus) -> Decision {
         let names = seen.snapshots.keys().cloned().collect();
         return act(status, Step::DeleteSnapshots { names, reason: "the backup is deleted".into() });
     }
+    match removed(seen, "the backup is deleted") {
+        Ok(()) => {}
+        Err(Still::Stays(why)) => {
+            status.reason = Some(format!("{COPY_STAYS}: {why}"));
+        }
+        Err(still) => return still.decision(status),
+    }
     if seen.manifest.is_some() {
         return act(status, Step::DropManifest);
     }
     act(status, Step::Unguard)
+}
+
+/// Why a copy is in the archive still.
+enum Still {
+    /// This removes it.
+    Step(Box<Step>),
+    /// Nobody can remove it now.
+    Waits(String),
+    /// Nobody ever will.
+    Stays(String),
+}
+
+impl Still {
+    fn decision(self, mut status: BackupStatus) -> Decision {
+        match self {
+            Still::Step(step) => act(status, *step),
+            // What it failed of is worth more than what its remains wait for.
+            Still::Waits(_) if status.phase == BackupPhase::Failed => rest(status, Again::Later),
+            Still::Waits(why) => {
+                status.reason = Some(format!("its copy in the archive waits to be removed: {why}"));
+                rest(status, Again::Soon)
+            }
+            Still::Stays(_) => rest(status, Again::Never),
+        }
+    }
+}
+
+/// Nothing of the copy is left, or why there is.
+fn removed(seen: &Seen, reason: &str) -> Result<(), Still> {
+    let (Some(errand), CopySeen::Told { member, answer }) = (Errand::of(&seen.backup), &seen.copy) else {
+        return match &seen.copy {
+            CopySeen::Silent(why) => Err(Still::Waits(why.clone())),
+            CopySeen::OutOfReach(why) => Err(Still::Stays(why.clone())),
+            CopySeen::Unasked | CopySeen::Told { .. } => Ok(()),
+        };
+    };
+    match answer {
+        Answer::Absent { left: false } => Ok(()),
+        Answer::Unknown { cause } => Err(Still::Waits(cause.clone())),
+        _ => Err(Still::Step(Box::new(Step::RemoveCopy {
+            member: member.clone(),
+            errand,
+            reason: reason.into(),
+        }))),
+    }
 }
 
 fn begin(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
@@ -130,7 +192,7 @@ fn begin(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
     status.phase = BackupPhase::Checkpointing;
     status.reason = None;
     status.started_at = Some(Time(now));
-    status.provider = Some(facts.policy.provider);
+    status.provider = (!seen.is_copy()).then_some(facts.policy.provider);
     describe(&mut status, facts);
     // The next look, which finds this written down, orders the checkpoint.
     rest(status, Again::Soon)
@@ -219,11 +281,8 @@ fn cut(seen: &Seen, status: BackupStatus, now: Timestamp) -> Decision {
         return failed(status, "the status was emptied by somebody: take another backup".into(), now);
     };
     if group.cut_lsn.is_none() {
-        // A restore point that was written and not recorded stays in the WAL, so each has a name of its own.
-        let short = seen.uid().split('-').next().unwrap_or_default();
-        let restore_point = format!("stylobate-{short}-{}", now.as_millisecond());
-        let member = group.member.clone();
-        return act(status, Step::Mark { member, restore_point });
+        let step = mark(seen, group, now);
+        return act(status, step);
     }
     let parts = facts.groups.iter().map(|group| CutPart {
         group: group.group,
@@ -233,6 +292,53 @@ fn cut(seen: &Seen, status: BackupStatus, now: Timestamp) -> Decision {
     });
     let parts = parts.collect();
     act(status, Step::Cut { parts })
+}
+
+/// The mark that a drill looks for. A restore point that was written and not recorded stays in the WAL, so each has a name of its own.
+fn mark(seen: &Seen, group: &GroupBackup, now: Timestamp) -> Step {
+    let short = seen.uid().split('-').next().unwrap_or_default();
+    let restore_point = format!("stylobate-{short}-{}", now.as_millisecond());
+    Step::Mark { member: group.member.clone(), restore_point }
+}
+
+/// The copy is being made. It needs the server that it began on until its end; one that came to its end counts, whatever became of
+/// that server afterwards.
+fn copy(seen: &Seen, status: BackupStatus, now: Timestamp) -> Decision {
+    let since = status.checkpoint_at.as_ref().map_or(now, |at| at.0);
+    if now.duration_since(since) > COPY_DEADLINE {
+        let last = status.reason.clone().unwrap_or_else(|| "nothing more is known".into());
+        let hours = COPY_DEADLINE.as_hours();
+        return failed(
+            status,
+            format!("the copy was not done within {hours} hours; the last word was: {last}"),
+            now,
+        );
+    }
+    let facts = match &seen.source {
+        Source::Ready(facts) => facts,
+        // Hours may have gone by since the checkpoint, so it can't be told how long nobody has answered.
+        Source::Silent(why) => return wait(status, format!("waits: {why}")),
+        Source::Unasked | Source::Missing | Source::Unfit(_) => match ready(seen, &status, since, now) {
+            Ok(facts) => facts,
+            Err(decision) => return *decision,
+        },
+    };
+    let (Some(group), Some(errand), Some(serving)) =
+        (status.groups.first(), Errand::of(&seen.backup), facts.groups.first())
+    else {
+        return failed(status, "the status was emptied by somebody: take another backup".into(), now);
+    };
+    let too_late = changed(&status, facts).map(|change| {
+        format!(
+            "{change}, and a copy is made of one server from its beginning to its end: take another backup"
+        )
+    });
+    if group.cut_lsn.is_none() && too_late.is_none() {
+        let step = mark(seen, group, now);
+        return act(status, step);
+    }
+    let member = serving.member.clone();
+    act(status, Step::Copy { member, errand, too_late })
 }
 
 /// What is not as it was when the backup began, in words.
@@ -319,8 +425,17 @@ fn finish(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
     rest(status, Again::Soon)
 }
 
-/// A good backup: its copy is stored, and its snapshots are looked for now and then.
+/// A good backup: the copy of its object is stored, and its snapshots or its copy are looked for now and then.
 fn watch(seen: &Seen, mut status: BackupStatus) -> Decision {
+    if let CopySeen::Told { answer: Answer::Absent { .. }, .. } = &seen.copy {
+        let label = status.groups.first().and_then(|group| Some(group.archived.as_ref()?.label.clone()));
+        status.phase = BackupPhase::Lost;
+        status.reason = Some(format!(
+            "copy {} is not in the archive any more, and the operator did not remove it: find out who did, and take another backup now",
+            label.unwrap_or_default()
+        ));
+        return rest(status, Again::Soon);
+    }
     let names = status.groups.iter().filter_map(|group| group.snapshot.as_ref()).map(|record| &record.name);
     let missing: Vec<_> = names.filter(|name| !seen.snapshots.contains_key(*name)).cloned().collect();
     if !missing.is_empty() {

@@ -7,10 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 
-use super::facts::{GroupFacts, Seen, Source, SourceFacts};
+use super::facts::{CopySeen, GroupFacts, Seen, Source, SourceFacts};
 use super::step::{Fact, Step};
 use super::{decide, fold, manifest};
-use crate::api::{BackupPhase, BackupSource, BackupStatus, Flavor, PostgresBackup, SnapshotRecord};
+use crate::api::{
+    BackupMethod, BackupPhase, BackupSource, BackupStatus, Flavor, PostgresBackup, SnapshotRecord,
+};
 use crate::name::FINALIZER_BACKUP;
 use crate::snapshot::{self, Stage, Volume};
 
@@ -41,6 +43,7 @@ impl World {
             ahead: None,
             source: Source::Ready(Box::new(facts("c-0", 1))),
             snapshots: BTreeMap::new(),
+            copy: CopySeen::Unasked,
             manifest: None,
         };
         Self { seen, now: start(), steps: Vec::new() }
@@ -65,7 +68,7 @@ impl World {
         self.steps.push(step.action().to_owned());
         let fact = self.come_true(&step);
         if !dies {
-            self.write(fold(&decision.status, &fact, self.now));
+            self.write(fold(self.seen.backup.spec.method, &decision.status, &fact, self.now));
         }
         true
     }
@@ -105,6 +108,7 @@ impl World {
             Step::DeleteSnapshots { names, .. } => {
                 self.seen.snapshots.retain(|name, _| !names.contains(name))
             }
+            Step::Copy { .. } | Step::RemoveCopy { .. } => panic!("snapshots alone are made: {step}"),
             Step::StoreManifest => self.seen.manifest = manifest::wanted(&self.seen.backup),
             Step::DropManifest => self.seen.manifest = None,
         }
@@ -128,7 +132,7 @@ impl World {
     }
 }
 
-fn facts(member: &str, timeline: i64) -> SourceFacts {
+pub(super) fn facts(member: &str, timeline: i64) -> SourceFacts {
     SourceFacts {
         source: BackupSource {
             cluster_uid: "u-1".into(),
@@ -268,7 +272,7 @@ fn snapshots_that_are_not_cut_in_time_fail_the_backup_with_their_makers_words() 
         world.round(false);
     }
     let delayed = Fact::Delayed { reason: "their maker says: quota".into(), again_seconds: 1 };
-    world.write(fold(&world.status(), &delayed, world.now));
+    world.write(fold(BackupMethod::Snapshot, &world.status(), &delayed, world.now));
     world.now += SignedDuration::from_mins(16);
     world.run();
     assert_eq!(world.status().phase, BackupPhase::Failed);

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::api::{BackupPolicy, BackupSource, PostgresBackup};
+use crate::api::{BackupMethod, BackupPolicy, BackupSource, PostgresBackup};
 use crate::snapshot;
+
+use super::copy::Answer;
 
 /// Everything that is known of one backup.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct Seen {
     pub source: Source,
     /// Snapshots of the set that exist, by name.
     pub snapshots: BTreeMap<String, snapshot::Seen>,
+    /// The copy in the archive; looked at when the backup is over or being deleted.
+    pub copy: CopySeen,
     /// Digest of the manifest that is stored; none when there is none.
     pub manifest: Option<String>,
 }
@@ -31,10 +35,33 @@ impl Seen {
         self.backup.metadata.uid.as_deref().unwrap_or_default()
     }
 
+    /// True for a copy in the archive, in place of snapshots.
+    pub fn is_copy(&self) -> bool {
+        self.backup.spec.method == BackupMethod::Archive
+    }
+
     /// When the object was made.
     pub fn created(&self) -> Option<Timestamp> {
         self.backup.metadata.creation_timestamp.as_ref().map(|time| time.0)
     }
+}
+
+/// What is known of a copy in the archive.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CopySeen {
+    /// Nobody looked: there is none, or it does not matter now.
+    Unasked,
+    /// Nobody could tell at the moment.
+    Silent(String),
+    /// Nobody will ever tell: no member has the way to that archive any more.
+    OutOfReach(String),
+    /// By the member that takes writes.
+    Told {
+        /// That member.
+        member: String,
+        /// Its answer.
+        answer: Answer,
+    },
 }
 
 /// The cluster that is backed up.
@@ -59,7 +86,7 @@ pub struct SourceFacts {
     pub source: BackupSource,
     /// `spec.backup`.
     pub policy: BackupPolicy,
-    /// VolumeSnapshotClass to order by; none for a provider without classes.
+    /// VolumeSnapshotClass to order by; none for a provider without classes, and for a copy.
     pub class: Option<String>,
     /// Each group, in order.
     pub groups: Vec<GroupFacts>,

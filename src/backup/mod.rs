@@ -1,10 +1,12 @@
-//! One backup, from the order to a set of snapshots that can be restored (`docs/decisions/0012-backups.md`).
+//! One backup, from the order to a set of snapshots (`docs/decisions/0012-backups.md`) or a copy in the archive
+//! (`docs/decisions/0021-base-backups.md`) that can be restored.
 //!
 //! The flow is the cluster's: observe, decide, apply, record. A step that does something gives back a [`Fact`]; the fact is
 //! written into the status before the next step is decided on, so that an operator can be killed anywhere.
 
 mod act;
 mod control;
+mod copy;
 mod decide;
 mod facts;
 mod fold;
@@ -13,6 +15,8 @@ mod observe;
 mod probe;
 mod step;
 
+#[cfg(test)]
+mod copy_tests;
 #[cfg(test)]
 mod decide_tests;
 

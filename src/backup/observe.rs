@@ -9,7 +9,10 @@ use kube::core::DynamicObject;
 use kube::{Api, ResourceExt};
 use serde_json::Value;
 
-use crate::api::{BackupPhase, BackupSource, PostgresBackup, PostgresCluster, ProviderName};
+use crate::api::{
+    BackupMethod, BackupPhase, BackupPolicy, BackupSource, GcsArchive, PostgresBackup, PostgresCluster,
+    ProviderName,
+};
 use crate::name::{ClusterName, manifest, snapshot};
 use crate::observe::{self, Links, Observed};
 use crate::restore::in_service;
@@ -17,8 +20,9 @@ use crate::snapshot::{Error as SnapshotError, Volume, csi};
 use crate::target::Version;
 
 use super::control::Context;
-use super::facts::{GroupFacts, Seen, Source, SourceFacts};
-use super::manifest as copy;
+use super::copy::{self, Errand, Verb};
+use super::facts::{CopySeen, GroupFacts, Seen, Source, SourceFacts};
+use super::manifest as stored;
 
 /// Settings that a standby or a restored server must not have smaller than they were, or recovery stops ("insufficient
 /// parameter settings" in PostgreSQL's chapter on hot standby).
@@ -45,23 +49,30 @@ pub(super) async fn observe(
     let deleting = backup.metadata.deletion_timestamp.is_some();
     let uid = backup.uid().unwrap_or_default();
     let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), &context.platform.namespace);
-    let stored = maps.get_opt(&manifest(&uid)).await?;
+    let found = maps.get_opt(&manifest(&uid)).await?;
     let mut seen = Seen {
         namespace_ends: deleting && namespace_ends(context, &backup).await?,
         ahead: None,
         source: Source::Unasked,
         snapshots: BTreeMap::new(),
-        manifest: stored.as_ref().and_then(copy::stored),
+        copy: CopySeen::Unasked,
+        manifest: found.as_ref().and_then(stored::stored),
         backup,
     };
-    if deleting
-        || !matches!(status.phase, BackupPhase::Pending | BackupPhase::Checkpointing | BackupPhase::Missed)
-    {
+    let begins = matches!(status.phase, BackupPhase::Pending | BackupPhase::Checkpointing);
+    let works = begins || matches!(status.phase, BackupPhase::Cutting | BackupPhase::Copying);
+    if seen.is_copy() {
+        if deleting && !seen.namespace_ends
+            || matches!(status.phase, BackupPhase::Succeeded | BackupPhase::Failed)
+        {
+            let (copy, links) = copy_seen(context, &seen.backup).await?;
+            seen.copy = copy;
+            return Ok((seen, links));
+        }
+    } else if deleting || !begins && status.phase != BackupPhase::Missed {
         seen.snapshots = snapshots(context, &seen).await?;
     }
-    if deleting
-        || !matches!(status.phase, BackupPhase::Pending | BackupPhase::Checkpointing | BackupPhase::Cutting)
-    {
+    if deleting || !works {
         return Ok((seen, None));
     }
     if status.phase == BackupPhase::Pending {
@@ -130,16 +141,13 @@ async fn source(context: &Context, backup: &PostgresBackup) -> Result<(Source, O
     };
     let (group, image, number) = group;
     let policy = seen.cluster.spec.backup.clone();
-    let volume = match volume(context, group.volume).await? {
-        Ok(volume) => volume,
-        Err(unfit) => return Ok((unfit, links)),
+    let fit = match backup.spec.method {
+        BackupMethod::Archive => bucket(&policy).map(|_| (group.volume.clone(), None)).map_err(Source::Unfit),
+        BackupMethod::Snapshot => storage(context, &policy, group.volume.clone()).await?,
     };
-    let class = match policy.provider {
-        ProviderName::Csi => match class(context, policy.snapshot_class.as_deref(), &volume).await? {
-            Ok(class) => Some(class),
-            Err(unfit) => return Ok((unfit, links)),
-        },
-        ProviderName::Gce => None,
+    let (volume, class) = match fit {
+        Ok(fit) => fit,
+        Err(unfit) => return Ok((unfit, links)),
     };
     let settings = match &links {
         Some(links) => settings(links, &group.member).await,
@@ -161,6 +169,79 @@ async fn source(context: &Context, backup: &PostgresBackup) -> Result<(Source, O
     };
     let group = GroupFacts { volume, ..group };
     Ok((Source::Ready(Box::new(SourceFacts { source, policy, class, groups: vec![group] })), links))
+}
+
+/// The copy in the archive, by the member that takes writes. Which member that was when it was made does not matter: all have the way to
+/// the cluster's archive. One of another cluster of the same name, or of one that archives elsewhere by now, says nothing of it.
+async fn copy_seen(
+    context: &Context,
+    backup: &PostgresBackup,
+) -> Result<(CopySeen, Option<Links>), kube::Error> {
+    let Some(errand) = Errand::of(backup) else { return Ok((CopySeen::Unasked, None)) };
+    let name = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
+    let clusters: Api<PostgresCluster> = Api::namespaced(context.client.clone(), &name.namespace);
+    let cluster = clusters.get_opt(&name.name).await?;
+    let cluster = match cluster.as_ref().map(|cluster| (cluster, out_of_reach(backup, cluster))) {
+        Some((cluster, None)) => cluster.clone(),
+        Some((_, Some(why))) => return Ok((CopySeen::OutOfReach(why), None)),
+        None => return Ok((CopySeen::OutOfReach(format!("cluster {} is gone", name.name)), None)),
+    };
+    let seen =
+        observe::observe(&context.client, &context.stores, &context.platform, Arc::new(cluster)).await?;
+    let links = observe::links(&name, &context.platform.domain, &seen.children, &seen.pods);
+    let (Some((group, _, _)), Some(links)) = (group(&seen), links) else {
+        return Ok((CopySeen::Silent("no member that takes writes answers".into()), None));
+    };
+    let copy = match copy::ask(&links, &group.member, Verb::Look, &errand).await {
+        Ok(answer) => CopySeen::Told { member: group.member, answer },
+        Err(error) => CopySeen::Silent(error.to_string()),
+    };
+    Ok((copy, Some(links)))
+}
+
+/// Why this cluster does not lead to the archive that a backup is in.
+fn out_of_reach(backup: &PostgresBackup, cluster: &PostgresCluster) -> Option<String> {
+    let name = cluster.name_any();
+    let source = backup.status.as_ref()?.source.as_ref()?;
+    if cluster.uid().as_ref() != Some(&source.cluster_uid) {
+        return Some(format!("cluster {name} is gone; the one of today is another one of its name"));
+    }
+    let then = source.spec().ok().and_then(|spec| spec.backup.archive?.gcs);
+    let now = cluster.spec.backup.archive.as_ref().and_then(|archive| archive.gcs.clone());
+    let place = |gcs: GcsArchive| (gcs.bucket, gcs.prefix, gcs.endpoint);
+    match (then.map(place), now.map(place)) {
+        (Some(then), Some(now)) if then == now => None,
+        (Some((bucket, prefix, _)), _) => {
+            Some(format!("cluster {name} does not archive to gs://{bucket}/{prefix} any more"))
+        }
+        (None, _) => Some("its status does not tell where the archive of its cluster was".into()),
+    }
+}
+
+/// The bucket that a copy goes to.
+fn bucket(policy: &BackupPolicy) -> Result<&GcsArchive, String> {
+    policy.archive.as_ref().and_then(|archive| archive.gcs.as_ref()).ok_or_else(|| {
+        "a backup by method Archive needs a bucket to be in: give the cluster spec.backup.archive.gcs, or make a backup by method Snapshot"
+            .into()
+    })
+}
+
+/// What snapshots are taken of, and by which class.
+async fn storage(
+    context: &Context,
+    policy: &BackupPolicy,
+    of: Volume,
+) -> Result<Result<(Volume, Option<String>), Source>, kube::Error> {
+    let volume = match volume(context, of).await? {
+        Ok(volume) => volume,
+        Err(unfit) => return Ok(Err(unfit)),
+    };
+    Ok(match policy.provider {
+        ProviderName::Csi => class(context, policy.snapshot_class.as_deref(), &volume)
+            .await?
+            .map(|class| (volume, Some(class))),
+        ProviderName::Gce => Ok((volume, None)),
+    })
 }
 
 /// The primary as the members tell it, with its image and version; the volume is known by its claim alone.
@@ -264,6 +345,39 @@ mod tests {
         let annotations = if default { json!({mark: "true"}) } else { json!({}) };
         let body = json!({"metadata": {"name": name, "annotations": annotations}, "driver": driver});
         serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn a_copy_is_asked_for_where_it_was_put_and_nowhere_else() {
+        let cluster = |uid: &str, archive: Value| -> PostgresCluster {
+            serde_json::from_value(json!({
+                "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
+                "metadata": {"name": "c", "namespace": "shop", "uid": uid},
+                "spec": {"engine": {"version": "17.12"}, "storage": {"size": "2Gi"}, "backup": {"archive": archive}},
+            }))
+            .unwrap()
+        };
+        let wal = json!({"gcs": {"bucket": "wal"}});
+        let spec = serde_json::to_string(&cluster("u-1", wal.clone()).spec).unwrap();
+        let backup: PostgresBackup = serde_json::from_value(json!({
+            "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresBackup", "metadata": {"name": "b", "namespace": "shop"},
+            "spec": {"cluster": "c", "method": "Archive"},
+            "status": {"phase": "Succeeded", "source": {
+                "clusterUid": "u-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+                "clusterSpec": spec,
+            }},
+        }))
+        .unwrap();
+        let why = |uid: &str, archive: Value| out_of_reach(&backup, &cluster(uid, archive));
+        assert_eq!(why("u-1", json!({"gcs": {"bucket": "wal"}, "retentionDays": 3})), None);
+        assert!(why("u-2", wal).unwrap().contains("another one of its name"));
+        for elsewhere in
+            [json!({"gcs": {"bucket": "other"}}), json!({"volume": {"claim": "wal"}}), Value::Null]
+        {
+            assert!(
+                why("u-1", elsewhere).unwrap().contains("does not archive to gs://wal/stylobate any more")
+            );
+        }
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::api::{CheckpointPace, SnapshotRecord};
+use crate::api::{ArchivedCopy, CheckpointPace, SnapshotRecord};
 use crate::snapshot::Order;
+
+use super::copy::Errand;
 
 /// One thing to do. Each can be taken again after a crash.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +39,24 @@ pub enum Step {
     DeleteSnapshots {
         /// Names.
         names: Vec<String>,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Have the data copied into the archive, and see how far that is.
+    Copy {
+        /// Pod that takes writes.
+        member: String,
+        /// Which copy.
+        errand: Errand,
+        /// Why no copy can be made any more; one that was finished before counts all the same.
+        too_late: Option<String>,
+    },
+    /// Have the copy taken out of the archive, finished or not.
+    RemoveCopy {
+        /// Pod that takes writes.
+        member: String,
+        /// Which copy.
+        errand: Errand,
         /// Why, in words.
         reason: String,
     },
@@ -89,6 +109,13 @@ pub enum Fact {
         /// Longest write meanwhile, in ms; none when nobody could measure.
         stall: Option<i64>,
     },
+    /// The data is in the archive.
+    Copied(Box<ArchivedCopy>),
+    /// It goes on by itself, and there is nothing to remember.
+    UnderWay {
+        /// Seconds until the next look.
+        again_seconds: u32,
+    },
     /// It can't come to a good end any more.
     Spoiled {
         /// Why, and what to do.
@@ -113,6 +140,8 @@ impl Step {
             Step::Mark { .. } => "Mark",
             Step::Cut { .. } => "Cut",
             Step::DeleteSnapshots { .. } => "DeleteSnapshots",
+            Step::Copy { .. } => "Copy",
+            Step::RemoveCopy { .. } => "RemoveCopy",
             Step::StoreManifest => "StoreManifest",
             Step::DropManifest => "DropManifest",
         }
@@ -142,6 +171,15 @@ impl fmt::Display for Step {
             }
             Step::DeleteSnapshots { names, reason } => {
                 write!(f, "delete snapshot {}: {reason}", names.join(", "))
+            }
+            Step::Copy { member, errand, too_late: None } => {
+                write!(f, "copy the data of {member} into the archive ({})", errand.stanza)
+            }
+            Step::Copy { errand, too_late: Some(why), .. } => {
+                write!(f, "look whether the copy in the archive ({}) was finished: {why}", errand.stanza)
+            }
+            Step::RemoveCopy { errand, reason, .. } => {
+                write!(f, "remove the copy from the archive ({}): {reason}", errand.stanza)
             }
             Step::StoreManifest => {
                 write!(f, "store the copy of the backup's object that outlives its namespace")

@@ -48,8 +48,8 @@ pub fn snapshot(target: &Target) -> Value {
     })
 }
 
-/// The claim of a member, as its StatefulSet would make it but for the source: the set takes it up by its name. That of a drill
-/// goes with its cluster.
+/// The claim of a member, as its StatefulSet would make it but for the source: the set takes it up by its name. For a copy, which the
+/// member fetches, it is an empty one. That of a drill goes with its cluster.
 pub fn claim(target: &Target, group: &GroupTarget, course: &Course, ordinal: i32) -> Value {
     let mut labels = target.name.labels();
     labels.extend(group.name.selector());
@@ -65,13 +65,15 @@ pub fn claim(target: &Target, group: &GroupTarget, course: &Course, ordinal: i32
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             "resources": {"requests": {"storage": target.storage}},
-            "dataSource": {
-                "apiGroup": "snapshot.storage.k8s.io",
-                "kind": "VolumeSnapshot",
-                "name": target.name.restore_snapshot(generation(target)),
-            },
         },
     });
+    if course.copy.is_none() {
+        claim["spec"]["dataSource"] = json!({
+            "apiGroup": "snapshot.storage.k8s.io",
+            "kind": "VolumeSnapshot",
+            "name": target.name.restore_snapshot(generation(target)),
+        });
+    }
     if let Some(in_place) = &course.in_place {
         claim["metadata"]["annotations"][ANNOTATION_RESTORE_REQUEST] = json!(in_place.request);
     }

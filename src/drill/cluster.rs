@@ -78,6 +78,7 @@ pub fn cluster(backup: &PostgresBackup, name: &str, anchor_uid: &str) -> Result<
             from_backup: Some(FromBackup { name: backup.name_any(), namespace: None }),
             from_cluster: None,
             point_in_time: None,
+            archive_secret: None,
         },
         paused: false,
         engine: spec.engine,

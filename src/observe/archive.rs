@@ -30,7 +30,7 @@ pub struct ArchiveSeen {
 const STATE: &str = "SELECT extract(epoch FROM a.last_archived_time)::float8, a.failed_count, w.count, w.oldest, \
     pg_read_binary_file('/tmp/archive/trouble', 0, 2000, true), \
     (SELECT extract(epoch FROM s.modification)::float8 FROM pg_stat_file('/data/archive-given-up', true) s), \
-    pg_read_binary_file('/tmp/archive/pruned', 0, 200, true) \
+    pg_read_binary_file('/tmp/archive/pruned', 0, 100000, true) \
     FROM pg_stat_archiver a, (SELECT count(*), extract(epoch FROM min(modification))::float8 AS oldest \
     FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') w";
 

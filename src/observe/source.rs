@@ -1,12 +1,13 @@
-//! The archive of the cluster that a backup is of: what reads it, and how far it goes. Read only for a point in time.
+//! The archive of the cluster that a backup is of: what reads it, and how far it goes. Read only for a point in time and for a copy.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 
-use crate::api::{PostgresBackup, PostgresCluster};
+use crate::api::{BackupMethod, PostgresBackup, PostgresCluster};
 use crate::archive::{PASSPHRASE, SOURCE};
 use crate::name::ClusterName;
+use crate::restore::Course;
 use crate::restore::nearest::{Candidates, may_have};
 
 use super::facts::{Children, OriginSeen, SecretData, secret_data};
@@ -32,11 +33,12 @@ pub struct Pruner {
     pub days: Option<i32>,
 }
 
-/// True while a point in time is asked for and the files that lead to it are not there.
+/// True while a restore that has begun reads the archive and the files that lead to it are not there.
 pub fn lacks_files(cluster: &PostgresCluster, children: &Children) -> bool {
     let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
     let files = children.secret(&name.archive()).unwrap_or_default();
-    cluster.spec.bootstrap.point_in_time.is_some() && !files.keys().any(|key| key.starts_with(SOURCE))
+    let reads = Course::recorded(children, &name.group(0)).is_some_and(|course| course.reads_archive());
+    reads && !files.keys().any(|key| key.starts_with(SOURCE))
 }
 
 /// Reads it. Nothing of a backup that is not shared with this namespace: who may not have the backup may not read its WAL.
@@ -49,13 +51,14 @@ pub async fn source(
     backup: &OriginSeen,
 ) -> Result<SourceSeen, kube::Error> {
     let own = cluster.namespace().unwrap_or_default();
-    let (Some(point), Some(backup)) = (&cluster.spec.bootstrap.point_in_time, base(cluster, backup, &own))
-    else {
-        return Ok(SourceSeen::default());
+    let bootstrap = &cluster.spec.bootstrap;
+    let needs = |backup: &&PostgresBackup| {
+        bootstrap.point_in_time.is_some() || backup.spec.method == BackupMethod::Archive
     };
+    let Some(backup) = base(cluster, backup, &own).filter(needs) else { return Ok(SourceSeen::default()) };
     let namespace = backup.namespace().unwrap_or_default();
     let mut secrets = SecretData::new();
-    match &point.archive_secret {
+    match bootstrap.archive_secret().1 {
         Some(name) => secrets = read(client, &own, name).await?,
         None => {
             for (secret, key) in named(backup) {

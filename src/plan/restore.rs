@@ -22,7 +22,8 @@ pub fn steps(target: &Target, seen: &Observed) -> Vec<Step> {
             continue;
         }
         let pair = &seen.restore.snapshot;
-        if unbound(seen, group, course.clones(group.instances)) && !(pair.snapshot && pair.content) {
+        let clones = course.copy.is_none() && unbound(seen, group, course.clones(group.instances));
+        if clones && !(pair.snapshot && pair.content) {
             steps.push(Step::ImportSnapshot {
                 name: target.name.restore_snapshot(group.generation),
                 handle: course.handle.clone(),

@@ -64,8 +64,9 @@ impl fmt::Display for Step {
             Step::ImportSnapshot { name, handle, .. } => {
                 write!(f, "make snapshot {handle} known as VolumeSnapshot {name}")
             }
-            Step::CloneVolume { claim, backup, .. } => {
-                write!(f, "clone volume claim {claim} from backup {backup}")
+            Step::CloneVolume { claim, backup, body } => {
+                let how = if body["spec"]["dataSource"].is_null() { "make" } else { "clone" };
+                write!(f, "{how} volume claim {claim} from backup {backup}")
             }
             Step::ForgetSnapshot { name, .. } => {
                 write!(

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{BackupStatus, PostgresBackup, ProviderName};
+use crate::api::{BackupMethod, BackupStatus, PostgresBackup, ProviderName};
 use crate::child::Kind;
 use crate::name::GroupName;
 use crate::observe::{Children, Observed};
@@ -36,11 +36,16 @@ pub struct Course {
     /// Why this one, where the operator chose it; none when a person named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
-    /// Handle of the snapshot, as its CSI driver takes it.
+    /// Handle of the snapshot, as its CSI driver takes it; empty for a copy.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub handle: String,
-    /// CSI driver.
+    /// CSI driver; empty for a copy.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub driver: String,
-    /// When the snapshot was cut.
+    /// The copy in the archive that takes the place of a snapshot: who is asked to be the first member fetches it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<CopyOrder>,
+    /// When the snapshot was cut, or the copy was whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_at: Option<Timestamp>,
     /// When the restore began.
@@ -52,6 +57,15 @@ pub struct Course {
     /// What a restore in place has beyond that of a new cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_place: Option<InPlace>,
+}
+
+/// A copy in an archive, as members are told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyOrder {
+    /// The source's part of the archive.
+    pub stanza: String,
+    /// pgBackRest's name of the copy.
+    pub label: String,
 }
 
 /// A course, and how near it is to its end.
@@ -108,9 +122,19 @@ impl Course {
         let lacks =
             |what: &str| Incomplete(format!("its status has no {what}, so nothing can be cloned from it"));
         let group = status.groups.first().ok_or_else(|| lacks("group"))?;
-        let snapshot = group.snapshot.as_ref().ok_or_else(|| lacks("snapshot"))?;
-        let handle = snapshot.handle.as_ref().ok_or_else(|| lacks("snapshot handle"))?;
-        let driver = driver(&status).ok_or_else(|| lacks("snapshot driver"))?;
+        let (handle, driver, copy) = match backup.spec.method {
+            BackupMethod::Snapshot => {
+                let snapshot = group.snapshot.as_ref().ok_or_else(|| lacks("snapshot"))?;
+                let handle = snapshot.handle.as_ref().ok_or_else(|| lacks("snapshot handle"))?;
+                let driver = driver(&status).ok_or_else(|| lacks("snapshot driver"))?;
+                (csi_handle(handle).to_owned(), driver, None)
+            }
+            BackupMethod::Archive => {
+                let copy = group.archived.as_ref().ok_or_else(|| lacks("copy"))?;
+                let order = CopyOrder { stanza: copy.stanza.clone(), label: copy.label.clone() };
+                (String::new(), String::new(), Some(order))
+            }
+        };
         let meta = &backup.metadata;
         Ok(Self {
             key: meta.uid.clone().ok_or_else(|| lacks("UID"))?,
@@ -120,8 +144,9 @@ impl Course {
                 meta.name.as_deref().unwrap_or_default()
             ),
             chosen: None,
-            handle: csi_handle(handle).to_owned(),
+            handle,
             driver,
+            copy,
             cut_at: status.cut_at.map(|time| time.0),
             started_at: now,
             recovery: BTreeMap::new(),
@@ -146,8 +171,8 @@ impl Course {
         all
     }
 
-    /// Members whose volume is a clone. A point after the snapshot is reached by the first one alone: the others copy it, since the WAL
-    /// between the snapshot and the point is in no member's own.
+    /// Members whose volume is made for the restore. A point after the backup is reached by the first one alone: the others copy it, since
+    /// the WAL between the backup and the point is in no member's own. A copy needs such WAL for its own moment too.
     pub fn clones(&self, instances: i32) -> i32 {
         if self.reads_archive() { instances.min(1) } else { instances }
     }
@@ -224,6 +249,7 @@ mod tests {
             chosen: None,
             handle: "h".into(),
             driver: "d".into(),
+            copy: None,
             cut_at: None,
             started_at: "2026-11-21T12:00:00Z".parse().unwrap(),
             recovery: BTreeMap::new(),

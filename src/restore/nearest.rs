@@ -6,7 +6,8 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 
 use crate::api::{
-    BackupPhase, FromCluster, PointInTime, PostgresBackup, PostgresCluster, RestorePhase, RestoreStatus,
+    BackupMethod, BackupPhase, FromCluster, PointInTime, PostgresBackup, PostgresCluster, RestorePhase,
+    RestoreStatus,
 };
 use crate::archive::position;
 
@@ -57,6 +58,8 @@ pub struct Candidate<'a> {
     pub cut_at: Timestamp,
     /// Where in WAL it was cut; none of a backup that does not tell.
     pub cut: Option<Cut<'a>>,
+    /// How it was made. Of two that are as near, the one that needs nothing fetched is taken: snapshots.
+    pub method: BackupMethod,
 }
 
 /// Where in WAL a backup was cut.
@@ -105,7 +108,8 @@ impl<'a> Candidate<'a> {
             let line = Line { part: part(backup)?, system_identifier: &group.system_identifier };
             Some(Cut { line, timeline: group.timeline, lsn: position(group.cut_lsn.as_deref()?)? })
         };
-        good.then_some(Self { backup, cut_at: status.cut_at.as_ref()?.0, cut: cut() })
+        let method = backup.spec.method;
+        good.then_some(Self { backup, cut_at: status.cut_at.as_ref()?.0, cut: cut(), method })
     }
 }
 
@@ -129,7 +133,7 @@ impl<'a> Candidates<'a> {
     pub fn of(backups: &'a [PostgresBackup], own: &str) -> Self {
         let mut all: Vec<Candidate> =
             backups.iter().filter(|backup| may_have(backup, own)).filter_map(Candidate::of).collect();
-        all.sort_by_key(|one| (Reverse(one.cut_at), one.backup.metadata.uid.as_deref()));
+        all.sort_by_key(|one| (Reverse(one.cut_at), one.method, one.backup.metadata.uid.as_deref()));
         Self(all)
     }
 
@@ -156,7 +160,7 @@ impl<'a> Candidates<'a> {
                 let cut = |one: &&Candidate<'a>| one.cut.filter(|cut| cut.line == line && cut.lsn <= *at);
                 self.iter()
                     .filter(|one| cut(one).is_some() && self.leads_on(one))
-                    .max_by_key(|one| cut(one).map(|cut| cut.lsn))
+                    .max_by_key(|one| (cut(one).map(|cut| cut.lsn), Reverse(one.method)))
             }
         }
     }
@@ -263,6 +267,25 @@ mod tests {
         );
         assert_eq!(chosen(&all, &Wanted::Newest).as_deref(), Some("b"));
         assert_eq!(chosen(&all, &Wanted::Name).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn the_nearer_one_wins_however_it_was_made_and_snapshots_win_a_tie() {
+        let copy = |uid: &str, minute: u32, place| {
+            let mut backup = cut(uid, minute, place);
+            backup.spec.method = BackupMethod::Archive;
+            backup
+        };
+        let (early, late) = (("1", 1, "0/10"), ("1", 1, "0/20"));
+        let nearer = [cut("snapshot", 10, early), copy("copy", 20, late)];
+        assert_eq!(chosen(&nearer, &at(25)).as_deref(), Some("copy"));
+        assert_eq!(chosen(&nearer, &lsn("0/20")).as_deref(), Some("copy"));
+        assert_eq!(chosen(&nearer, &at(15)).as_deref(), Some("snapshot"));
+        for tie in [[copy("a", 10, early), cut("b", 10, early)], [cut("b", 10, early), copy("c", 10, early)]]
+        {
+            assert_eq!(chosen(&tie, &at(15)).as_deref(), Some("b"));
+            assert_eq!(chosen(&tie, &lsn("0/10")).as_deref(), Some("b"));
+        }
     }
 
     #[test]

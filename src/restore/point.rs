@@ -1,4 +1,4 @@
-//! A point in time after a backup's cut: where recovery stops, and how it gets WAL. Pure.
+//! A point in time after a backup's cut, or the own moment of a copy: where recovery stops, and how it gets WAL. Pure.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +25,8 @@ pub enum Point {
     Lsn(String),
     /// At the restore point of this name.
     Name(String),
+    /// As soon as a copy is one moment: its own.
+    Own,
 }
 
 impl Recovery {
@@ -41,8 +43,14 @@ impl Recovery {
             Point::Time(at) => ("recovery_target_time", at.strftime("%Y-%m-%d %H:%M:%S.%6f+00").to_string()),
             Point::Lsn(lsn) => ("recovery_target_lsn", lsn.clone()),
             Point::Name(name) => ("recovery_target_name", name.clone()),
+            Point::Own => ("recovery_target", "immediate".to_owned()),
         };
-        BTreeMap::from([("restore_command".to_owned(), fetch), (name.to_owned(), value)])
+        let mut settings = BTreeMap::from([("restore_command".to_owned(), fetch), (name.to_owned(), value)]);
+        if self.point == Point::Own {
+            // A failover after it, or one that left its branch, does not matter to what it has itself.
+            settings.insert("recovery_target_timeline".into(), "current".into());
+        }
+        settings
     }
 }
 
@@ -62,6 +70,17 @@ mod tests {
             "pgbackrest --config=/etc/stylobate/archive/source-pgbackrest.conf --stanza=shop-c-1 archive-get %f \"%p\""
         );
         assert_eq!(all["recovery_target_lsn"], "2A/28");
+    }
+
+    #[test]
+    fn the_own_moment_of_a_copy_is_on_its_own_timeline() {
+        let all = settings(Point::Own);
+        assert_eq!(all["recovery_target"], "immediate");
+        assert_eq!(all["recovery_target_timeline"], "current");
+        assert!(
+            all["restore_command"].contains("archive-get"),
+            "it lacks the WAL that was written as it was made"
+        );
     }
 
     #[test]

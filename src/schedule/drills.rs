@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{
-    BackupPolicy, DrillOutcome, DrillReport, DrillRun, DrillRunOutcome, DrillsStatus, MissedDrill,
+    BackupMethod, BackupPolicy, DrillOutcome, DrillReport, DrillRun, DrillRunOutcome, DrillsStatus,
+    MissedDrill,
 };
 use crate::cron::Cron;
 use crate::name::scheduled_drill;
@@ -91,8 +92,10 @@ pub fn read(policy: &BackupPolicy, row: Option<&DrillsStatus>) -> (Option<Schedu
             last()
         }
     };
-    let schedule =
-        read.map(|(cron, text, zone)| Schedule { name: "drill".into(), text, zone, cron, deadline });
+    let schedule = read.map(|(cron, text, zone)| {
+        let (name, method) = ("drill".into(), BackupMethod::default());
+        Schedule { name, text, zone, method, cron, deadline }
+    });
     (schedule, problems)
 }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::{BackupPhase, BackupPolicy, BackupSchedule, ScheduleStatus, ScheduledRun};
+use crate::api::{BackupMethod, BackupPhase, BackupPolicy, BackupSchedule, ScheduleStatus, ScheduledRun};
 use crate::cron::Cron;
 use crate::name::ClusterName;
 use crate::observe::BackupSeen;
@@ -48,6 +48,8 @@ pub struct Schedule {
     pub text: String,
     /// Name of its time zone.
     pub zone: String,
+    /// How its backups are made; a drill's does not matter.
+    pub method: BackupMethod,
     /// Its moments.
     pub cron: Cron,
     /// How late a run may begin.
@@ -126,7 +128,8 @@ pub fn read(policy: &BackupPolicy, rows: &[ScheduleStatus]) -> (Vec<Schedule>, V
                 }
             }
         };
-        schedules.push(Schedule { name: wanted.name.clone(), text, zone, cron, deadline });
+        let (name, method) = (wanted.name.clone(), wanted.method);
+        schedules.push(Schedule { name, text, zone, method, cron, deadline });
     }
     (schedules, problems)
 }

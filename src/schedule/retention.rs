@@ -198,6 +198,7 @@ fn is_evidence(backup: &BackupSeen) -> bool {
         | BackupPhase::Checkpointing
         | BackupPhase::Cutting
         | BackupPhase::Finishing
+        | BackupPhase::Copying
         | BackupPhase::Succeeded => false,
     }
 }

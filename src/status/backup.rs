@@ -22,7 +22,8 @@ pub fn summary(seen: &Observed, before: Option<BackupSummary>, now: Timestamp) -
             BackupPhase::Pending
             | BackupPhase::Checkpointing
             | BackupPhase::Cutting
-            | BackupPhase::Finishing => &mut counts.running,
+            | BackupPhase::Finishing
+            | BackupPhase::Copying => &mut counts.running,
             BackupPhase::Succeeded => &mut counts.succeeded,
             BackupPhase::Failed => &mut counts.failed,
             BackupPhase::Missed => &mut counts.missed,

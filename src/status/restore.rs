@@ -78,6 +78,8 @@ pub fn restored(seen: &Observed, target: Option<&Target>, status: Option<&Restor
     }
     let status = status?;
     let from = from(status);
+    let course = target.and_then(|target| target.restore.as_ref()).map(|restore| &restore.course);
+    let copy = course.is_some_and(|course| course.copy.is_some());
     let under_way = |message: String| (false, reason::IN_PROGRESS, message);
     let failed = |message: String| (false, reason::RESTORE_FAILED, message);
     Some(match status.phase {
@@ -105,8 +107,9 @@ pub fn restored(seen: &Observed, target: Option<&Target>, status: Option<&Restor
                     .flat_map(|target| &target.groups)
                     .flat_map(|group| unbound(seen, group))
                     .collect();
+                let how = if copy { "made, to be restored" } else { "cloned" };
                 under_way(format!(
-                    "volumes are cloned {from}; not there yet: {}. If one stays, see kubectl -n {} describe pvc {}",
+                    "volumes are {how} {from}; not there yet: {}. If one stays, see kubectl -n {} describe pvc {}",
                     waiting.join(", "),
                     seen.name().namespace,
                     waiting.first().map(String::as_str).unwrap_or_default()
@@ -119,10 +122,17 @@ pub fn restored(seen: &Observed, target: Option<&Target>, status: Option<&Restor
                  postgres --previous. It is tried again; if the clone is damaged, restore another backup",
                 seen.name().namespace
             )),
+            None if copy => under_way(format!(
+                "the first member fetches the copy in the archive, to be restored {from}, and replays the WAL that it needs"
+            )),
             None => under_way(format!(
                 "all volumes are cloned {from}; the first member replays the WAL that they have"
             )),
         },
+        RestorePhase::Following if copy => under_way(format!(
+            "restored {from}: it took writes after {}; the other members copy it",
+            took(status, status.serving_at.as_ref())
+        )),
         RestorePhase::Following => under_way(format!(
             "restored {from}: it took writes after {}; the other members start on their clones",
             took(status, status.serving_at.as_ref())

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use crate::api::{BackupSummary, PostgresClusterSpec, ProviderName};
+use crate::api::{BackupMethod, BackupSummary, PostgresClusterSpec, ProviderName};
 use crate::schedule::retention::{self, Rules};
 use crate::schedule::{LEAST_BETWEEN_SNAPSHOTS, Schedule, crowded, drills, longest_pause, read};
 
@@ -23,6 +23,7 @@ pub fn check(
     let (schedules, found) = read(policy, rows);
     let readable = found.is_empty();
     problems.extend(found);
+    problems.extend(without_bucket(spec));
     if readable && policy.provider == ProviderName::Gce {
         problems.extend(too_close(&schedules));
     }
@@ -41,7 +42,21 @@ pub fn check(
     }
 }
 
-fn too_close(schedules: &[Schedule]) -> Option<Problem> {
+/// Schedules of copies, and no bucket that they could go to.
+fn without_bucket(spec: &PostgresClusterSpec) -> impl Iterator<Item = Problem> {
+    let bucket = spec.backup.archive.as_ref().is_some_and(|archive| archive.gcs.is_some());
+    let schedules = spec.backup.schedules.iter().enumerate();
+    let copies = schedules.filter(move |(_, schedule)| schedule.method == BackupMethod::Archive && !bucket);
+    copies.map(|(index, _)| {
+        let remedy = "a copy needs a bucket to be in: add spec.backup.archive.gcs, or write Snapshot";
+        Problem::new(format!("spec.backup.schedules[{index}].method"), "Archive", remedy)
+    })
+}
+
+fn too_close(all: &[Schedule]) -> Option<Problem> {
+    let schedules: Vec<Schedule> =
+        all.iter().filter(|schedule| schedule.method == BackupMethod::Snapshot).cloned().collect();
+    let schedules = schedules.as_slice();
     let (one, other, at) = crowded(schedules, LEAST_BETWEEN_SNAPSHOTS)?;
     let text = |name: &str| {
         let schedule = schedules.iter().find(|schedule| schedule.name == name);
@@ -81,4 +96,41 @@ fn keeps_nothing(rules: &Rules, schedules: &[Schedule]) -> Option<Problem> {
             ),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::{observed, start};
+    use crate::target::{Problem, validate};
+    use serde_json::{Value, json};
+
+    fn problems(backup: Value) -> Vec<String> {
+        let found = validate(&observed(json!({"backup": backup})), start()).err().unwrap_or_default();
+        found.iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn a_schedule_of_copies_needs_a_bucket() {
+        let copies = json!([{"name": "nightly", "schedule": "0 2 * * *"}, {"name": "weekly", "schedule": "0 3 * * SUN", "method": "Archive"}]);
+        let none = problems(json!({"schedules": copies}));
+        assert!(
+            none[0].starts_with("spec.backup.schedules[1].method is 'Archive': a copy needs a bucket"),
+            "{none:?}"
+        );
+        let volume = problems(json!({"schedules": copies, "archive": {"volume": {"claim": "wal"}}}));
+        assert!(volume[0].contains("add spec.backup.archive.gcs"), "{volume:?}");
+        assert_eq!(problems(json!({"schedules": copies, "archive": {"gcs": {"bucket": "wal"}}})), [""; 0]);
+    }
+
+    #[test]
+    fn copies_may_come_close_to_snapshots_of_a_provider_that_counts_them() {
+        let every = |method: &str| {
+            json!({
+                "provider": "Gce", "archive": {"gcs": {"bucket": "wal"}},
+                "schedules": [{"name": "often", "schedule": "*/5 * * * *", "method": method}],
+            })
+        };
+        assert!(problems(every("Snapshot"))[0].contains("comes twice within 10 minutes"));
+        assert_eq!(problems(every("Archive")), [""; 0]);
+    }
 }

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::FromBackup;
+use crate::api::{BackupMethod, FromBackup};
 use crate::name::{ANNOTATION_FORGET_OLD_VOLUMES, ANNOTATION_RESTORE_IN_PLACE};
 use crate::observe::Observed;
 use crate::restore::{Asked, Course, Restore, asked, in_place, is_new};
@@ -103,6 +103,12 @@ fn fit(
             found.spec.cluster
         ));
     }
+    if found.spec.method == BackupMethod::Archive {
+        return Err(format!(
+            "it is a copy in the archive, which only a new cluster is restored from: make one from it (spec.bootstrap.fromBackup), or name \
+             a backup by method Snapshot (stylobate backup list {name})"
+        ));
+    }
     let made_by = found.status.as_ref().and_then(|status| Version::read(&status.source.as_ref()?.version));
     if let Some(made_by) = made_by.filter(|made_by| made_by.major != wanted.version.major) {
         return Err(format!(
@@ -178,7 +184,10 @@ mod tests {
     #[test]
     fn a_backup_that_does_not_fit_is_refused_with_what_would_and_the_spec_stays_good() {
         let lost = why(judged(json!({}), &[], |backup| backup["status"]["phase"] = json!("Lost")));
-        assert!(lost.contains("snapshots are gone") && lost.ends_with("Nothing was stopped"), "{lost}");
+        assert!(
+            lost.contains("snapshots or its copy are gone") && lost.ends_with("Nothing was stopped"),
+            "{lost}"
+        );
         let running = why(judged(json!({}), &[], |backup| backup["status"]["phase"] = json!("Cutting")));
         assert!(running.contains("not done yet (phase Cutting)"), "{running}");
         let older =
@@ -189,6 +198,8 @@ mod tests {
         assert!(larger.contains("spec.storage.size is '2Gi'") && larger.contains("5Gi"), "{larger}");
         let other = why(judged(json!({}), &[], |backup| backup["spec"]["cluster"] = json!("books")));
         assert!(other.contains("a backup of cluster 'books'"), "{other}");
+        let copy = why(judged(json!({}), &[], |backup| backup["spec"]["method"] = json!("Archive")));
+        assert!(copy.contains("a copy in the archive, which only a new cluster is restored from"), "{copy}");
         let torn = why(judged(json!({}), &[], |backup| backup["status"]["groups"] = json!([])));
         assert!(torn.contains("its status has no group"), "{torn}");
     }

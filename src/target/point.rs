@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::{BackupStatus, PointInTime, PostgresBackup};
+use crate::api::{BackupMethod, BackupStatus, PointInTime, PostgresBackup};
 use crate::archive::{
     ArchiveTarget, Login, PASSPHRASE, Place, SOURCE, conf, generation_of, position, stanza,
 };
@@ -16,7 +16,7 @@ use super::reach::{Reach, reaches};
 
 const FIELD: &str = "spec.bootstrap.pointInTime";
 
-/// Where recovery stops and where its WAL is; none when the spec names no point.
+/// Where recovery stops and where its WAL is; none for a snapshot whose own moment is wanted.
 pub fn recovery(
     seen: &Observed,
     origin: &Origin,
@@ -24,26 +24,33 @@ pub fn recovery(
     problems: &mut Vec<Problem>,
 ) -> Option<Recovery> {
     let bootstrap = &seen.cluster.spec.bootstrap;
-    let wanted = bootstrap.point_in_time.as_ref()?;
     let status = origin.backup.status.clone().unwrap_or_default();
     let source = &seen.restore.source;
+    let told = |refusal| match refusal {
+        Refusal::Spec(problem) => problem,
+        Refusal::Backup(remedy) => origin.problem(remedy),
+    };
+    let Some(wanted) = bootstrap.point_in_time.as_ref() else {
+        if origin.backup.spec.method == BackupMethod::Snapshot {
+            return None;
+        }
+        let archive = archive(seen, origin.backup, &status);
+        let archive = archive.map_err(|refusal| problems.push(told(refusal))).ok()?;
+        return Some(Recovery { point: Point::Own, stanza: archive.stanza });
+    };
     let reach = match &bootstrap.from_cluster {
         Some(from) => Reach::of_cluster(&from.name, &origin.candidates, source, now),
         None => Reach::of_backup(origin.backup, source),
     };
     let point = point(wanted, &status, &reach, now).map_err(|problem| problems.push(problem));
-    let archive = archive(seen, origin.backup, &status).map_err(|refusal| {
-        problems.push(match refusal {
-            Refusal::Spec(problem) => problem,
-            Refusal::Backup(remedy) => origin.problem(remedy),
-        });
-    });
+    let archive = archive(seen, origin.backup, &status).map_err(|refusal| problems.push(told(refusal)));
     let (point, archive) = (point.ok()?, archive.ok()?);
     if !reaches(&origin.candidates, origin.backup, source, now) {
         problems.push(match &point {
             Point::Time(_) => reach.outside("targetTime", wanted.target_time.as_deref().unwrap_or_default()),
             Point::Lsn(lsn) => reach.outside("targetLsn", lsn),
             Point::Name(name) => reach.outside("targetName", name),
+            Point::Own => return None,
         });
     }
     Some(Recovery { point, stanza: archive.stanza })
@@ -150,22 +157,16 @@ fn archive(
         (gcs.ca_secret.is_some(), "ca.crt"),
     ];
     if let Some((_, key)) = needs.iter().find(|(needed, key)| *needed && !secrets.contains_key(*key)) {
-        let given = seen
-            .cluster
-            .spec
-            .bootstrap
-            .point_in_time
-            .as_ref()
-            .and_then(|point| point.archive_secret.as_ref());
+        let (field, given) = seen.cluster.spec.bootstrap.archive_secret();
         return Err(match given {
             Some(secret) => Refusal::Spec(Problem::new(
-                format!("{FIELD}.archiveSecret"),
+                field,
                 secret,
                 format!("there is no entry {key} in it, or no such Secret in this namespace"),
             )),
             None => Refusal::Backup(format!(
                 "to read its cluster's archive {key} is needed, and the Secrets of namespace '{namespace}' have it no more: put a copy \
-                 into a Secret of this namespace and name it in {FIELD}.archiveSecret"
+                 into a Secret of this namespace and name it in {field}"
             )),
         });
     }
@@ -283,6 +284,51 @@ mod tests {
         let named = json!({"targetLsn": "1/0", "archiveSecret": "mine"});
         let wrong = problem(json!({"gcs": {"bucket": "wal", "caSecret": "ca"}}), &[(PASSPHRASE, "p")], named);
         assert!(wrong.contains("archiveSecret is 'mine': there is no entry ca.crt"), "{wrong}");
+    }
+
+    /// A cluster from a copy, whose own moment is wanted.
+    fn from_copy(secrets: &[(&str, &str)]) -> Observed {
+        let mut seen = world(json!({}), json!({"gcs": {"bucket": "wal"}}), secrets);
+        std::sync::Arc::make_mut(&mut seen.cluster).spec.bootstrap.point_in_time = None;
+        let OriginSeen::Found(backup) = &mut seen.restore.backup else { panic!("it is there") };
+        backup.spec.method = BackupMethod::Archive;
+        let group = &mut backup.status.as_mut().unwrap().groups[0];
+        group.snapshot = None;
+        group.archived = serde_json::from_value(json!({
+            "stanza": "shop-old-0b5a4f4e", "label": "20261121-095900F", "startLsn": "0/3000000", "stopLsn": "0/3000100",
+            "startWal": "000000010000000000000003", "stopWal": "000000010000000000000003", "databaseBytes": 1,
+            "stoppedAt": "2026-11-21T10:00:00Z",
+        }))
+        .unwrap();
+        seen
+    }
+
+    #[test]
+    fn a_copy_comes_back_at_its_own_moment_by_the_archive_and_into_an_empty_volume() {
+        let mut seen = from_copy(&[(PASSPHRASE, "hush")]);
+        crate::fixture::step(&mut seen, start());
+        crate::fixture::step(&mut seen, start());
+        let files = seen.children.secret("c-archive").expect("the files come before the members");
+        assert!(files["source-pgbackrest.conf"].expose().contains("repo1-cipher-pass=hush"));
+        let target = crate::fixture::target(&seen);
+        let course = &target.restore.as_ref().expect("it is under way").course;
+        assert_eq!(course.copy.as_ref().map(|copy| copy.label.as_str()), Some("20261121-095900F"));
+        assert_eq!(course.recovery()["recovery_target"], "immediate");
+        let claim = crate::build::restore::claim(&target, &target.groups[0], course, 0);
+        assert_eq!((claim["spec"].get("dataSource"), course.clones(3)), (None, 1));
+    }
+
+    #[test]
+    fn a_copy_whose_passphrase_is_gone_says_where_to_put_it() {
+        let problems = validate(&from_copy(&[]), start()).unwrap_err();
+        assert!(problems[0].to_string().contains("name it in spec.bootstrap.archiveSecret"), "{problems:?}");
+        let mut seen = from_copy(&[]);
+        std::sync::Arc::make_mut(&mut seen.cluster).spec.bootstrap.archive_secret = Some("mine".into());
+        let named = validate(&seen, start()).unwrap_err()[0].to_string();
+        assert!(
+            named.starts_with("spec.bootstrap.archiveSecret is 'mine': there is no entry archive-passphrase"),
+            "{named}"
+        );
     }
 
     #[test]

@@ -123,7 +123,11 @@ fn unfinished(backup: &PostgresBackup) -> Option<String> {
     let why = status.reason.map(|why| format!(": {why}")).unwrap_or_default();
     Some(match status.phase {
         BackupPhase::Succeeded => return None,
-        BackupPhase::Pending | BackupPhase::Checkpointing | BackupPhase::Cutting | BackupPhase::Finishing => {
+        BackupPhase::Pending
+        | BackupPhase::Checkpointing
+        | BackupPhase::Cutting
+        | BackupPhase::Finishing
+        | BackupPhase::Copying => {
             format!(
                 "the backup is not done yet (phase {:?}); the restore begins when it has succeeded",
                 status.phase
@@ -131,7 +135,7 @@ fn unfinished(backup: &PostgresBackup) -> Option<String> {
         }
         BackupPhase::Failed => format!("the backup failed{why}; name one that has succeeded"),
         BackupPhase::Missed => format!("the backup was never made{why}; name one that has succeeded"),
-        BackupPhase::Lost => format!("the backup's snapshots are gone{why}; name another one"),
+        BackupPhase::Lost => format!("the backup's snapshots or its copy are gone{why}; name another one"),
     })
 }
 

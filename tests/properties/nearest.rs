@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
 
-use stylobate::api::{BackupPhase, PostgresBackup};
+use stylobate::api::{BackupMethod, BackupPhase, PostgresBackup};
 use stylobate::restore::nearest::{Candidates, Wanted};
 
 use super::sim::World;
@@ -24,22 +24,32 @@ prop_compose! {
     fn backup()(
         phase in prop_oneof![3 => Just("Succeeded"), 1 => proptest::sample::select(vec!["Pending", "Cutting", "Failed", "Missed", "Lost"])],
         deleting in prop::bool::weighted(0.2), foreign in prop::bool::weighted(0.3), shared in any::<bool>(),
-        minute in 0..60i64, data in 0..2i64, timeline in 1..4i64, lsn in 0..40u64, tells in prop::bool::weighted(0.9),
+        minute in 0..60i64, data in 0..2i64, timeline in 1..4i64, lsn in 0..40u64, tells in prop::bool::weighted(0.9), copy in any::<bool>(),
     ) -> PostgresBackup {
         let lsn = format!("0/{lsn:X}");
+        let spec = json!({
+            "engine": {"version": "17.12"}, "storage": {"size": "2Gi"}, "backup": {"archive": {"gcs": {"bucket": "wal"}}},
+        });
         let source = json!({
             "clusterUid": format!("uid-of-books-{data}"), "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi",
-            "settings": {}, "clusterSpec": "{}",
+            "settings": {}, "clusterSpec": spec.to_string(),
         });
-        let group = json!({
+        let mut group = json!({
             "group": 0, "member": "books-0", "claim": "data-books-0", "volume": "v", "systemIdentifier": "7",
-            "timeline": timeline, "cutLsn": tells.then_some(lsn),
+            "timeline": timeline, "cutLsn": tells.then(|| lsn.clone()),
             "snapshot": {"name": "s", "handle": "h", "driver": "local.csi.stylobate.dev", "ready": true},
         });
+        if copy {
+            group["snapshot"] = json!(null);
+            group["archived"] = json!({
+                "stanza": "s", "label": "20261121-080000F", "startLsn": "0/0", "stopLsn": lsn, "startWal": "a", "stopWal": "b",
+                "databaseBytes": 1, "stoppedAt": moment(minute),
+            });
+        }
         let mut backup: PostgresBackup = serde_json::from_value(json!({
             "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresBackup",
             "metadata": {"namespace": if foreign { "shop" } else { "ledger" }},
-            "spec": {"cluster": "books", "shareWith": if shared { vec!["ledger"] } else { vec![] }},
+            "spec": {"cluster": "books", "method": if copy { "Archive" } else { "Snapshot" }, "shareWith": if shared { vec!["ledger"] } else { vec![] }},
             "status": {"phase": phase, "provider": "Csi", "cutAt": moment(minute), "source": source, "groups": [group]},
         }))
         .expect("a PostgresBackup");
@@ -72,6 +82,7 @@ fn wanted() -> impl Strategy<Value = Wanted> {
 /// What a person would check by hand that looks at one backup, with all others in sight.
 struct Facts {
     good: bool,
+    copy: bool,
     cut_at: Timestamp,
     place: Option<(String, i64, u64)>,
 }
@@ -87,7 +98,8 @@ fn facts(backup: &PostgresBackup) -> Facts {
         || backup.spec.share_with.contains(&"ledger".to_owned());
     let good =
         status.phase == BackupPhase::Succeeded && backup.metadata.deletion_timestamp.is_none() && may_have;
-    Facts { good, cut_at: status.cut_at.as_ref().expect("it was cut").0, place }
+    let copy = backup.spec.method == BackupMethod::Archive;
+    Facts { good, copy, cut_at: status.cut_at.as_ref().expect("it was cut").0, place }
 }
 
 /// A later backup shows that WAL went another way before this one was cut.
@@ -143,12 +155,17 @@ proptest! {
                 let it = facts(one.backup);
                 prop_assert!(fits(&it), "{:?} for {wanted:?}", one.backup.metadata.name);
                 for other in known.iter().filter(|other| fits(other)) {
-                    match (&wanted, &it.place, &other.place) {
+                    let as_near = match (&wanted, &it.place, &other.place) {
                         (Wanted::Lsn(_), Some((data, _, lsn)), Some((other, _, further))) => {
-                            prop_assert!(data != other || further <= lsn)
+                            prop_assert!(data != other || further <= lsn);
+                            data == other && further == lsn
                         }
-                        _ => prop_assert!(other.cut_at <= it.cut_at),
-                    }
+                        _ => {
+                            prop_assert!(other.cut_at <= it.cut_at);
+                            other.cut_at == it.cut_at
+                        }
+                    };
+                    prop_assert!(!as_near || !it.copy || other.copy, "a snapshot is as near as the copy");
                 }
             }
             // Of two lines whose newest backups are of one moment, one counts: the other's may fit.
@@ -189,6 +206,7 @@ proptest! {
     #[test]
     fn a_new_cluster_begins_with_what_the_choice_says_or_tells_why_it_can_not(all in backups()) {
         let mut world = ledger();
+        world.archive_until(moment(70));
         world.edit("spec.bootstrap", "{fromCluster: {name: books}}");
         world.origins = all;
         let here: Vec<PostgresBackup> = world

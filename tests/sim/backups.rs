@@ -72,7 +72,10 @@ impl World {
                         ..GroupBackup::default()
                     }];
                 }
-                BackupPhase::Checkpointing | BackupPhase::Cutting | BackupPhase::Finishing => {
+                BackupPhase::Checkpointing
+                | BackupPhase::Cutting
+                | BackupPhase::Finishing
+                | BackupPhase::Copying => {
                     match &self.backups_end {
                         BackupsEnd::Never => continue,
                         BackupsEnd::Well => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use stylobate::api::{FromBackup, FromCluster, PostgresBackup};
+use stylobate::api::{BackupMethod, FromBackup, FromCluster, PostgresBackup};
 use stylobate::child::Kind;
 use stylobate::observe::{
     Children, DatabaseFacts, OriginSeen, Pruner, RestoreSeen, RoleSeen, SnapshotSeen, SourceSeen, VolumeSeen,
@@ -85,6 +85,14 @@ impl World {
         };
         let source = match (&bootstrap.point_in_time, &backup) {
             (Some(_), OriginSeen::Found(_) | OriginSeen::Several { .. }) => self.source.clone(),
+            (None, OriginSeen::Found(found)) if found.spec.method == BackupMethod::Archive => {
+                self.source.clone()
+            }
+            (None, OriginSeen::Several { backups, .. })
+                if backups.iter().any(|backup| backup.spec.method == BackupMethod::Archive) =>
+            {
+                self.source.clone()
+            }
             _ => SourceSeen::default(),
         };
         RestoreSeen { backup, snapshot, source, patroni: None }
@@ -96,7 +104,8 @@ impl World {
         let has = files
             .and_then(|files| files["data"].as_object())
             .is_some_and(|data| data.keys().any(|key| key.starts_with("source-")));
-        self.cluster.spec.bootstrap.point_in_time.is_some() && !has
+        let children = Children(self.children.clone());
+        Course::recorded(&children, &self.group()).is_some_and(|course| course.reads_archive()) && !has
     }
 
     fn in_place(&self) -> OriginSeen {
@@ -156,6 +165,9 @@ impl World {
             Some(course) => {
                 let clones = course.clones(self.cluster.spec.instances);
                 let mut shown = format!("  the record says {}: {clones} members are clones\n", course.backup);
+                if let Some(copy) = &course.copy {
+                    shown.push_str(&format!("  copy {} of {}\n", copy.label, copy.stanza));
+                }
                 for (name, value) in &course.recovery {
                     shown.push_str(&format!("  {name} = {value}\n"));
                 }
@@ -186,6 +198,8 @@ impl World {
         let volume = VolumeSeen {
             uid,
             requested: size.expect("a size"),
+            // An empty one is there at once; a clone when its snapshot is known.
+            volume: body["spec"]["dataSource"].is_null().then(|| format!("pv-for-{claim}")),
             restored_from: note("stylobate.dev/restored-from"),
             request: note("stylobate.dev/restore-request"),
             ..VolumeSeen::default()
@@ -233,7 +247,14 @@ impl World {
         if !cloned {
             return;
         }
-        assert!(own.iter().all(|volume| volume.restored_from.is_some()), "no member begins empty");
+        let course =
+            Course::recorded(&Children(self.children.clone()), &self.group()).expect("it is recorded");
+        let clones = own.iter().filter(|volume| volume.restored_from.is_some()).count();
+        let wanted = usize::try_from(course.clones(self.cluster.spec.instances)).expect("a count");
+        assert!(clones >= wanted.min(own.len()), "no member begins empty that has to be a clone");
+        if course.copy.is_some() {
+            assert!(!self.lacks_files(), "the copy can't be fetched without them");
+        }
         assert_eq!(patroni["bootstrap"]["clone"]["recovery_conf"]["recovery_target_action"], "promote");
         let role = RoleSeen {
             login: true,

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::PostParams;
 
-use crate::api::{BackupPhase, BackupStatus, PostgresBackup, PostgresBackupSpec, PostgresCluster};
+use crate::api::{
+    BackupMethod, BackupPhase, BackupStatus, PostgresBackup, PostgresBackupSpec, PostgresCluster,
+};
 use crate::name::ClusterName;
 
 use super::super::connect::{Cluster, Connection};
@@ -28,9 +30,28 @@ pub struct CreateArgs {
     /// Keep it, whatever retention says, until somebody sets spec.hold to false
     #[arg(long)]
     hold: bool,
+    /// How: snapshots of volumes, or a full copy beside the archived WAL
+    #[arg(long, value_enum, default_value_t = Method::Snapshot)]
+    method: Method,
     /// Seconds to wait for the end; 0 returns at once. The backup goes on also when nobody waits
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     wait: u64,
+}
+
+/// How a backup is made, as it is written on the command line.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Snapshot,
+    Archive,
+}
+
+impl From<Method> for BackupMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Snapshot => Self::Snapshot,
+            Method::Archive => Self::Archive,
+        }
+    }
 }
 
 /// Makes the backup and waits.
@@ -40,7 +61,7 @@ pub struct CreateArgs {
 pub async fn run(args: CreateArgs, connection: &Connection) -> Result<(), Error> {
     let cluster = connection.open().await?;
     let of = find::one(&cluster, &args.name).await?;
-    let object = backup(&of, args.hold);
+    let object = backup(&of, args.method.into(), args.hold);
     let name = object.name_any();
     let params = PostParams { field_manager: Some(CLI_MANAGER.into()), ..PostParams::default() };
     let made = api(&cluster).create(&params, &object).await;
@@ -67,11 +88,12 @@ pub async fn run(args: CreateArgs, connection: &Connection) -> Result<(), Error>
     }
 }
 
-fn backup(of: &PostgresCluster, hold: bool) -> PostgresBackup {
+fn backup(of: &PostgresCluster, method: BackupMethod, hold: bool) -> PostgresBackup {
     let cluster = ClusterName::new(of.namespace().unwrap_or_default(), of.name_any());
     let letters = format!("{:05x}", rand::random::<u32>() >> 12);
     let spec = PostgresBackupSpec {
         cluster: cluster.name.clone(),
+        method,
         schedule: None,
         scheduled_for: None,
         hold,
@@ -117,6 +139,7 @@ fn stage(status: &BackupStatus) -> String {
         BackupPhase::Checkpointing => "checkpoint",
         BackupPhase::Cutting => "cutting the snapshots",
         BackupPhase::Finishing => "cut; the provider makes the snapshots ready",
+        BackupPhase::Copying => "copying into the archive",
         BackupPhase::Succeeded | BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Lost => "ended",
     };
     match &status.reason {
@@ -149,10 +172,14 @@ mod tests {
     #[test]
     fn a_backup_on_demand_belongs_to_no_schedule_and_takes_up_the_clusters_policy() {
         let policy = json!({"backup": {"deletionPolicy": "Retain", "shareWith": ["audit"]}});
-        let made = backup(&observed(policy).cluster, true);
+        let made = backup(&observed(policy).cluster, BackupMethod::Archive, true);
         assert!(made.name_any().starts_with("c-20") && made.name_any().len() <= 63, "{}", made.name_any());
-        assert_ne!(made.name_any(), backup(&observed(json!({})).cluster, true).name_any());
+        assert_ne!(
+            made.name_any(),
+            backup(&observed(json!({})).cluster, BackupMethod::Snapshot, true).name_any()
+        );
         assert_eq!((made.spec.schedule, made.spec.scheduled_for), (None, None));
+        assert_eq!(made.spec.method, BackupMethod::Archive);
         assert!(made.spec.hold && made.spec.share_with == ["audit"]);
     }
 

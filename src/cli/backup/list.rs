@@ -58,7 +58,7 @@ pub fn table(
     now: Timestamp,
 ) -> String {
     let rows = runs(cluster, backups, from, now);
-    let head = ["RUN", "SCHEDULE", "OUTCOME", "BACKUP", "CUT", "SIZE", "STALL", "VERIFIED", "KEPT"];
+    let head = ["RUN", "SCHEDULE", "OUTCOME", "BACKUP", "METHOD", "CUT", "SIZE", "STALL", "VERIFIED", "KEPT"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     cells.extend(rows.iter().map(line));
     let mut text = if rows.is_empty() {
@@ -88,11 +88,12 @@ fn line(row: &Row) -> Vec<String> {
         row.outcome.word(),
     ];
     match &row.backup {
-        None => cells.extend(std::iter::repeat_with(none).take(6)),
+        None => cells.extend(std::iter::repeat_with(none).take(7)),
         Some((name, backup)) => {
             let status = &backup.status;
             cells.extend([
                 name.clone(),
+                format!("{:?}", backup.spec.method),
                 at(&status.cut_at),
                 size(status.restore_bytes),
                 status.write_stall_milliseconds.map_or_else(none, |ms| format!("{ms} ms")),
@@ -213,6 +214,7 @@ pub fn document(
             "schedule": row.schedule,
             "outcome": row.outcome.word().to_lowercase(),
             "backup": backup.map(|(name, _)| name),
+            "method": backup.map(|(_, backup)| backup.spec.method),
             "hold": backup.map(|(_, backup)| backup.spec.hold),
             "status": backup.map(|(_, backup)| &backup.status),
         })

@@ -92,6 +92,7 @@ fn the_list_shows_what_a_person_asks_and_why_a_run_is_not_there() {
             "nightly",
             "Succeeded",
             "c-nightly-202611200200",
+            "Snapshot",
             "2026-11-20T02:00:09Z",
             "2Gi",
             "12",
@@ -127,7 +128,7 @@ fn the_document_has_a_row_for_a_run_without_an_object_too() {
     assert_eq!(
         all["runs"],
         json!([{
-            "at": "2026-11-21T02:00:00Z", "schedule": "nightly", "outcome": "absent", "backup": null, "hold": null, "status": null,
+            "at": "2026-11-21T02:00:00Z", "schedule": "nightly", "outcome": "absent", "backup": null, "method": null, "hold": null, "status": null,
         }])
     );
     assert_eq!(all["summary"]["lastGood"]["name"], "c-nightly-202611200200");
