@@ -116,12 +116,14 @@ nearer_than_a_snapshot() {
 }
 
 own_moment() {
-  local rows
+  local rows uid
   depot own 1 'bootstrap: {fromBackup: {name: copied}}'
   # In the middle of what it does, whatever that is by then.
   within 120 k get pod own-0
   sleep 4
+  uid=$(k get pod own-0 -o 'jsonpath={.metadata.uid}')
   k delete pod own-0 --grace-period=0 --force 2>/dev/null
+  within 360 another own-0 "$uid"
   within 360 healthy own
   rows=$(depot_rows own)
   echo "before $(<"$WORK/depot-before"), restored $rows, after $(<"$WORK/depot-after")"
