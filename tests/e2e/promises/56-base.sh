@@ -148,20 +148,20 @@ deleted_with_its_object() {
 
 missed_when_gone() {
   local label stanza
-  depot_backup second Archive
-  depot_done second
-  label=$(depot_of second '.status.groups[0].archived.label')
+  depot_backup taken-away Archive
+  depot_done taken-away
+  label=$(depot_of taken-away '.status.groups[0].archived.label')
   stanza=$(field depot .status.archive.stanza)
   for file in backup.manifest backup.manifest.copy; do depot_rest repo-rm "backup/$stanza/$label/$file"; done
   depot_rest expire
   # It would be seen within ten minutes; any change of the object is looked at now.
-  k annotate pgb second "look=$SECONDS"
-  within 90 depot_phase second Lost
-  says "is not in the archive any more" depot_of second .status.reason
+  k annotate pgb taken-away "look=$SECONDS"
+  within 90 depot_phase taken-away Lost
+  says "is not in the archive any more" depot_of taken-away .status.reason
 }
 
 depot_goes() {
-  k delete pgb copied second cut --ignore-not-found --timeout=120s
+  k delete pgb copied taken-away cut --ignore-not-found --timeout=120s
   k delete pgc depot nearer own bare --ignore-not-found --timeout=120s
   k delete deployment gcs
   k delete pvc,secret -l 'stylobate.dev/cluster in (depot, nearer, own)'
