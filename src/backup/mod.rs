@@ -19,6 +19,8 @@ mod step;
 mod copy_tests;
 #[cfg(test)]
 mod decide_tests;
+#[cfg(test)]
+mod test_world;
 
 pub use control::{Context, run};
 pub use decide::{Again, Decision, decide};
