@@ -1,6 +1,6 @@
 //! Which WAL is kept. pgBackRest's own `expire` counts its own backups, and snapshots are none: without one it removes nothing (tried
-//! with 2.55.1), and with one it would remove what a snapshot leads to. So whole folders of the archive are removed, each of 256 segments (4 GiB before compression), by
-//! pgBackRest's `repo-rm`.
+//! with 2.55.1), and with one it would remove what a snapshot leads to. So whole folders of the archive are removed, each of 256
+//! segments (4 GiB before compression), by pgBackRest's `repo-rm`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
