@@ -64,6 +64,10 @@ healthy() { is "$1" .status.state Healthy && settled "$1"; }
 settled() { is "$1" '.status.conditions[0].observedGeneration' "$(field "$1" .metadata.generation)"; }
 # another POD UID: the pod of that name is a new one, and it is ready.
 another() { k get pod "$1" -o json | jq -e --arg uid "$2" '.metadata.uid != $uid and all(.status.containerStatuses[]; .ready)'; }
+# of BACKUP JSONPATH: a part of a backup's object.
+of() { k get pgb "$1" -o "jsonpath={$2}"; }
+# phase BACKUP PHASE: where it stands.
+phase() { [ "$(of "$1" .status.phase)" = "$2" ]; }
 # primary CLUSTER: the pod that takes writes.
 primary() { field "$1" .status.primary; }
 # test_equal VALUE COMMAND...: the command prints just that.
@@ -92,6 +96,23 @@ sql() {
 }
 # inside POD STATEMENT: as the superuser, by the member's own socket.
 inside() { k exec "$1" -c postgres -- psql -XAtq -U postgres -c "$2"; }
+# server_time CLUSTER: the primary's clock, as RFC 3339 has it.
+server_time() { inside "$(primary "$1")" "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"; }
+# segment CLUSTER: the one that is written to now.
+segment() { inside "$(primary "$1")" 'select pg_walfile_name(pg_current_wal_lsn())'; }
+# backrest CLUSTER ARGS: pgBackRest on the cluster's own part of the archive, as a member has it.
+backrest() {
+  local cluster=$1
+  shift
+  # shellcheck disable=SC2016 # expanded in the member
+  k exec "$(primary "$cluster")" -c postgres -- sh -c 'set -e; conf=/etc/stylobate/archive/pgbackrest.conf
+    stanza=$(sed -n "s/^\[\([^]:]*\)\]$/\1/p" $conf | grep -v "^global$")
+    exec pgbackrest --config=$conf --stanza="$stanza" "$@"' sh "$@"
+}
+# archived CLUSTER: all WAL of it that is in the archive.
+archived() { backrest "$1" repo-ls --recurse "archive/$(field "$1" .status.archive.stanza)"; }
+# holds CLUSTER SEGMENT: it is in the archive.
+holds() { archived "$1" | grep -q "/$2-"; }
 # answers CLUSTER: the pooler leads to a member that takes writes.
 answers() { [ "$(sql "$1" app "$1-user-app" "${2:-bank}" 'select not pg_is_in_recovery()')" = t ]; }
 

@@ -6,9 +6,6 @@ backup() {
   printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresBackup' "metadata: {name: $1, namespace: $NS}" \
     "spec: {cluster: shop${2:+, $2}}" | kubectl apply -f -
 }
-# of BACKUP JSONPATH: a part of a backup's object.
-of() { k get pgb "$1" -o "jsonpath={$2}"; }
-phase() { [ "$(of "$1" .status.phase)" = "$2" ]; }
 # snapshots BACKUP: names of the VolumeSnapshots that it made.
 snapshots() { k get volumesnapshot -l "stylobate.dev/backup-uid=$1" -o name; }
 # contents UID: what the snapshots of a backup hold.

@@ -2,24 +2,12 @@
 # just before a DROP TABLE.
 # shellcheck shell=bash
 
-# archived: what is in the bucket, by pgBackRest itself.
-archived() {
-  # shellcheck disable=SC2016 # expanded in the member
-  k exec "$(primary wal)" -c postgres -- sh -c 'set -e; conf=/etc/stylobate/archive/pgbackrest.conf
-    stanza=$(sed -n "s/^\[\([^]:]*\)\]$/\1/p" $conf | grep -v "^global$")
-    pgbackrest --config=$conf --stanza="$stanza" repo-ls --recurse "archive/$stanza"'
-}
 # archiving STATUS REASON; what is told instead is printed.
 archiving() {
   local told
   told=$(condition wal Archiving)
   [[ $told == "$1 $2 "* ]] || { echo "$told"; return 1; }
 }
-# holds SEGMENT: it is in the archive.
-holds() { archived | grep -q "/$1-"; }
-# segment: the one that is written to now.
-segment() { inside "$(primary wal)" 'select pg_walfile_name(pg_current_wal_lsn())'; }
-
 # ledger NAME INSTANCES: the example, small enough that three of them fit one node.
 ledger() {
   sed -e "s/^  name: .*/  name: $1/" -e "s/^  namespace: .*/  namespace: $NS/" -e "s/^  instances: .*/  instances: $2/" \
@@ -41,15 +29,15 @@ archive_made() {
 
 pushed() {
   local now
-  now=$(segment)
+  now=$(segment wal)
   inside "$(primary wal)" 'create table kept(n int); insert into kept select generate_series(1, 1000)'
   # Nobody asks for a switch: archive_timeout makes it.
-  within 40 holds "$now"
+  within 40 holds wal "$now"
 }
 
 encrypted() {
   local first
-  first=$(archived | grep -m1 -E '[0-9A-F]{24}-')
+  first=$(archived wal | grep -m1 -E '[0-9A-F]{24}-')
   [[ $first == *.zst ]]
   ! k logs -l stylobate.dev/cluster=wal,app.kubernetes.io/component=member -c postgres --tail=-1 | grep -F "$(secret wal-credentials archive-passphrase)"
   ! operator_logs | grep -F "$(secret wal-credentials archive-passphrase)"
@@ -68,7 +56,7 @@ death_without_gap() {
   within 120 healthy wal
   k scale deployment gcs --replicas=1
   inside "$(primary wal)" 'insert into kept values (0); select pg_switch_wal()'
-  within 120 holds "$last"
+  within 120 holds wal "$last"
 }
 
 trouble_told() {
@@ -104,12 +92,12 @@ before_the_drop() {
   within 90 test_equal Succeeded k get pgb base -o 'jsonpath={.status.phase}'
   inside "$(primary wal)" 'insert into kept select generate_series(1, 5000)'
   rows=$(inside "$(primary wal)" 'select count(*) from kept')
-  moment=$(inside "$(primary wal)" "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+  moment=$(server_time wal)
   sleep 1
   inside "$(primary wal)" 'drop table kept'
-  last=$(segment)
+  last=$(segment wal)
   inside "$(primary wal)" 'select pg_switch_wal()'
-  within 60 holds "$last"
+  within 60 holds wal "$last"
   past "targetTime: \"2020-01-01T00:00:00Z\"" | kubectl apply -f -
   within 20 says "can be brought to moments from" condition past Accepted
   past "targetTime: \"$moment\"" | kubectl apply -f -

@@ -26,33 +26,17 @@ depot_backup() {
   printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresBackup' "metadata: {name: $1, namespace: $NS}" \
     "spec: {cluster: depot, method: $2}" | kubectl apply -f -
 }
-# depot_of BACKUP JSONPATH: a part of a backup's object.
-depot_of() { k get pgb "$1" -o "jsonpath={$2}"; }
-depot_phase() { [ "$(depot_of "$1" .status.phase)" = "$2" ]; }
 # depot_done BACKUP: it succeeded; one that failed is not waited for.
 depot_done() {
   local until=$((SECONDS + 300))
-  while ! depot_phase "$1" Succeeded; do
-    if depot_phase "$1" Failed || ((SECONDS > until)); then k get pgb "$1" -o yaml; return 1; fi
+  while ! phase "$1" Succeeded; do
+    if phase "$1" Failed || ((SECONDS > until)); then k get pgb "$1" -o yaml; return 1; fi
     sleep 0.5
   done
 }
-# depot_rest ARGS: pgBackRest, as a member has it.
-depot_rest() {
-  # shellcheck disable=SC2016 # expanded in the member
-  k exec "$(primary depot)" -c postgres -- sh -c 'conf=/etc/stylobate/archive/pgbackrest.conf
-    stanza=$(sed -n "s/^\[\([^]:]*\)\]$/\1/p" $conf | grep -v "^global$")
-    exec pgbackrest --config=$conf --stanza="$stanza" "$@"' sh "$@"
-}
 # depot_copies: label and backup of each copy in the archive.
-depot_copies() { depot_rest --output=json info | jq -r '.[0].backup[] | "\(.label) \(.annotation.stylobate)"'; }
-depot_now() { inside "$(primary depot)" "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"; }
+depot_copies() { backrest depot --output=json info | jq -r '.[0].backup[] | "\(.label) \(.annotation.stylobate)"'; }
 depot_rows() { inside "$(primary "$1")" 'select count(*) from kept'; }
-# depot_archived SEGMENT: it is in the archive.
-depot_archived() {
-  depot_rest repo-ls --recurse "archive/$(field depot .status.archive.stanza)" | grep -q "/$1-"
-}
-
 schedule_refused() {
   says "spec.backup.schedules[].method is 'Archive'" depot bare 1 'backup: {schedules: [{name: weekly, schedule: "0 3 * * SUN", method: Archive}]}'
   test_equal "" k get pgc bare --ignore-not-found -o name
@@ -74,9 +58,9 @@ copied_once() {
   sleep 1
   depot_rows depot >"$WORK/depot-before"
   depot_backup copied Archive
-  uid=$(depot_of copied .metadata.uid)
+  uid=$(of copied .metadata.uid)
   # It may be over before anybody looks, on a fast machine.
-  within 120 eval 'depot_phase copied Copying || depot_phase copied Succeeded'
+  within 120 eval 'phase copied Copying || phase copied Succeeded'
   for _ in 1 2; do
     kubectl -n "$OPERATOR_NS" delete pods -l app.kubernetes.io/name=stylobate-operator --grace-period=0 --force 2>/dev/null
     sleep 2
@@ -84,9 +68,9 @@ copied_once() {
   depot_done copied
   depot_rows depot >"$WORK/depot-after"
   wait
-  test_equal "$(depot_of copied '.status.groups[0].archived.label') $uid" depot_copies
+  test_equal "$(of copied '.status.groups[0].archived.label') $uid" depot_copies
   test_equal "" k get volumesnapshot -l "stylobate.dev/backup-uid=$uid" -o name
-  test_equal CopyWithWal depot_of copied .status.consistency
+  test_equal CopyWithWal of copied .status.consistency
 }
 
 copy_listed() {
@@ -100,12 +84,12 @@ nearer_than_a_snapshot() {
   sleep 3
   inside "$(primary depot)" 'insert into kept select generate_series(1, 5000)'
   rows=$(depot_rows depot)
-  moment=$(depot_now)
+  moment=$(server_time depot)
   sleep 1
   inside "$(primary depot)" 'truncate kept'
-  last=$(inside "$(primary depot)" 'select pg_walfile_name(pg_current_wal_lsn())')
+  last=$(segment depot)
   inside "$(primary depot)" 'select pg_switch_wal()'
-  within 90 depot_archived "$last"
+  within 90 holds depot "$last"
   depot nearer 2 "bootstrap: {fromCluster: {name: depot}, pointInTime: {targetTime: \"$moment\"}}"
   within 360 healthy nearer
   test_equal "$NS/copied" field nearer .status.restore.backup
@@ -128,7 +112,7 @@ own_moment() {
   rows=$(depot_rows own)
   echo "before $(<"$WORK/depot-before"), restored $rows, after $(<"$WORK/depot-after")"
   ((rows >= $(<"$WORK/depot-before") && rows <= $(<"$WORK/depot-after")))
-  (($(inside "$(primary own)" 'SELECT timeline_id FROM pg_control_checkpoint()') > $(depot_of copied '.status.groups[0].timeline')))
+  (($(inside "$(primary own)" 'SELECT timeline_id FROM pg_control_checkpoint()') > $(of copied '.status.groups[0].timeline')))
   answers own
   k delete pgc own --timeout=120s
 }
@@ -143,21 +127,21 @@ deleted_with_its_object() {
   k delete pgb copied --timeout=180s
   test_equal "" depot_copies
   # shellcheck disable=SC2016 # expanded by eval
-  test_equal "" eval 'depot_rest repo-ls "backup/$(field depot .status.archive.stanza)" | grep -E "^[0-9]{8}-" || true'
+  test_equal "" eval 'backrest depot repo-ls "backup/$(field depot .status.archive.stanza)" | grep -E "^[0-9]{8}-" || true'
 }
 
 missed_when_gone() {
   local label stanza
   depot_backup taken-away Archive
   depot_done taken-away
-  label=$(depot_of taken-away '.status.groups[0].archived.label')
+  label=$(of taken-away '.status.groups[0].archived.label')
   stanza=$(field depot .status.archive.stanza)
-  for file in backup.manifest backup.manifest.copy; do depot_rest repo-rm "backup/$stanza/$label/$file"; done
-  depot_rest expire
+  for file in backup.manifest backup.manifest.copy; do backrest depot repo-rm "backup/$stanza/$label/$file"; done
+  backrest depot expire
   # It would be seen within ten minutes; any change of the object is looked at now.
   k annotate pgb taken-away "look=$SECONDS"
-  within 90 depot_phase taken-away Lost
-  says "is not in the archive any more" depot_of taken-away .status.reason
+  within 90 phase taken-away Lost
+  says "is not in the archive any more" of taken-away .status.reason
 }
 
 depot_goes() {
