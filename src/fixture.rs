@@ -36,7 +36,7 @@ pub fn observed(spec: Value) -> Observed {
     let mut cluster = json!({
         "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
         "metadata": {"name": "c", "namespace": "shop", "uid": "u-1", "finalizers": [crate::name::FINALIZER]},
-        "spec": {"engine": {"version": "17.12"}, "storage": {"size": "2Gi"}},
+        "spec": {"engine": {"version": "17.91"}, "storage": {"size": "2Gi"}},
     });
     let fields = spec.as_object().expect("an object of spec fields");
     for (key, value) in fields {

@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_replica_of_the_quorum_is_read_as_synchronous() {
         let answer = json!({
-            "state": "running", "role": "replica", "server_version": 170012, "timeline": 3,
+            "state": "running", "role": "replica", "server_version": 170091, "timeline": 3,
             "xlog": {"received_location": 67108960, "replayed_location": 67108960},
             "quorum_standby": true, "replication_state": "streaming", "database_system_identifier": "7",
         });

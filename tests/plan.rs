@@ -29,7 +29,7 @@ static REST: LazyLock<World> = LazyLock::new(|| {
     panic!("no rest")
 });
 
-const UPGRADE: (&str, &str) = ("spec.engine.version", "\"17.11\"");
+const UPGRADE: (&str, &str) = ("spec.engine.version", "\"17.90\"");
 const NIGHTS: (&str, &str) =
     ("spec.maintenance", "{windows: [{schedule: 0 2 * * *, durationMinutes: 60, timeZone: Europe/Berlin}]}");
 

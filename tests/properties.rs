@@ -69,7 +69,7 @@ fn typed() -> impl Strategy<Value = String> {
         "1E",
         "NaN",
         "inf",
-        "17.12",
+        "17.91",
         "17.-1",
         "17.99999999999",
         "200m",
@@ -398,7 +398,7 @@ prop_compose! {
             })
             .collect();
         json!({
-            "engine": {"version": "17.12"}, "instances": instances, "storage": {"size": "2Gi"},
+            "engine": {"version": "17.91"}, "instances": instances, "storage": {"size": "2Gi"},
             "highAvailability": {"synchronous": synchronous}, "users": users, "databases": databases,
             "pooler": {"instances": poolers, "clients": clients, "loadBalancing": balancing},
         })

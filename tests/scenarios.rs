@@ -300,7 +300,7 @@ fn a_crash_between_any_two_steps_of_retuning_ends_in_the_same_settings() {
 #[test]
 fn a_crash_between_any_two_steps_of_an_upgrade_ends_in_the_same_cluster() {
     let (healthy, _) = rest(ledger(), |_| {}, None);
-    every_crash_ends_alike(&healthy, |world| world.edit("spec.engine.version", "\"17.11\""));
+    every_crash_ends_alike(&healthy, |world| world.edit("spec.engine.version", "\"17.90\""));
 }
 
 #[test]
@@ -448,7 +448,7 @@ fn a_crash_between_any_two_steps_around_the_moment_of_a_drill_makes_it_once() {
 /// A cluster of the older major, at rest, with a person's word that no backup is needed.
 fn older() -> World {
     let mut world = ledger();
-    world.edit("spec.engine.version", "\"15.20\"");
+    world.edit("spec.engine.version", "\"15.90\"");
     let notes = world.cluster.metadata.annotations.get_or_insert_default();
     notes.insert("stylobate.dev/upgrade-without-backup".into(), "17".into());
     rest(world, |_| {}, None).0
@@ -456,21 +456,21 @@ fn older() -> World {
 
 #[test]
 fn a_crash_between_any_two_steps_of_a_major_upgrade_ends_in_the_same_cluster() {
-    every_crash_ends_alike(&older(), |world| world.edit("spec.engine.version", "\"17.12\""));
+    every_crash_ends_alike(&older(), |world| world.edit("spec.engine.version", "\"17.91\""));
 }
 
 #[test]
 fn a_crash_between_any_two_steps_of_a_major_upgrade_that_fails_ends_with_the_old_server() {
     every_crash_ends_alike(&older(), |world| {
         world.upgrade_fails = Some("no space left on device".into());
-        world.edit("spec.engine.version", "\"17.12\"");
+        world.edit("spec.engine.version", "\"17.91\"");
     });
 }
 
 #[test]
 fn a_primary_that_dies_while_replicas_stop_is_never_upgraded_from_older_data() {
     let mut world = older();
-    world.edit("spec.engine.version", "\"17.12\"");
+    world.edit("spec.engine.version", "\"17.91\"");
     for at in 0..30 {
         let mut world = world.clone();
         for round in 0..120 {

@@ -22,7 +22,7 @@ fn seen(request: Option<&str>) -> Observed {
         "apiVersion": "stylobate.dev/v1alpha1",
         "kind": "PostgresCluster",
         "metadata": {"name": "db", "namespace": "shop", "uid": "u", "finalizers": ["stylobate.dev/cleanup"]},
-        "spec": {"engine": {"version": "17.12"}, "storage": {"size": "2Gi"}},
+        "spec": {"engine": {"version": "17.91"}, "storage": {"size": "2Gi"}},
     }))
     .unwrap();
     if let Some(request) = request {

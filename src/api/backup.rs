@@ -245,7 +245,7 @@ pub struct BackupSource {
     pub cluster_uid: String,
     /// Flavor of the engine.
     pub flavor: Flavor,
-    /// Version of the server, as `17.12`.
+    /// Version of the server, as `17.91`.
     pub version: String,
     /// Image of the member.
     pub image: String,

@@ -14,13 +14,13 @@ use super::told::{NAME, told};
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.flavor != 'Postgres' || self.version.matches('^(15|17)[.][0-9]+$')").message(
-    told("spec.engine.version", "self.version", "with flavor Postgres write a version of PostgreSQL 17, as 17.12, or of 15, to be upgraded later")
+    told("spec.engine.version", "self.version", "with flavor Postgres write a version of PostgreSQL 17, as 17.91, or of 15, to be upgraded later")
 ))]
 pub struct Engine {
     /// `Postgres`, the one flavor that this release runs.
     #[serde(default)]
     pub flavor: Flavor,
-    /// Major and minor version, as `17.12`; also the tag of the image.
+    /// Major and minor version, as `17.91`; also the tag of the image.
     #[schemars(length(min = 1, max = 32))]
     pub version: String,
     /// An image to use in place of the operator's `<prefix>/postgres:<version>`.

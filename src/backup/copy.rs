@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn nothing_is_asked_for_a_backup_that_has_not_come_to_copying() {
         let source = serde_json::json!({
-            "clusterUid": "0b5a4f4e-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+            "clusterUid": "0b5a4f4e-1", "flavor": "Postgres", "version": "17.91", "image": "i", "storage": "2Gi", "settings": {},
             "clusterSpec": "{}",
         });
         let group = serde_json::json!({

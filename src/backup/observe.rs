@@ -353,7 +353,7 @@ mod tests {
             serde_json::from_value(json!({
                 "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
                 "metadata": {"name": "c", "namespace": "shop", "uid": uid},
-                "spec": {"engine": {"version": "17.12"}, "storage": {"size": "2Gi"}, "backup": {"archive": archive}},
+                "spec": {"engine": {"version": "17.91"}, "storage": {"size": "2Gi"}, "backup": {"archive": archive}},
             }))
             .unwrap()
         };
@@ -363,7 +363,7 @@ mod tests {
             "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresBackup", "metadata": {"name": "b", "namespace": "shop"},
             "spec": {"cluster": "c", "method": "Archive"},
             "status": {"phase": "Succeeded", "source": {
-                "clusterUid": "u-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+                "clusterUid": "u-1", "flavor": "Postgres", "version": "17.91", "image": "i", "storage": "2Gi", "settings": {},
                 "clusterSpec": spec,
             }},
         }))

@@ -155,7 +155,7 @@ pub fn facts(member: &str, timeline: i64) -> SourceFacts {
         source: BackupSource {
             cluster_uid: "u-1".into(),
             flavor: Flavor::Postgres,
-            version: "17.12".into(),
+            version: "17.91".into(),
             image: "i".into(),
             storage: "1Gi".into(),
             settings: BTreeMap::new(),

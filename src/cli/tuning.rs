@@ -107,9 +107,9 @@ mod tests {
         serde_json::from_value(json!({
             "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
             "metadata": {"name": "ledger", "namespace": "shop"},
-            "spec": {"engine": {"version": "17.12"}, "storage": {"size": "2Gi"}},
+            "spec": {"engine": {"version": "17.91"}, "storage": {"size": "2Gi"}},
             "status": {
-                "version": "17.12",
+                "version": "17.91",
                 "tuning": [
                     {"name": "max_connections", "value": "200", "source": "mine", "pending": "restart"},
                     {"name": "shared_buffers", "value": "256MB", "source": "computed"},

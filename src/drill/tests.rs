@@ -14,7 +14,7 @@ fn at(minute: i64) -> Timestamp {
 }
 
 fn backup(phase: &str) -> PostgresBackup {
-    let spec = json!({"engine": {"version": "17.11"}, "storage": {"size": "1Gi"}, "instances": 3,
+    let spec = json!({"engine": {"version": "17.90"}, "storage": {"size": "1Gi"}, "instances": 3,
         "users": [{"name": "app"}], "databases": [{"name": "bank", "owner": "app"}],
         "access": {"namespaces": ["shop-front"]}, "tuning": [{"configMap": "mine"}]});
     serde_json::from_value(json!({
@@ -22,7 +22,7 @@ fn backup(phase: &str) -> PostgresBackup {
         "metadata": {"name": "nightly", "namespace": "shop", "uid": "b-1", "annotations": {"stylobate.dev/verify": "one"}},
         "spec": {"cluster": "books"},
         "status": {"phase": phase, "cutAt": "2026-11-21T11:00:05Z", "source": {
-            "clusterUid": "c-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+            "clusterUid": "c-1", "flavor": "Postgres", "version": "17.91", "image": "i", "storage": "2Gi", "settings": {},
             "clusterSpec": spec.to_string()}},
     }))
     .unwrap()
@@ -88,7 +88,7 @@ fn a_drill_is_told_before_anything_is_made_and_owns_all_that_it_makes() {
     let spec = &cluster.spec;
     assert_eq!(
         (spec.instances, spec.engine.version.as_str(), spec.storage.size.0.as_str()),
-        (1, "17.12", "2Gi")
+        (1, "17.91", "2Gi")
     );
     assert!(spec.users.is_empty() && spec.access.namespaces.is_empty() && spec.tuning.is_empty());
     assert_eq!(spec.bootstrap.from_backup.as_ref().unwrap().name, "nightly");

@@ -162,7 +162,7 @@ mod tests {
         let cluster: PostgresCluster = serde_json::from_value(json!({
             "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
             "metadata": {"name": "copy", "namespace": "test", "uid": "u-9"},
-            "spec": {"engine": {"version": "17.12"}, "storage": {"size": "2Gi"}, "bootstrap": bootstrap},
+            "spec": {"engine": {"version": "17.91"}, "storage": {"size": "2Gi"}, "bootstrap": bootstrap},
             "status": status,
         }))
         .unwrap();

@@ -377,7 +377,7 @@ pub struct MemberSeen {
     pub role: String,
     /// WAL timeline.
     pub timeline: Option<i64>,
-    /// Server version as a number, as 170012.
+    /// Server version as a number, as 170091.
     pub server_version: Option<i64>,
     /// System identifier of the data.
     pub system_identifier: Option<String>,

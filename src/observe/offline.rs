@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn a_member_is_known_by_its_row_and_by_what_patroni_wrote_on_its_pod() {
         let row: MemberStatus = serde_json::from_value(json!({
-            "name": "c-1", "role": "SyncReplica", "state": "streaming", "version": "17.12", "timeline": 3,
+            "name": "c-1", "role": "SyncReplica", "state": "streaming", "version": "17.91", "timeline": 3,
             "pendingRestart": true,
         }))
         .unwrap();
@@ -318,7 +318,7 @@ mod tests {
         let member = member(&row, said);
         assert_eq!((member.state.as_str(), member.role.as_str()), ("running", "replica"));
         assert_eq!(member.replication.as_deref(), Some("streaming"));
-        assert_eq!((member.server_version, member.position), (Some(170_012), Some(77)));
+        assert_eq!((member.server_version, member.position), (Some(170_091), Some(77)));
         assert_eq!(member.pending["max_connections"].new, "200");
     }
 }

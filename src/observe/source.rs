@@ -141,7 +141,7 @@ mod tests {
             "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
             "metadata": {"name": "c", "namespace": "shop", "uid": uid, "creationTimestamp": "2026-11-21T09:00:00Z"},
             "spec": {
-                "engine": {"version": "17.12"}, "storage": {"size": "2Gi"},
+                "engine": {"version": "17.91"}, "storage": {"size": "2Gi"},
                 "backup": {"archive": {"gcs": {"bucket": "wal"}, "retentionDays": 7}},
             },
             "status": {
@@ -151,7 +151,7 @@ mod tests {
         }))
         .unwrap();
         let source = json!({
-            "clusterUid": "u-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+            "clusterUid": "u-1", "flavor": "Postgres", "version": "17.91", "image": "i", "storage": "2Gi", "settings": {},
             "clusterSpec": "{}",
         });
         let backup: PostgresBackup = serde_json::from_value(json!({

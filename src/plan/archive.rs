@@ -56,7 +56,7 @@ mod tests {
 
     fn backup(phase: &str, redo: &str) -> BackupStatus {
         let source = json!({
-            "clusterUid": "u-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+            "clusterUid": "u-1", "flavor": "Postgres", "version": "17.91", "image": "i", "storage": "2Gi", "settings": {},
             "clusterSpec": "{}",
         });
         let group = json!({

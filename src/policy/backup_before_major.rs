@@ -78,7 +78,7 @@ mod tests {
         Arc::make_mut(&mut seen.cluster).status.get_or_insert_default().system_identifier = Some("7".into());
         let mut fresh = backup(start() - SignedDuration::from_hours(23));
         fresh.status.source = serde_json::from_value(serde_json::json!({
-            "clusterUid": "u-1", "flavor": "Postgres", "version": "15.20", "image": "i", "storage": "2Gi", "settings": {},
+            "clusterUid": "u-1", "flavor": "Postgres", "version": "15.90", "image": "i", "storage": "2Gi", "settings": {},
             "clusterSpec": "",
         }))
         .unwrap();

@@ -223,7 +223,7 @@ mod tests {
     /// A backup of `shop/c`: its UID, the minute of its cut after 10:00, and where in WAL: data, timeline, position.
     fn cut(uid: &str, minute: u32, (data, timeline, lsn): (&str, i64, &str)) -> PostgresBackup {
         let source = json!({
-            "clusterUid": format!("uid-{data}"), "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi",
+            "clusterUid": format!("uid-{data}"), "flavor": "Postgres", "version": "17.91", "image": "i", "storage": "2Gi",
             "settings": {}, "clusterSpec": "{}",
         });
         let group = json!({

@@ -155,7 +155,7 @@ mod tests {
             "metadata": {"name": "b", "namespace": "shop", "uid": "u-b"}, "spec": {"cluster": "c"},
             "status": {
                 "phase": "Succeeded", "provider": "Csi", "cutAt": "2026-11-21T11:00:00Z",
-                "source": {"clusterUid": "u-1", "flavor": "Postgres", "version": "17.11", "image": "i", "storage": "2Gi",
+                "source": {"clusterUid": "u-1", "flavor": "Postgres", "version": "17.90", "image": "i", "storage": "2Gi",
                     "settings": {}, "clusterSpec": "{}"},
                 "groups": [{"group": 0, "member": "c-0", "claim": "data-c-0", "volume": "v", "systemIdentifier": "7",
                     "timeline": 1, "snapshot": {"name": "s", "handle": "h", "driver": "d", "ready": true}}],
@@ -191,8 +191,8 @@ mod tests {
         let running = why(judged(json!({}), &[], |backup| backup["status"]["phase"] = json!("Cutting")));
         assert!(running.contains("not done yet (phase Cutting)"), "{running}");
         let older =
-            why(judged(json!({}), &[], |backup| backup["status"]["source"]["version"] = json!("15.20")));
-        assert!(older.contains("a backup of PostgreSQL 15.20, and this cluster runs 17.12"), "{older}");
+            why(judged(json!({}), &[], |backup| backup["status"]["source"]["version"] = json!("15.90")));
+        assert!(older.contains("a backup of PostgreSQL 15.90, and this cluster runs 17.91"), "{older}");
         let larger =
             why(judged(json!({}), &[], |backup| backup["status"]["source"]["storage"] = json!("5Gi")));
         assert!(larger.contains("spec.storage.size is '2Gi'") && larger.contains("5Gi"), "{larger}");

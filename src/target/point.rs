@@ -201,9 +201,9 @@ mod tests {
 
     /// A backup that was cut at 10:00, of a cluster with this archive.
     fn backup(archive: Value) -> PostgresBackup {
-        let spec = json!({"engine": {"version": "17.12"}, "storage": {"size": "2Gi"}, "backup": {"archive": archive}});
+        let spec = json!({"engine": {"version": "17.91"}, "storage": {"size": "2Gi"}, "backup": {"archive": archive}});
         let source = json!({
-            "clusterUid": "0b5a4f4e-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+            "clusterUid": "0b5a4f4e-1", "flavor": "Postgres", "version": "17.91", "image": "i", "storage": "2Gi", "settings": {},
             "clusterSpec": spec.to_string(),
         });
         let group = json!({

@@ -134,9 +134,9 @@ mod tests {
 
     /// A backup of `shop/old` that was cut on this day at 10:00 and needs WAL from this folder on.
     fn backup(day: u32, log: u32, archive: &Value) -> PostgresBackup {
-        let spec = json!({"engine": {"version": "17.12"}, "storage": {"size": "2Gi"}, "backup": {"archive": archive}});
+        let spec = json!({"engine": {"version": "17.91"}, "storage": {"size": "2Gi"}, "backup": {"archive": archive}});
         let source = json!({
-            "clusterUid": "0b5a4f4e-1", "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi", "settings": {},
+            "clusterUid": "0b5a4f4e-1", "flavor": "Postgres", "version": "17.91", "image": "i", "storage": "2Gi", "settings": {},
             "clusterSpec": spec.to_string(),
         });
         let group = json!({

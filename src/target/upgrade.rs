@@ -65,7 +65,7 @@ pub fn image(
     image.clone()
 }
 
-/// Majors that an image has by its tag, as `17.12`, `17` or `15-to-17.12`; none when the tag does not tell.
+/// Majors that an image has by its tag, as `17.91`, `17` or `15-to-17.91`; none when the tag does not tell.
 fn majors(image: &str) -> Vec<i32> {
     let name = image.split('@').next().unwrap_or_default();
     let tag =
@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn majors_are_read_from_the_usual_tags_and_from_no_others() {
-        assert_eq!(majors("localhost:5000/postgres:17.12"), [17]);
-        assert_eq!(majors("postgres:15-to-17.12@sha256:0"), [15, 17]);
+        assert_eq!(majors("localhost:5000/postgres:17.91"), [17]);
+        assert_eq!(majors("postgres:15-to-17.91@sha256:0"), [15, 17]);
         assert_eq!(majors("postgres:17-bookworm"), [17]);
         assert!(majors("localhost:5000/postgres").is_empty());
         assert!(majors("postgres:latest").is_empty());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// release before the last has it.
 pub const MAJORS: [i32; 2] = [17, 15];
 
-/// Major and minor, as 17.12; stored as that text.
+/// Major and minor, as 17.91; stored as that text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
@@ -19,12 +19,12 @@ pub struct Version {
 }
 
 impl Version {
-    /// Reads `17.12`.
+    /// Reads `17.91`.
     ///
     /// # Errors
     /// What is allowed instead.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let allowed = || format!("write a version as 17.12; majors that can run: {MAJORS:?}");
+        let allowed = || format!("write a version as 17.91; majors that can run: {MAJORS:?}");
         let version = Self::read(text).ok_or_else(allowed)?;
         if MAJORS.contains(&version.major) && version.minor >= 0 { Ok(version) } else { Err(allowed()) }
     }
@@ -35,7 +35,7 @@ impl Version {
         Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
     }
 
-    /// From the server's own number, as 170012.
+    /// From the server's own number, as 170091.
     pub fn from_number(number: i64) -> Self {
         Self { major: (number / 10_000) as i32, minor: (number % 10_000) as i32 }
     }
@@ -57,7 +57,7 @@ impl TryFrom<String> for Version {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Self::read(&text).ok_or_else(|| format!("{text} is no version as 17.12"))
+        Self::read(&text).ok_or_else(|| format!("{text} is no version as 17.91"))
     }
 }
 
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn versions_read_back_as_written() {
-        assert_eq!(Version::parse("17.12").unwrap().to_string(), "17.12");
-        assert_eq!(Version::from_number(170_012).to_string(), "17.12");
+        assert_eq!(Version::parse("17.91").unwrap().to_string(), "17.91");
+        assert_eq!(Version::from_number(170_091).to_string(), "17.91");
         for bad in ["17", "16.1", "17.x", "", "latest"] {
             assert!(Version::parse(bad).is_err(), "{bad}");
         }

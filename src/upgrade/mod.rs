@@ -104,15 +104,15 @@ mod tests {
     fn a_course_reads_back_as_written() {
         let course = Course {
             phase: Phase::Upgrade,
-            from: Version { major: 15, minor: 20 },
-            to: Version { major: 17, minor: 12 },
+            from: Version { major: 15, minor: 90 },
+            to: Version { major: 17, minor: 91 },
             leader: Some("c-1".into()),
             since: Some("2026-11-21T12:00:00Z".parse().unwrap()),
             failed: None,
         };
         let text = serde_json::to_string(&course).unwrap();
         assert_eq!(serde_json::from_str::<Course>(&text).unwrap(), course);
-        assert_eq!(course.image_tag(), "15-to-17.12");
+        assert_eq!(course.image_tag(), "15-to-17.91");
         assert_eq!(course.mark(), "Upgrade 15 17 c-1");
     }
 }

@@ -28,10 +28,10 @@ prop_compose! {
     ) -> PostgresBackup {
         let lsn = format!("0/{lsn:X}");
         let spec = json!({
-            "engine": {"version": "17.12"}, "storage": {"size": "2Gi"}, "backup": {"archive": {"gcs": {"bucket": "wal"}}},
+            "engine": {"version": "17.91"}, "storage": {"size": "2Gi"}, "backup": {"archive": {"gcs": {"bucket": "wal"}}},
         });
         let source = json!({
-            "clusterUid": format!("uid-of-books-{data}"), "flavor": "Postgres", "version": "17.12", "image": "i", "storage": "2Gi",
+            "clusterUid": format!("uid-of-books-{data}"), "flavor": "Postgres", "version": "17.91", "image": "i", "storage": "2Gi",
             "settings": {}, "clusterSpec": spec.to_string(),
         });
         let mut group = json!({

@@ -26,7 +26,7 @@ impl World {
             "status": {
                 "phase": "Succeeded", "provider": "Csi", "cutAt": "2026-11-21T11:00:00Z",
                 "source": {
-                    "clusterUid": "uid-of-books", "flavor": "Postgres", "version": "17.12", "image": "postgres:17.12",
+                    "clusterUid": "uid-of-books", "flavor": "Postgres", "version": "17.91", "image": "postgres:17.91",
                     "storage": "2Gi", "settings": {"max_connections": "400"}, "clusterSpec": self.source_spec,
                 },
                 "groups": [{
@@ -145,7 +145,7 @@ impl World {
     /// From now on, backups are of a cluster with an archive in a bucket, which holds WAL up to this time.
     pub fn archive_until(&mut self, until: Timestamp) {
         let spec = json!({
-            "engine": {"version": "17.12"}, "storage": {"size": "2Gi"}, "backup": {"archive": {"gcs": {"bucket": "wal"}}},
+            "engine": {"version": "17.91"}, "storage": {"size": "2Gi"}, "backup": {"archive": {"gcs": {"bucket": "wal"}}},
         });
         self.source_spec = spec.to_string();
         self.source = SourceSeen {

@@ -78,7 +78,7 @@ mod tests {
             "apiVersion": "stylobate.dev/v1alpha1",
             "kind": "PostgresCluster",
             "metadata": {"name": "db", "namespace": "shop"},
-            "spec": {"engine": {"version": "17.12"}, "storage": {"size": "2Gi"},
+            "spec": {"engine": {"version": "17.91"}, "storage": {"size": "2Gi"},
                      "users": users, "databases": databases, "access": access},
         }))
         .unwrap()
