@@ -11,21 +11,53 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stylobate/images
 REPOSITORY=localhost/stylobate
 BASE=$REPOSITORY/base:trixie
 CA_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
-# The older major that clusters are upgraded from: the newest minor release of it that the older suite has.
+# The older major's suite, of which versions.sh has the rest.
 OLD_SUITE=bookworm
-OLD_VERSION=15.20
-# kind, tag, build argument, and where they differ from kind and base: folder, and tag that it is built on. Two real minor
-# versions of Postgres, so that upgrades are tested between them; and an older major, for the way from it to the newest.
-IMAGES=(
-  "postgres 17.12 PG_VERSION=17.12"
-  "postgres 17.11 PG_VERSION=17.11"
-  "postgres $OLD_VERSION OLD_VERSION=$OLD_VERSION postgres-upgrade 17.12"
-  "postgres ${OLD_VERSION%%.*}-to-17.12 OLD_VERSION=$OLD_VERSION postgres-upgrade 17.12"
-  "pgpool 4.6 PGPOOL_VERSION=4.6"
-  "operator dev PREBUILT=stylobate"
-)
+# Lines of what there is to build, in this order: kind, tag, build arguments with commas between them, folder, and the tag that it
+# is built on or `base`. plan() fills it.
+IMAGES=()
+
 # Where cargo, run from the repository's root, leaves the operator's binary.
 BINARY=$(cd .. && realpath -m "${CARGO_TARGET_DIR:-target}")/release/stylobate
+
+# Fills IMAGES with what comes of the versions found ($1: lines of versions.sh). Two images of each major, so that rollouts are
+# tested between them: of two minor versions where the archive has two, else of two builds of the one. The images of the older
+# major are built on the newest, and one more is for the way between them.
+plan() {
+  local name major version package newest='' newest_major='' last='' base_tag arg
+  while read -r name major version package; do
+    case $name in
+      pgpool)
+        IMAGES+=("pgpool ${version%.*} PGPOOL_VERSION=${version%.*},PGPOOL_PACKAGE=$package pgpool base")
+        continue
+        ;;
+      postgres) ;;
+      *) continue ;;
+    esac
+    if [ -z "$newest" ]; then newest=$version newest_major=$major; fi
+    if [ "$major" = "$newest_major" ]; then
+      IMAGES+=("postgres $version PG_MAJOR=$major,PG_VERSION=$version,PG_PACKAGE=$package postgres base")
+    else
+      arg=OLD_MAJOR=$major,OLD_VERSION=$version,OLD_PACKAGE=$package
+      IMAGES+=("postgres $version $arg postgres-upgrade $newest")
+      [ "$major" = "$last" ] || IMAGES+=("postgres $major-to-$newest $arg postgres-upgrade $newest")
+    fi
+    # The only version of its major gets a second build.
+    [ "$(grep -c "^postgres $major " <<<"$1")" != 1 ] ||
+      IMAGES+=("postgres $version-rebuilt PG_MAJOR=$major,PG_VERSION=$version,PG_PACKAGE=$package postgres-rebuilt $version")
+    last=$major
+  done <<<"$1"
+  IMAGES+=("operator dev PREBUILT=stylobate operator base")
+}
+
+# Says which images there are to roll between, where they are not of two minor versions.
+tell_builds() {
+  local line kind tag
+  for line in "${IMAGES[@]}"; do
+    read -r kind tag _ <<<"$line"
+    [[ $tag != *-rebuilt ]] || echo "$REPOSITORY/$kind:$tag is a second build: the archive has no other version of PostgreSQL ${tag%%.*} to roll to"
+  done
+}
 
 # The tools that Debian carries, installed only when absent.
 need_tools() {
@@ -39,13 +71,18 @@ digest() {
   { cat; find "$@" -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-12
 }
 
-# The key of an image: its folder, its argument, how the base is made, for the operator its binary, and for an image that
-# is built on another the folder of that one. $1 kind, $2 tag, $3 argument, $4 folder.
+# The line of IMAGES with kind $1 and tag $2.
+line_of() { printf '%s\n' "${IMAGES[@]}" | grep "^$1 $2 "; }
+
+# The key of an image: its folder, its arguments (with the package's version), how the base is made, for the operator its binary, and
+# the key of the image that it is built on. $1 is its line.
 key_of() {
-  local inputs=("$4" base.sh)
-  [ "$1" != operator ] || inputs+=("$BINARY")
-  [ "$1" = "$4" ] || inputs+=("$1")
-  echo "$2 $3" | digest "${inputs[@]}"
+  local kind tag args folder on inputs under=
+  read -r kind tag args folder on <<<"$1"
+  inputs=("$folder" base.sh)
+  [ "$kind" != operator ] || inputs+=("$BINARY")
+  [ "$on" = base ] || under=$(key_of "$(line_of "$kind" "$on")")
+  echo "$tag $args $under" | digest "${inputs[@]}"
 }
 
 archive_of() { echo "$CACHE/$1-$2-$3.tar"; }
@@ -70,34 +107,40 @@ need_base() {
   fi
 }
 
-# Puts an image that another one is built on into buildah's storage, where a run in another checkout may have left its own.
+# Puts an image that another one is built on into buildah's storage, where a run in another checkout may have left its own; $1 is
+# its line.
 need_image() {
-  local line kind tag arg
-  for line in "${IMAGES[@]}"; do
-    read -r kind tag arg _ <<<"$line"
-    [ "$kind $tag" != "$1 $2" ] || buildah pull --quiet \
-      "docker-archive:$(archive_of "$kind" "$tag" "$(key_of "$kind" "$tag" "$arg" "$kind")")" >/dev/null
-  done
+  local kind tag
+  read -r kind tag _ <<<"$1"
+  buildah pull --quiet "docker-archive:$(archive_of "$kind" "$tag" "$(key_of "$1")")" >/dev/null
 }
 
-# Builds one image into its archive: $1 kind, $2 tag, $3 build argument, $4 archive, $5 folder, $6 image it is built on.
+# Builds one image into its archive: $1 line, $2 archive.
 build() {
-  local image=$REPOSITORY/$1:$2 work
+  local kind tag args folder on image work arg under=$BASE under_line='' arguments=()
+  read -r kind tag args folder on <<<"$1"
+  image=$REPOSITORY/$kind:$tag
+  if [ "$on" != base ]; then
+    under_line=$(line_of "$kind" "$on")
+    need_image "$under_line"
+    under=$REPOSITORY/$kind:$on
+  fi
+  for arg in ${args//,/ }; do arguments+=(--build-arg "$arg"); done
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
   ./base.sh sources >"$work/sources.list"
-  [ "$5" != postgres-upgrade ] || ./base.sh sources | sed "s/ trixie/ $OLD_SUITE/" >>"$work/sources.list"
-  cp -rL "$5" "$work/context"
-  [ "$1" != operator ] || cp "$BINARY" "$work/context/stylobate"
+  [[ $args$under_line != *OLD_* ]] || ./base.sh sources "$OLD_SUITE" >>"$work/sources.list"
+  cp -rL "$folder" "$work/context"
+  [ "$kind" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
-    --build-arg "BASE=$6" --build-arg "RUST=$BASE" --label "org.opencontainers.image.version=$2" --build-arg "$3" --secret "id=ca,src=$CA_BUNDLE" \
+    --build-arg "BASE=$under" --build-arg "RUST=$BASE" --label "org.opencontainers.image.version=$tag" "${arguments[@]}" --secret "id=ca,src=$CA_BUNDLE" \
     --volume "$work/sources.list:/etc/apt/sources.list:ro" --tag "$image" "$work/context" >"$work/log" 2>&1; then
     tail -n 40 "$work/log" >&2
     echo "failed to build $image: the last lines of the log are above; the whole log is $work/log" >&2
     exit 1
   fi
   buildah push --quiet "$image" "docker-archive:$work/image.tar:$image"
-  rm -f "$CACHE/$1-$2"-????????????.tar # what went stale is not wanted again, and the operator's would pile up
-  mv "$work/image.tar" "$4"
+  rm -f "$CACHE/$kind-$tag"-????????????.tar # what went stale is not wanted again, and the operator's would pile up
+  mv "$work/image.tar" "$2"
   rm -rf "$work"
 }
 
@@ -107,32 +150,44 @@ build_binary() {
     { echo "failed to build the operator's binary: cargo's errors are above" >&2; exit 1; }
 }
 
+# The names of what there would be. Nothing is asked: with nothing found yet, N stands for what will be.
+names() {
+  local line kind tag found
+  found=$(./versions.sh last) || found=$'postgres 17 17.N 17.N\npostgres 15 15.N 15.N\npgpool 4 4.N.N 4.N.N'
+  plan "$found"
+  for line in "${IMAGES[@]}"; do
+    read -r kind tag _ <<<"$line"
+    echo "$REPOSITORY/$kind:$tag"
+  done
+}
+
 # Goes through the images of the kinds asked for.
 main() {
-  local line kind tag arg folder on key archive started
+  local line kind tag key archive started found
   if [ "${1:-}" = --names ]; then
-    for line in "${IMAGES[@]}"; do
-      read -r kind tag _ <<<"$line"
-      echo "$REPOSITORY/$kind:$tag"
-    done
+    names
     return
   fi
   mkdir -p "$CACHE"
-  if [ "${1:-}" != --list ]; then
+  if [ "${1:-}" = --list ]; then
+    found=$(./versions.sh known)
+  else
     exec 9>"$CACHE/.lock"
     flock 9 # two runs would build the same image twice
+    found=$(./versions.sh find)
   fi
+  plan "$found"
+  [ "${1:-}" = --list ] || tell_builds
   if [[ " $* " == *" citus "* ]]; then
     echo "$REPOSITORY/citus  skipped: Citus is in no registry that this build uses; see images/citus/Dockerfile"
   fi
   for line in "${IMAGES[@]}"; do
-    read -r kind tag arg folder on <<<"$line"
-    folder=${folder:-$kind}
+    read -r kind tag _ <<<"$line"
     if [ "$kind" = operator ]; then
       [ "${1:-}" = --list ] || [[ $# -gt 0 && " $* " != *" operator "* ]] || build_binary
       [ -e "$BINARY" ] || continue
     fi
-    key=$(key_of "$kind" "$tag" "$arg" "$folder")
+    key=$(key_of "$line")
     archive=$(archive_of "$kind" "$tag" "$key")
     if [ "${1:-}" = --list ]; then
       echo "$archive $REPOSITORY/$kind:$tag $key"
@@ -146,8 +201,7 @@ main() {
     fi
     need_tools
     need_base
-    [ -z "$on" ] || need_image "$kind" "$on"
-    build "$kind" "$tag" "$arg" "$archive" "$folder" "${on:+$REPOSITORY/$kind:}${on:-$BASE}"
+    build "$line" "$archive"
     report "$REPOSITORY/$kind:$tag" built $((SECONDS - started)) "$archive"
   done
 }

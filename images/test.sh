@@ -141,8 +141,9 @@ upgrades() {
 }
 
 check_server() {
+  local version=${2%-rebuilt} # a second build of it
   check_common "$1" "$2"
-  promise "$1" "the server is the version of the tag" says "\(PostgreSQL\) ${2//./\\.}\b" postgres --version
+  promise "$1" "the server is the version of the tag" says "\(PostgreSQL\) ${version//./\\.}\b" postgres --version
   promise "$1" "Patroni is 4.1.1 or newer" at_least 4.1.1 patroni --version
   promise "$1" "the label with Patroni's version is true" \
     says " $(label dev.stylobate.patroni.version)\$" patroni --version
