@@ -1,53 +1,35 @@
 #!/usr/bin/env bash
 # Builds the images that are stale, without an image hub or a container engine: buildah in a chroot, on a local base.
-# Each image is an archive in the cache, named by everything that goes into it; an archive that exists is not built again.
-# `build.sh` builds all, `build.sh postgres` one kind, `build.sh --list` prints "archive image key" for load.sh and test.sh,
+# Each image is an OCI archive in the cache, named by everything that goes into it; an archive that exists is not built again.
+# Which versions there are is asked of Debian's archive each time (versions.sh).
+# `build.sh` builds all, `build.sh postgres` one kind, `build.sh --list` prints "archive image key digest" for those who use them,
 # `build.sh --names` the names alone, of what there would be, for a dry run of publish.sh.
 # FRESH=1 builds anew, to take up security updates of the same Debian packages.
 set -euo pipefail
 
 cd "$(dirname "$0")"
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stylobate/images
-REPOSITORY=localhost/stylobate
+. ./plan.sh
 BASE=$REPOSITORY/base:trixie
 CA_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
-# The older major's suite, of which versions.sh has the rest.
-OLD_SUITE=bookworm
-# Lines of what there is to build, in this order: kind, tag, build arguments with commas between them, folder, and the tag that it
-# is built on or `base`. plan() fills it.
-IMAGES=()
+# Days after which an archive that this checkout does not want, and no other has built anew, is let go.
+KEEP_DAYS=30
 
-# Where cargo, run from the repository's root, leaves the operator's binary.
-BINARY=$(cd .. && realpath -m "${CARGO_TARGET_DIR:-target}")/release/stylobate
+# The tools that Debian carries, installed only when absent.
+need_tools() {
+  command -v buildah >/dev/null && command -v mmdebstrap >/dev/null && return
+  apt-get install -y --no-install-recommends buildah mmdebstrap >/dev/null ||
+    { echo "failed to install buildah and mmdebstrap: run apt-get update, or install them yourself" >&2; exit 1; }
+}
 
-# Fills IMAGES with what comes of the versions found ($1: lines of versions.sh). Two images of each major, so that rollouts are
-# tested between them: of two minor versions where the archive has two, else of two builds of the one. The images of the older
-# major are built on the newest, and one more is for the way between them.
-plan() {
-  local name major version package newest='' newest_major='' last='' base_tag arg
-  while read -r name major version package; do
-    case $name in
-      pgpool)
-        IMAGES+=("pgpool ${version%.*} PGPOOL_VERSION=${version%.*},PGPOOL_PACKAGE=$package pgpool base")
-        continue
-        ;;
-      postgres) ;;
-      *) continue ;;
-    esac
-    if [ -z "$newest" ]; then newest=$version newest_major=$major; fi
-    if [ "$major" = "$newest_major" ]; then
-      IMAGES+=("postgres $version PG_MAJOR=$major,PG_VERSION=$version,PG_PACKAGE=$package postgres base")
-    else
-      arg=OLD_MAJOR=$major,OLD_VERSION=$version,OLD_PACKAGE=$package
-      IMAGES+=("postgres $version $arg postgres-upgrade $newest")
-      [ "$major" = "$last" ] || IMAGES+=("postgres $major-to-$newest $arg postgres-upgrade $newest")
-    fi
-    # The only version of its major gets a second build.
-    [ "$(grep -c "^postgres $major " <<<"$1")" != 1 ] ||
-      IMAGES+=("postgres $version-rebuilt PG_MAJOR=$major,PG_VERSION=$version,PG_PACKAGE=$package postgres-rebuilt $version")
-    last=$major
-  done <<<"$1"
-  IMAGES+=("operator dev PREBUILT=stylobate operator base")
+# One line of progress: what, how it came about, how long it took or how old it is, how big.
+report() {
+  printf '%-36s %-7s %5s %6s\n' "$1" "$2" "$3" "$(du -h --apparent-size "$4" | cut -f1)"
+}
+
+# The age of an archive, short.
+age_of() {
+  local age=$(($(date +%s) - $(stat -c %Y "$1")))
+  if ((age >= 86400)); then echo "$((age / 86400))d"; elif ((age >= 3600)); then echo "$((age / 3600))h"; else echo "$((age / 60))min"; fi
 }
 
 # Says which images there are to roll between, where they are not of two minor versions.
@@ -59,49 +41,16 @@ tell_builds() {
   done
 }
 
-# The tools that Debian carries, installed only when absent.
-need_tools() {
-  command -v buildah >/dev/null && command -v mmdebstrap >/dev/null && return
-  apt-get install -y --no-install-recommends buildah mmdebstrap >/dev/null ||
-    { echo "failed to install buildah and mmdebstrap: run apt-get update, or install them yourself" >&2; exit 1; }
-}
-
-# Twelve hex digits over the contents of all arguments' files (a folder counts with every file in it) and standard input.
-digest() {
-  { cat; find "$@" -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-12
-}
-
-# The line of IMAGES with kind $1 and tag $2.
-line_of() { printf '%s\n' "${IMAGES[@]}" | grep "^$1 $2 "; }
-
-# The key of an image: its folder, its arguments (with the package's version), how the base is made, for the operator its binary, and
-# the key of the image that it is built on. $1 is its line.
-key_of() {
-  local kind tag args folder on inputs under=
-  read -r kind tag args folder on <<<"$1"
-  inputs=("$folder" base.sh)
-  [ "$kind" != operator ] || inputs+=("$BINARY")
-  [ "$on" = base ] || under=$(key_of "$(line_of "$kind" "$on")")
-  echo "$tag $args $under" | digest "${inputs[@]}"
-}
-
-archive_of() { echo "$CACHE/$1-$2-$3.tar"; }
-
-# One line of progress: what, how it came about, how long, how big.
-report() {
-  printf '%-32s %-7s %4ss %6s\n' "$1" "$2" "$3" "$(du -h --apparent-size "$4" | cut -f1)"
-}
-
 # Puts the base into buildah's storage, making its archive first when it is not cached; once a run.
 need_base() {
   local archive started=$SECONDS
   [ -z "${base_ready:-}" ] || return 0
   base_ready=yes
-  archive=$(archive_of base trixie "$(echo | digest base.sh)")
+  archive=$CACHE/base-trixie-$(echo | hash_of base.sh).tar
   if [ ! -e "$archive" ] || [ -n "${FRESH:-}" ]; then
     ./base.sh make "$archive.part" "$BASE"
     mv "$archive.part" "$archive"
-    report "$BASE" built $((SECONDS - started)) "$archive"
+    report "$BASE" built $((SECONDS - started))s "$archive"
   elif ! buildah inspect --type image "$BASE" >/dev/null 2>&1; then
     buildah pull --quiet "docker-archive:$archive" >/dev/null
   fi
@@ -112,7 +61,7 @@ need_base() {
 need_image() {
   local kind tag
   read -r kind tag _ <<<"$1"
-  buildah pull --quiet "docker-archive:$(archive_of "$kind" "$tag" "$(key_of "$1")")" >/dev/null
+  buildah pull --quiet "oci-archive:$(archive_of "$kind" "$tag" "$(key_of "$1")")" >/dev/null
 }
 
 # Builds one image into its archive: $1 line, $2 archive.
@@ -138,9 +87,9 @@ build() {
     echo "failed to build $image: the last lines of the log are above; the whole log is $work/log" >&2
     exit 1
   fi
-  buildah push --quiet "$image" "docker-archive:$work/image.tar:$image"
-  rm -f "$CACHE/$kind-$tag"-????????????.tar # what went stale is not wanted again, and the operator's would pile up
-  mv "$work/image.tar" "$2"
+  buildah push --quiet "$image" "oci-archive:$work/image.oci:$image"
+  rm -f "$CACHE/$kind-$tag"-????????????.oci # what went stale is not wanted again, and the operator's would pile up
+  mv "$work/image.oci" "$2"
   rm -rf "$work"
 }
 
@@ -150,60 +99,55 @@ build_binary() {
     { echo "failed to build the operator's binary: cargo's errors are above" >&2; exit 1; }
 }
 
-# The names of what there would be. Nothing is asked: with nothing found yet, N stands for what will be.
-names() {
-  local line kind tag found
-  found=$(./versions.sh last) || found=$'postgres 17 17.N 17.N\npostgres 15 15.N 15.N\npgpool 4 4.N.N 4.N.N'
-  plan "$found"
-  for line in "${IMAGES[@]}"; do
-    read -r kind tag _ <<<"$line"
-    echo "$REPOSITORY/$kind:$tag"
+# Removes archives that went stale long ago; a base of that age too, so that the next build is on a new one.
+let_go() {
+  local old
+  find "$CACHE" -maxdepth 1 \( -name '*-????????????.oci' -o -name '*-????????????.tar' \) -mtime "+$KEEP_DAYS" | while read -r old; do
+    list | grep -qF "$old " || rm -f "$old"
   done
 }
 
 # Goes through the images of the kinds asked for.
 main() {
-  local line kind tag key archive started found
-  if [ "${1:-}" = --names ]; then
-    names
-    return
-  fi
+  local line kind tag archive started found
+  case "${1:-}" in
+    --names)
+      names
+      return
+      ;;
+    --list)
+      found=$(./versions.sh known)
+      plan "$found"
+      list
+      return
+      ;;
+  esac
+  # Outside of the lock: a compiler takes minutes, and its folder is this checkout's own.
+  [[ $# -gt 0 && " $* " != *" operator "* ]] || build_binary
   mkdir -p "$CACHE"
-  if [ "${1:-}" = --list ]; then
-    found=$(./versions.sh known)
-  else
-    exec 9>"$CACHE/.lock"
-    flock 9 # two runs would build the same image twice
-    found=$(./versions.sh find)
-  fi
+  exec 9>"$CACHE/.lock"
+  flock 9 # two runs would build the same image twice
+  found=$(./versions.sh find)
   plan "$found"
-  [ "${1:-}" = --list ] || tell_builds
+  tell_builds
   if [[ " $* " == *" citus "* ]]; then
     echo "$REPOSITORY/citus  skipped: Citus is in no registry that this build uses; see images/citus/Dockerfile"
   fi
   for line in "${IMAGES[@]}"; do
     read -r kind tag _ <<<"$line"
-    if [ "$kind" = operator ]; then
-      [ "${1:-}" = --list ] || [[ $# -gt 0 && " $* " != *" operator "* ]] || build_binary
-      [ -e "$BINARY" ] || continue
-    fi
-    key=$(key_of "$line")
-    archive=$(archive_of "$kind" "$tag" "$key")
-    if [ "${1:-}" = --list ]; then
-      echo "$archive $REPOSITORY/$kind:$tag $key"
-      continue
-    fi
     [ $# -eq 0 ] || [[ " $* " == *" $kind "* ]] || continue
+    archive=$(archive_of "$kind" "$tag" "$(key_of "$line")")
     started=$SECONDS
     if [ -e "$archive" ] && [ -z "${FRESH:-}" ]; then
-      report "$REPOSITORY/$kind:$tag" cached 0 "$archive"
+      report "$REPOSITORY/$kind:$tag" cached "$(age_of "$archive")" "$archive"
       continue
     fi
     need_tools
     need_base
     build "$line" "$archive"
-    report "$REPOSITORY/$kind:$tag" built $((SECONDS - started)) "$archive"
+    report "$REPOSITORY/$kind:$tag" built $((SECONDS - started))s "$archive"
   done
+  [ $# -gt 0 ] || let_go
 }
 
 main "$@"

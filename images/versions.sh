@@ -36,12 +36,14 @@ apt_own() {
 
 # Fetches the lists; what apt says of a failure goes to the file $1.
 update() {
-  local wanted suite
+  local wanted suite lines=''
   mkdir -p "$CACHE/apt/state/lists/partial" "$CACHE/apt/cache/archives/partial"
   for wanted in "${WANTED[@]}"; do
     read -r _ _ suite _ <<<"$wanted"
-    ./base.sh sources "$suite" || return 1
-  done 2>"$1" | awk '!seen[$0]++' >"$CACHE/apt/sources.list.new"
+    lines+=$(./base.sh sources "$suite" 2>"$1") || return 1
+    lines+=$'\n'
+  done
+  awk '!seen[$0]++' <<<"$lines" >"$CACHE/apt/sources.list.new"
   mv "$CACHE/apt/sources.list.new" "$CACHE/apt/sources.list"
   apt_own apt-get update -qq >"$1" 2>&1
 }
