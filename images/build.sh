@@ -9,7 +9,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")"
 . ./plan.sh
-BASE=$REPOSITORY/base:trixie
+SUITE=trixie # of base.sh
+BASE=$REPOSITORY/base:$SUITE
 CA_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 # Days after which an archive that this checkout does not want, and no other has built anew, is let go.
 KEEP_DAYS=30
@@ -46,9 +47,9 @@ need_base() {
   local archive started=$SECONDS
   [ -z "${base_ready:-}" ] || return 0
   base_ready=yes
-  archive=$CACHE/base-trixie-$(echo | hash_of base.sh).tar
+  archive=$CACHE/base-$SUITE-$(echo | hash_of base.sh).tar
   if [ ! -e "$archive" ] || [ -n "${FRESH:-}" ]; then
-    ./base.sh make "$archive.part" "$BASE"
+    ./base.sh "$archive.part" "$BASE"
     mv "$archive.part" "$archive"
     report "$BASE" built $((SECONDS - started))s "$archive"
   elif ! buildah inspect --type image "$BASE" >/dev/null 2>&1; then
@@ -76,8 +77,8 @@ build() {
   fi
   for arg in ${args//,/ }; do arguments+=(--build-arg "$arg"); done
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
-  ./base.sh sources >"$work/sources.list"
-  [[ $args$under_line != *OLD_* ]] || ./base.sh sources "$OLD_SUITE" >>"$work/sources.list"
+  ./sources.sh "$SUITE" >"$work/sources.list"
+  [[ $args$under_line != *OLD_* ]] || ./sources.sh "$OLD_SUITE" >>"$work/sources.list"
   cp -rL "$folder" "$work/context"
   [ "$kind" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \

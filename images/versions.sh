@@ -41,7 +41,7 @@ update() {
   mkdir -p "$CACHE/apt/state/lists/partial" "$CACHE/apt/cache/archives/partial"
   for wanted in "${WANTED[@]}"; do
     read -r _ _ suite _ <<<"$wanted"
-    lines+=$(./base.sh sources "$suite" 2>"$1") || return 1
+    lines+=$(./sources.sh "$suite" 2>"$1") || return 1
     lines+=$'\n'
   done
   awk '!seen[$0]++' <<<"$lines" >"$CACHE/apt/sources.list.new"
