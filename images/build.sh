@@ -67,7 +67,7 @@ need_image() {
 
 # Builds one image into its archive: $1 line, $2 archive.
 build() {
-  local kind tag args folder on image work arg under=$BASE under_line='' arguments=()
+  local kind tag args folder on image work arg under=$BASE under_line='' arguments=() archive
   read -r kind tag args folder on <<<"$1"
   image=$REPOSITORY/$kind:$tag
   if [ "$on" != base ]; then
@@ -79,6 +79,8 @@ build() {
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
   ./sources.sh "$SUITE" >"$work/sources.list"
   [[ $args$under_line != *OLD_* ]] || ./sources.sh "$OLD_SUITE" >>"$work/sources.list"
+  # An archive on this machine's disk (STYLOBATE_APT_SOURCES) has to be seen in there too.
+  for archive in $(grep -o 'file:/[^ ]*' "$work/sources.list" | sort -u); do arguments+=(--volume "${archive#file:}:${archive#file:}:ro"); done
   cp -rL "$folder" "$work/context"
   [ "$kind" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \

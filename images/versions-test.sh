@@ -33,21 +33,11 @@ postgres() { package "$1" "postgresql-$2" "$3"; package "$1" "postgresql-client-
 # Begins an archive anew.
 begin() { rm -rf "$WORK/archive"; mkdir -p "$WORK/archive"; }
 
-# Writes the lists of the archive's suites, in the form that apt reads.
+# Writes the lists of the archive's suites.
 publish() {
-  local suite folder file
+  local suite
   for suite in trixie trixie-updates trixie-security bookworm bookworm-updates bookworm-security; do
-    folder=$WORK/archive/dists/$suite
-    mkdir -p "$folder/main/binary-$ARCHITECTURE" "$WORK/archive/pool/$suite"
-    find "$WORK/archive/pool/$suite" -name '*.deb' | while read -r file; do
-      dpkg-deb -f "$file"
-      printf 'Filename: %s\nSize: %s\nSHA256: %s\n\n' "${file#"$WORK/archive/"}" "$(stat -c %s "$file")" "$(sha256sum "$file" | cut -d' ' -f1)"
-    done >"$folder/main/binary-$ARCHITECTURE/Packages"
-    (cd "$folder" && printf 'Origin: Debian\nSuite: %s\nCodename: %s\nArchitectures: %s\nComponents: main\nDate: %s\nSHA256:\n %s %s %s\n' \
-      "$suite" "$suite" "$ARCHITECTURE" "$(date -Ru)" \
-      "$(sha256sum "main/binary-$ARCHITECTURE/Packages" | cut -d' ' -f1)" "$(stat -c %s "main/binary-$ARCHITECTURE/Packages")" \
-      "main/binary-$ARCHITECTURE/Packages" >Release)
-    echo "deb [trusted=yes] file:$WORK/archive $suite main"
+    ./suite.sh "$WORK/archive" "$suite"
   done >"$STYLOBATE_APT_SOURCES"
 }
 

@@ -4,6 +4,7 @@
 #   versions.sh find    asks the archive and prints what it has; when it can't be reached, what it had the last time, and how old that is
 #   versions.sh last    prints what was found last on this machine, and fails when nothing was; asks nothing
 #   versions.sh known   prints what this checkout found last and asks only when that is nothing: what is built and what is loaded agree
+#   versions.sh wanted  prints what is looked for: name, major, suite and packages
 #   versions.sh hours   prints how many hours ago this checkout found what it has
 # A line is NAME MAJOR VERSION PACKAGE: `postgres 17 17.90 17.90-0+deb13u1`, the newest of a major first, at most two of each. A new
 # build of the same version by Debian (its revision: a security fix, say) is another PACKAGE, and so another image.
@@ -112,7 +113,8 @@ find_versions() {
 case "${1:-}" in
   find) find_versions ;;
   hours) [ -s "$RECORD" ] && echo $((($(date +%s) - $(stat -c %Y "$RECORD")) / 3600)) || fail "tell when versions were found: none were; run make images" ;;
+  wanted) printf '%s\n' "${WANTED[@]}" ;;
   last) cat "$(newest_record)" 2>/dev/null ;;
   known) if [ -s "$RECORD" ]; then cat "$RECORD"; else find_versions; fi ;;
-  *) echo "usage: versions.sh find | known | last | hours" >&2; exit 2 ;;
+  *) echo "usage: versions.sh find | known | last | wanted | hours" >&2; exit 2 ;;
 esac
