@@ -16,7 +16,7 @@ spec:
   securityContext: {runAsNonRoot: true, runAsUser: 999, seccompProfile: {type: RuntimeDefault}}
   containers:
     - name: reader
-      image: localhost/stylobate/postgres:17.12
+      image: $PG_NEWEST_IMAGE
       command:
         - sh
         - -c
@@ -52,6 +52,10 @@ everywhere() {
 began() { field .status.rollout.startedAt; }
 rolled() { [ "$(began)" != "$BEGAN" ] && [ "$(field .status.rollout.phase)" = Done ]; }
 versions_are() { [ "$(field '.status.members[*].version')" = "$1 $1 $1" ]; }
+# images_are IMAGE: all members run it; two builds of one version differ in nothing else.
+images_are() {
+  [ "$(k get pods -l app.kubernetes.io/component=member -o 'jsonpath={.items[*].spec.containers[?(@.name=="postgres")].image}')" = "$1 $1 $1" ]
+}
 in_force() { # CPU MEMORY
   local pod
   for pod in $(members); do
@@ -67,7 +71,15 @@ has_members() { [ "$(field .status.ready)" = "$1/$1" ] && [ "$(k get statefulset
 # Each edit, and how its end is known.
 day_reload() { setting work_mem "$1"; within 60 everywhere work_mem "$1"; }
 day_restart() { setting max_locks_per_transaction "$1"; within 180 rolled; within 30 everywhere max_locks_per_transaction "$1"; }
-day_image() { edit "{\"spec\":{\"engine\":{\"version\":\"$1\"}}}"; within 300 rolled; within 30 versions_are "$1"; }
+# To the `other` image, of another minor version or another build of the same, and back to the `newest`.
+day_image() {
+  local version=$PG_NEWEST image=$PG_NEWEST_IMAGE
+  [ "$1" = newest ] || version=$PG_OTHER image=$PG_OTHER_IMAGE
+  edit "{\"spec\":{\"engine\":{\"version\":\"$version\",\"image\":\"$image\"}}}"
+  within 300 rolled
+  within 30 versions_are "$version"
+  within 30 images_are "$image"
+}
 day_cpu() { edit "{\"spec\":{\"resources\":{\"cpu\":\"$1\"}}}"; within 60 in_force "$1" "$(field .spec.resources.memory)"; }
 day_memory() { edit "{\"spec\":{\"resources\":{\"memory\":\"$1\"}}}"; within 180 rolled; within 30 in_force "$(field .spec.resources.cpu)" "$1"; }
 day_move() { edit "{\"spec\":{\"scheduling\":{\"nodeSelector\":$1}}}"; within 300 rolled; }

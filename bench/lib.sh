@@ -1,6 +1,10 @@
 # What all measurements use. Sourced by run.sh.
 # shellcheck shell=bash
 
+# What images were built: PG_NEWEST, PG_OTHER and so on.
+engines=$(images/engine-images.sh env)
+eval "$engines"
+
 ROWS=()
 # row WHAT UNIT PEERS VALUE...: one line of the table, with the values of all runs and their median.
 row() {

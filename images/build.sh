@@ -1,31 +1,19 @@
 #!/usr/bin/env bash
 # Builds the images that are stale, without an image hub or a container engine: buildah in a chroot, on a local base.
-# Each image is an archive in the cache, named by everything that goes into it; an archive that exists is not built again.
-# `build.sh` builds all, `build.sh postgres` one kind, `build.sh --list` prints "archive image key" for load.sh and test.sh,
+# Each image is an OCI archive in the cache, named by everything that goes into it; an archive that exists is not built again.
+# Which versions there are is asked of Debian's archive each time (versions.sh).
+# `build.sh` builds all, `build.sh postgres` one kind, `build.sh --list` prints "archive image key digest" for those who use them,
 # `build.sh --names` the names alone, of what there would be, for a dry run of publish.sh.
 # FRESH=1 builds anew, to take up security updates of the same Debian packages.
 set -euo pipefail
 
 cd "$(dirname "$0")"
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stylobate/images
-REPOSITORY=localhost/stylobate
-BASE=$REPOSITORY/base:trixie
+. ./plan.sh
+SUITE=trixie # of base.sh
+BASE=$REPOSITORY/base:$SUITE
 CA_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
-# The older major that clusters are upgraded from: the newest minor release of it that the older suite has.
-OLD_SUITE=bookworm
-OLD_VERSION=15.20
-# kind, tag, build argument, and where they differ from kind and base: folder, and tag that it is built on. Two real minor
-# versions of Postgres, so that upgrades are tested between them; and an older major, for the way from it to the newest.
-IMAGES=(
-  "postgres 17.12 PG_VERSION=17.12"
-  "postgres 17.11 PG_VERSION=17.11"
-  "postgres $OLD_VERSION OLD_VERSION=$OLD_VERSION postgres-upgrade 17.12"
-  "postgres ${OLD_VERSION%%.*}-to-17.12 OLD_VERSION=$OLD_VERSION postgres-upgrade 17.12"
-  "pgpool 4.6 PGPOOL_VERSION=4.6"
-  "operator dev PREBUILT=stylobate"
-)
-# Where cargo, run from the repository's root, leaves the operator's binary.
-BINARY=$(cd .. && realpath -m "${CARGO_TARGET_DIR:-target}")/release/stylobate
+# Days after which an archive that this checkout does not want, and no other has built anew, is let go.
+KEEP_DAYS=30
 
 # The tools that Debian carries, installed only when absent.
 need_tools() {
@@ -34,25 +22,24 @@ need_tools() {
     { echo "failed to install buildah and mmdebstrap: run apt-get update, or install them yourself" >&2; exit 1; }
 }
 
-# Twelve hex digits over the contents of all arguments' files (a folder counts with every file in it) and standard input.
-digest() {
-  { cat; find "$@" -type f -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-12
-}
-
-# The key of an image: its folder, its argument, how the base is made, for the operator its binary, and for an image that
-# is built on another the folder of that one. $1 kind, $2 tag, $3 argument, $4 folder.
-key_of() {
-  local inputs=("$4" base.sh)
-  [ "$1" != operator ] || inputs+=("$BINARY")
-  [ "$1" = "$4" ] || inputs+=("$1")
-  echo "$2 $3" | digest "${inputs[@]}"
-}
-
-archive_of() { echo "$CACHE/$1-$2-$3.tar"; }
-
-# One line of progress: what, how it came about, how long, how big.
+# One line of progress: what, how it came about, how long it took or how old it is, how big.
 report() {
-  printf '%-32s %-7s %4ss %6s\n' "$1" "$2" "$3" "$(du -h --apparent-size "$4" | cut -f1)"
+  printf '%-36s %-7s %5s %6s\n' "$1" "$2" "$3" "$(du -h --apparent-size "$4" | cut -f1)"
+}
+
+# The age of an archive, short.
+age_of() {
+  local age=$(($(date +%s) - $(stat -c %Y "$1")))
+  if ((age >= 86400)); then echo "$((age / 86400))d"; elif ((age >= 3600)); then echo "$((age / 3600))h"; else echo "$((age / 60))min"; fi
+}
+
+# Says which images there are to roll between, where they are not of two minor versions.
+tell_builds() {
+  local line kind tag
+  for line in "${IMAGES[@]}"; do
+    read -r kind tag _ <<<"$line"
+    [[ $tag != *-rebuilt ]] || echo "$REPOSITORY/$kind:$tag is a second build: the archive has no other version of PostgreSQL ${tag%%.*} to roll to"
+  done
 }
 
 # Puts the base into buildah's storage, making its archive first when it is not cached; once a run.
@@ -60,44 +47,52 @@ need_base() {
   local archive started=$SECONDS
   [ -z "${base_ready:-}" ] || return 0
   base_ready=yes
-  archive=$(archive_of base trixie "$(echo | digest base.sh)")
+  archive=$CACHE/base-$SUITE-$(echo | hash_of base.sh).tar
   if [ ! -e "$archive" ] || [ -n "${FRESH:-}" ]; then
-    ./base.sh make "$archive.part" "$BASE"
+    ./base.sh "$archive.part" "$BASE"
     mv "$archive.part" "$archive"
-    report "$BASE" built $((SECONDS - started)) "$archive"
+    report "$BASE" built $((SECONDS - started))s "$archive"
   elif ! buildah inspect --type image "$BASE" >/dev/null 2>&1; then
     buildah pull --quiet "docker-archive:$archive" >/dev/null
   fi
 }
 
-# Puts an image that another one is built on into buildah's storage, where a run in another checkout may have left its own.
+# Puts an image that another one is built on into buildah's storage, where a run in another checkout may have left its own; $1 is
+# its line.
 need_image() {
-  local line kind tag arg
-  for line in "${IMAGES[@]}"; do
-    read -r kind tag arg _ <<<"$line"
-    [ "$kind $tag" != "$1 $2" ] || buildah pull --quiet \
-      "docker-archive:$(archive_of "$kind" "$tag" "$(key_of "$kind" "$tag" "$arg" "$kind")")" >/dev/null
-  done
+  local kind tag
+  read -r kind tag _ <<<"$1"
+  buildah pull --quiet "oci-archive:$(archive_of "$kind" "$tag" "$(key_of "$1")")" >/dev/null
 }
 
-# Builds one image into its archive: $1 kind, $2 tag, $3 build argument, $4 archive, $5 folder, $6 image it is built on.
+# Builds one image into its archive: $1 line, $2 archive.
 build() {
-  local image=$REPOSITORY/$1:$2 work
+  local kind tag args folder on image work arg under=$BASE under_line='' arguments=() archive
+  read -r kind tag args folder on <<<"$1"
+  image=$REPOSITORY/$kind:$tag
+  if [ "$on" != base ]; then
+    under_line=$(line_of "$kind" "$on")
+    need_image "$under_line"
+    under=$REPOSITORY/$kind:$on
+  fi
+  for arg in ${args//,/ }; do arguments+=(--build-arg "$arg"); done
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
-  ./base.sh sources >"$work/sources.list"
-  [ "$5" != postgres-upgrade ] || ./base.sh sources | sed "s/ trixie/ $OLD_SUITE/" >>"$work/sources.list"
-  cp -rL "$5" "$work/context"
-  [ "$1" != operator ] || cp "$BINARY" "$work/context/stylobate"
+  ./sources.sh "$SUITE" >"$work/sources.list"
+  [[ $args$under_line != *OLD_* ]] || ./sources.sh "$OLD_SUITE" >>"$work/sources.list"
+  # An archive on this machine's disk (STYLOBATE_APT_SOURCES) has to be seen in there too.
+  for archive in $(grep -o 'file:/[^ ]*' "$work/sources.list" | sort -u); do arguments+=(--volume "${archive#file:}:${archive#file:}:ro"); done
+  cp -rL "$folder" "$work/context"
+  [ "$kind" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
-    --build-arg "BASE=$6" --build-arg "RUST=$BASE" --label "org.opencontainers.image.version=$2" --build-arg "$3" --secret "id=ca,src=$CA_BUNDLE" \
+    --build-arg "BASE=$under" --build-arg "RUST=$BASE" --label "org.opencontainers.image.version=$tag" "${arguments[@]}" --secret "id=ca,src=$CA_BUNDLE" \
     --volume "$work/sources.list:/etc/apt/sources.list:ro" --tag "$image" "$work/context" >"$work/log" 2>&1; then
     tail -n 40 "$work/log" >&2
     echo "failed to build $image: the last lines of the log are above; the whole log is $work/log" >&2
     exit 1
   fi
-  buildah push --quiet "$image" "docker-archive:$work/image.tar:$image"
-  rm -f "$CACHE/$1-$2"-????????????.tar # what went stale is not wanted again, and the operator's would pile up
-  mv "$work/image.tar" "$4"
+  buildah push --quiet "$image" "oci-archive:$work/image.oci:$image"
+  rm -f "$CACHE/$kind-$tag"-????????????.oci # what went stale is not wanted again, and the operator's would pile up
+  mv "$work/image.oci" "$2"
   rm -rf "$work"
 }
 
@@ -107,49 +102,55 @@ build_binary() {
     { echo "failed to build the operator's binary: cargo's errors are above" >&2; exit 1; }
 }
 
+# Removes archives that went stale long ago; a base of that age too, so that the next build is on a new one.
+let_go() {
+  local old
+  find "$CACHE" -maxdepth 1 \( -name '*-????????????.oci' -o -name '*-????????????.tar' \) -mtime "+$KEEP_DAYS" | while read -r old; do
+    list | grep -qF "$old " || rm -f "$old"
+  done
+}
+
 # Goes through the images of the kinds asked for.
 main() {
-  local line kind tag arg folder on key archive started
-  if [ "${1:-}" = --names ]; then
-    for line in "${IMAGES[@]}"; do
-      read -r kind tag _ <<<"$line"
-      echo "$REPOSITORY/$kind:$tag"
-    done
-    return
-  fi
+  local line kind tag archive started found
+  case "${1:-}" in
+    --names)
+      names
+      return
+      ;;
+    --list)
+      found=$(./versions.sh known)
+      plan "$found"
+      list
+      return
+      ;;
+  esac
+  # Outside of the lock: a compiler takes minutes, and its folder is this checkout's own.
+  [[ $# -gt 0 && " $* " != *" operator "* ]] || build_binary
   mkdir -p "$CACHE"
-  if [ "${1:-}" != --list ]; then
-    exec 9>"$CACHE/.lock"
-    flock 9 # two runs would build the same image twice
-  fi
+  exec 9>"$CACHE/.lock"
+  flock 9 # two runs would build the same image twice
+  found=$(./versions.sh find)
+  plan "$found"
+  tell_builds
   if [[ " $* " == *" citus "* ]]; then
     echo "$REPOSITORY/citus  skipped: Citus is in no registry that this build uses; see images/citus/Dockerfile"
   fi
   for line in "${IMAGES[@]}"; do
-    read -r kind tag arg folder on <<<"$line"
-    folder=${folder:-$kind}
-    if [ "$kind" = operator ]; then
-      [ "${1:-}" = --list ] || [[ $# -gt 0 && " $* " != *" operator "* ]] || build_binary
-      [ -e "$BINARY" ] || continue
-    fi
-    key=$(key_of "$kind" "$tag" "$arg" "$folder")
-    archive=$(archive_of "$kind" "$tag" "$key")
-    if [ "${1:-}" = --list ]; then
-      echo "$archive $REPOSITORY/$kind:$tag $key"
-      continue
-    fi
+    read -r kind tag _ <<<"$line"
     [ $# -eq 0 ] || [[ " $* " == *" $kind "* ]] || continue
+    archive=$(archive_of "$kind" "$tag" "$(key_of "$line")")
     started=$SECONDS
     if [ -e "$archive" ] && [ -z "${FRESH:-}" ]; then
-      report "$REPOSITORY/$kind:$tag" cached 0 "$archive"
+      report "$REPOSITORY/$kind:$tag" cached "$(age_of "$archive")" "$archive"
       continue
     fi
     need_tools
     need_base
-    [ -z "$on" ] || need_image "$kind" "$on"
-    build "$kind" "$tag" "$arg" "$archive" "$folder" "${on:+$REPOSITORY/$kind:}${on:-$BASE}"
-    report "$REPOSITORY/$kind:$tag" built $((SECONDS - started)) "$archive"
+    build "$line" "$archive"
+    report "$REPOSITORY/$kind:$tag" built $((SECONDS - started))s "$archive"
   done
+  [ $# -gt 0 ] || let_go
 }
 
 main "$@"

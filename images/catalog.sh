@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Prints what the server in an unpacked Postgres image says of its settings (or, with `zones`, its time zones), as
 # src/tuning/catalog/ keeps it: catalog.sh ROOT [settings|zones] [MAJOR], where the
-# image has more than one. test.sh compares; to write a catalog anew after a change of version:
-#   root=$(buildah mount "$(buildah from docker-archive:ARCHIVE)"); images/catalog.sh "$root" > src/tuning/catalog/17.tsv
+# image has more than one. test.sh compares (compare.sh); to write a catalog anew after a change of version:
+#   root=$(buildah mount "$(buildah from oci-archive:ARCHIVE)"); images/catalog.sh "$root" > src/tuning/catalog/17.tsv
 set -euo pipefail
 
 cd "$(dirname "$0")"

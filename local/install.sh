@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 export PATH="$STYLOBATE_BIN:$PATH"
 
 # The tag stays the same while the image changes: the annotation rolls the pods then.
-image=$(images/build.sh --list | awk '$2 ~ /\/operator:/ { print $3 }')
+built=$(images/build.sh --list)
+image=$(awk '$2 ~ /\/operator:/ { print $3 }' <<<"$built")
+pooler=$(awk '$2 ~ /\/pgpool:/ { sub(/.*:/, "", $2); print $2 }' <<<"$built")
 said=$(helm upgrade --install stylobate charts/stylobate --namespace stylobate-system --create-namespace --take-ownership \
-  --set-string "podAnnotations.stylobate\.dev/image=$image" --wait --timeout 3m 2>&1 >/dev/null) ||
+  --set-string "podAnnotations.stylobate\.dev/image=$image,poolerTag=$pooler" --wait --timeout 3m 2>&1 >/dev/null) ||
   { printf '%s\n' "$said" >&2; exit 1; }

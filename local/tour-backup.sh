@@ -27,7 +27,7 @@ restored() {
   local from
   from=$(now)
   printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresCluster' "metadata: {name: $1}" \
-    "spec: {engine: {version: '17.12'}, instances: ${3:-1}, pooler: {instances: 1}, resources: {cpu: 100m, memory: 1Gi}, storage: {size: 2Gi},
+    "spec: {engine: {version: '$PG_NEWEST'}, instances: ${3:-1}, pooler: {instances: 1}, resources: {cpu: 100m, memory: 1Gi}, storage: {size: 2Gi},
       users: [{name: app}], databases: [{name: bank, owner: app}], bootstrap: $2}" | k apply -f - >/dev/null
   within 240 up "$1"
   echo "   $1 is Healthy after $(since "$from") s"

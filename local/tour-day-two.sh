@@ -38,7 +38,7 @@ fill() {
 full() { [ "$(field '.status.conditions[?(@.type=="StorageOk")].status')" = False ]; }
 writes() { k exec "$(primary)" -c postgres -- psql -XAtqU postgres -c 'create table if not exists after_full()' >/dev/null; }
 
-echo "== $(date +%T) installing the operator, and a cluster of three on 17.12"
+echo "== $(date +%T) installing the operator, and a cluster of three on $PG_NEWEST"
 local/install.sh
 make_namespace
 setting work_mem 5MB
@@ -56,8 +56,8 @@ stop "more memory, and settings that follow it" memory 1536Mi 50
 stop "less memory" memory 1Gi 50
 stop "two members" instances 2 30
 stop "three members" instances 3 40
-stop "PostgreSQL 17.11" image 17.11 75
-stop "back to 17.12" image 17.12 75
+stop "PostgreSQL $PG_OTHER$([ "$PG_OTHER_KIND" = minor ] || echo ", another build of it")" image other 75
+stop "back to $PG_NEWEST" image newest 75
 stop "larger volumes" storage 3Gi 20
 
 echo "== $(date +%T) filling the volumes"

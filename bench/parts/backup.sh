@@ -53,7 +53,7 @@ stalls() {
 # sized NAME SIZE [BOOTSTRAP]: a cluster of one member with room for so many GB of data and WAL.
 sized() {
   printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresCluster' "metadata: {name: $1}" \
-    "spec: {engine: {version: '17.12'}, instances: 1, pooler: {instances: 1}, resources: {cpu: 200m, memory: 1Gi}, storage: {size: $(($2 + 4))Gi},
+    "spec: {engine: {version: '$PG_NEWEST'}, instances: 1, pooler: {instances: 1}, resources: {cpu: 200m, memory: 1Gi}, storage: {size: $(($2 + 4))Gi},
       users: [{name: app}], databases: [{name: bank, owner: app}]${3:+, bootstrap: $3}}" | k apply -f - >/dev/null
 }
 up() { [ "$(k get pgc "$1" -o 'jsonpath={.status.state}')" = Healthy ]; }

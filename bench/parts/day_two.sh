@@ -24,7 +24,7 @@ measure_day_two() {
   reader
   planned "reload-only setting" "0.15-0.33 / -" 15 reload 6MB 7MB 8MB
   planned "restart-only setting" "4.1, 184 refused / -" 40 restart 65 66 67
-  planned "image change, 3 members" "13.4, 220 in all / -" 75 image 17.11 17.12 17.11
+  planned "image change, 3 members" "13.4, 220 in all / -" 75 image other newest other
   planned "CPU in place" "- / -" 15 cpu 250m 300m 200m
   planned "memory in place, with its settings" "- / -" 50 memory 1280Mi 1536Mi 1Gi
   planned "new pods for spec.scheduling" "- / -" 75 move '{"kubernetes.io/os":"linux"}' null '{"kubernetes.io/os":"linux"}'

@@ -12,7 +12,7 @@ spec:
   securityContext: {runAsNonRoot: true, runAsUser: 999, seccompProfile: {type: RuntimeDefault}}
   containers:
     - name: client
-      image: localhost/stylobate/postgres:17.12
+      image: $PG_NEWEST_IMAGE
       command: [sleep, infinity]
       securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 YAML

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Writes a copy of the operator's chart whose values name the images of standard input (engine-images.sh values): pin-chart.sh CHART COPY.
+# The values file keeps its form and comments, since `helm show values` is what a person reads.
+set -euo pipefail
+[ $# = 2 ] || { echo "usage: pin-chart.sh CHART COPY <VALUES" >&2; exit 2; }
+pins=$(cat)
+image=$(sed -n 's/^image: {\(.*\)}$/\1/p' <<<"$pins")
+[[ $pins == *'digest: "'* && $pins == *$'\npooler: {image: "'* && $pins == *$'\nengineImages:\n  - '* ]] ||
+  { echo "failed to pin the chart's images: standard input is not what engine-images.sh values prints" >&2; exit 1; }
+cp -r "$1" "$2"
+
+# Fields of `image` are set in its block, what is there of them is left out; `pooler` and `engineImages` are written anew where they stood.
+IMAGE=$image POOLER=$(grep '^pooler:' <<<"$pins") ENGINES=$(sed -n '/^engineImages:/,$p' <<<"$pins") awk '
+  function flush() { if (block == "image") { count = split(ENVIRON["IMAGE"], field, ", "); for (i = 1; i <= count; i++) print "  " field[i] } block = "" }
+  /^[a-zA-Z]/ {
+    flush()
+    key = $1; sub(/:.*/, "", key)
+    written[key] = 1
+    if (key == "image") { block = key; print "image:"; next }
+    if (key == "pooler") { block = "left"; print ENVIRON["POOLER"]; next }
+    if (key == "engineImages") { block = "left"; print ENVIRON["ENGINES"]; next }
+  }
+  /^#/ || /^$/ { flush() }
+  block == "left" { next }
+  block == "image" && /^  (prefix|tag|digest):/ && index(ENVIRON["IMAGE"], substr($1, 1) " ") { next }
+  { print }
+  END {
+    flush()
+    if (!written["pooler"]) print ENVIRON["POOLER"]
+    if (!written["engineImages"]) print ENVIRON["ENGINES"]
+  }' "$1/values.yaml" >"$2/values.yaml"
