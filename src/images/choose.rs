@@ -6,7 +6,7 @@
 use crate::api::{EngineSource, Flavor};
 use crate::target::{Problem, Version, Wanted};
 
-use super::{CatalogSeen, Entry, ImageCatalog, majors, place, short, version as by_tag};
+use super::{CONFIG_MAP, CatalogSeen, Entry, ImageCatalog, majors, place, short, version as by_tag};
 
 /// Field that asks for a version.
 const FIELD: &str = "spec.engine.version";
@@ -213,7 +213,8 @@ fn without(ask: &Ask) -> Result<Choice, Problem> {
     let (doubt, lack, remedy) = match ask.catalog {
         CatalogSeen::Invalid(problems) => {
             let told: Vec<String> = problems.iter().take(FAULTS).map(Problem::to_string).collect();
-            (Doubt::Invalid, format!("{place} is refused: {}", told.join("; ")), "correct it".to_owned())
+            let remedy = format!("kubectl -n {} edit configmap {CONFIG_MAP}", ask.namespace);
+            (Doubt::Invalid, format!("{place} is refused: {}", told.join("; ")), remedy)
         }
         CatalogSeen::Missing | CatalogSeen::Good(_) => {
             let remedy = "upgrade the operator's chart with its value engineImages, which makes it";
@@ -224,14 +225,14 @@ fn without(ask: &Ask) -> Result<Choice, Problem> {
     match made {
         Some(made) => {
             let message = format!(
-                "{lack}. PostgreSQL {} is kept as it runs, and no newer minor comes until then: {remedy}",
+                "{lack}. To mend it, {remedy}. Until then PostgreSQL {} is kept as it runs, and no newer minor comes",
                 made.version
             );
             Ok(ask.keep(made, (doubt, message)))
         }
         None => {
             let remedy = format!(
-                "{lack}, so no image of PostgreSQL {} is known: {remedy}, or name one in spec.engine.image",
+                "{lack}, so no image of PostgreSQL {} is known. To mend it, {remedy}, or name an image in spec.engine.image",
                 ask.wanted
             );
             Err(Problem::new(FIELD, ask.wanted, remedy))

@@ -9,8 +9,8 @@ use super::World;
 /// More rounds than two rollouts take, one after the other.
 const ENOUGH: usize = 80;
 
-/// Rounds of all clusters in turn, until all are at rest; what each does is told.
-pub fn settle(worlds: &mut [World]) -> String {
+/// Rounds of all clusters in turn, until all are at rest; what each does is told. With `turns` no two may have a member away at once.
+pub fn settle(worlds: &mut [World], turns: bool) -> String {
     let mut out = String::new();
     for number in 1..=ENOUGH {
         let mut still = true;
@@ -24,7 +24,9 @@ pub fn settle(worlds: &mut [World]) -> String {
             }
             still = false;
             out.push_str(&told(number, world, &decision));
-            taking_turns(worlds, number);
+            if turns {
+                taking_turns(worlds, number);
+            }
         }
         if still {
             return out;

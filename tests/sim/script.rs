@@ -58,10 +58,10 @@ impl Stage {
                 self.others.iter_mut().for_each(|world| world.change_catalog(change));
                 self.world().change_catalog(change);
             }
-            ["settle", "together"] => self.together(),
+            ["settle", "together"] => self.together(true),
             ["settle", "together", "quietly"] => {
                 let said = self.out.len();
-                self.together();
+                self.together(false);
                 self.out.truncate(said);
             }
             ["show", what, "of", name] => {
@@ -232,9 +232,9 @@ impl Stage {
     }
 
     /// Rounds of all clusters in turn.
-    fn together(&mut self) {
+    fn together(&mut self, turns: bool) {
         let mut worlds: Vec<World> = self.world.take().into_iter().chain(self.others.drain(..)).collect();
-        self.out.push_str(&fleet::settle(&mut worlds));
+        self.out.push_str(&fleet::settle(&mut worlds, turns));
         self.others = worlds.split_off(1);
         self.world = worlds.pop();
     }

@@ -102,7 +102,7 @@ fn without_a_catalog_what_members_were_made_for_stays_and_nothing_new_begins() {
         (
             &CatalogSeen::Missing,
             "Missing",
-            "does not exist, so no image of PostgreSQL 17 is known: upgrade the operator's chart",
+            "does not exist, so no image of PostgreSQL 17 is known. To mend it, upgrade the operator's chart",
         ),
         (&invalid, "Invalid", "is refused: images.yaml[0].flavor is '': write Postgres"),
     ] {
