@@ -92,7 +92,7 @@ pub async fn run(
     let clusters: Api<PostgresCluster> = Api::all(client);
     let controller = Controller::new(clusters, watcher::Config::default().any_semantic());
     let context = Arc::new(context(controller.store()));
-    let health = context.health.clone();
+    let (health, metrics, stores) = (context.health.clone(), context.metrics.clone(), context.stores.clone());
     let references = references(&context.client, controller.store());
     let controller = controller
         .with_config(
@@ -117,7 +117,10 @@ pub async fn run(
         tokio::select! {
             () = &mut controller => break,
             // In the loop's own task: a reconcile that blocks the task stops the beat.
-            _ = beat.tick() => health.beat(),
+            _ = beat.tick() => {
+                health.beat();
+                metrics.set_image_catalog(stores.images().good().map(|catalog| catalog.entries().len()));
+            }
         }
     }
 }
@@ -252,7 +255,7 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
 fn alarming(condition: &Condition) -> bool {
     // Each drill that was missed has an event of its own.
     let quiet = [reason::GROWING, reason::IN_PROGRESS, reason::NO_PRIMARY, reason::DRILL_MISSED];
-    [kind::STORAGE, kind::DRAIN, kind::ARCHIVING, kind::RESTORED, kind::BACKUPS, kind::DRILLS]
+    [kind::STORAGE, kind::DRAIN, kind::ENGINE, kind::ARCHIVING, kind::RESTORED, kind::BACKUPS, kind::DRILLS]
         .contains(&condition.type_.as_str())
         && condition.status == "False"
         && !quiet.contains(&condition.reason.as_str())

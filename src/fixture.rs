@@ -17,6 +17,7 @@ use crate::apply::material;
 use crate::build;
 use crate::child::{ChildRef, Kind};
 use crate::decide::{Decision, Input, decide};
+use crate::images::CatalogSeen;
 use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
 use crate::observe::{
     BackupSeen, Children, Given, Observed, Platform, PodSeen, RestoreSeen, SecretData, SlotsSeen,
@@ -45,11 +46,11 @@ pub fn observed(spec: Value) -> Observed {
     Observed {
         cluster: Arc::new(serde_json::from_value(cluster).expect("a PostgresCluster")),
         platform: Platform {
-            image_prefix: "localhost/stylobate".into(),
-            pooler_tag: "4.6".into(),
+            pooler_image: "localhost/stylobate/pgpool:4.6".into(),
             domain: "cluster.local".into(),
             namespace: "stylobate-system".into(),
         },
+        images: catalog(&["17.90", "17.91", "15.90", "15>17.91"]),
         children: Children::default(),
         given: Given::default(),
         pods: BTreeMap::new(),
@@ -57,11 +58,38 @@ pub fn observed(spec: Value) -> Observed {
         members: BTreeMap::new(),
         leaders: BTreeMap::new(),
         database: None,
+        server: None,
         draining: BTreeMap::new(),
         slots: SlotsSeen::default(),
         restore: RestoreSeen::default(),
         backups: Some(BTreeMap::new()),
     }
+}
+
+/// A catalog by words: `17.91`, `17.91!` for an image that is withdrawn, `15>17.91` for one that upgrades from 15.
+pub fn catalog(words: &[&str]) -> CatalogSeen {
+    let text: String = words.iter().map(|word| format!("- {}\n", entry(word))).collect();
+    let seen = CatalogSeen::of(Some(&text));
+    assert!(seen.good().is_some(), "{seen:?}");
+    seen
+}
+
+/// The image with this tag, as `17.91` or `15-to-17.91`. Its digest follows from the tag.
+pub fn image(tag: &str) -> String {
+    format!("localhost/stylobate/postgres:{tag}@sha256:{}", crate::name::digest(tag.as_bytes()))
+}
+
+/// An entry of the catalog.
+fn entry(word: &str) -> String {
+    let (from, rest) = word.split_once('>').map_or((None, word), |(from, rest)| (Some(from), rest));
+    let version = rest.trim_end_matches('!');
+    let tag = from.map_or(version.to_owned(), |from| format!("{from}-to-{version}"));
+    let withdrawn = rest.ends_with('!').then_some("for a test");
+    json!({
+        "flavor": "Postgres", "version": version, "image": image(&tag), "since": "2026-11-20", "withdrawn": withdrawn,
+        "upgradesFrom": from.map(|from| from.parse::<i32>().expect("a major")),
+    })
+    .to_string()
 }
 
 /// A backup that was cut then and can be restored.

@@ -63,6 +63,8 @@ pub const ANNOTATION_PLACEMENT: &str = "stylobate.dev/placement";
 pub const ANNOTATION_TEMPLATE: &str = "stylobate.dev/template";
 /// Annotation of a StatefulSet: the major upgrade that it was made for. Of its pods: the phase that they were made for.
 pub const ANNOTATION_UPGRADE: &str = "stylobate.dev/upgrade";
+/// Annotation of a StatefulSet and of its pods: version of the server that they were made for.
+pub const ANNOTATION_ENGINE_VERSION: &str = "stylobate.dev/engine-version";
 /// Annotation on a `PostgresCluster` with the major that it may be upgraded to without a fresh backup, as `17`.
 pub const ANNOTATION_WITHOUT_BACKUP: &str = "stylobate.dev/upgrade-without-backup";
 /// Annotation on a `PostgresCluster`: a new value, whatever it is, lets a major upgrade that failed be tried again.

@@ -129,12 +129,16 @@ const CASES: &[Case] = &[
     (
         "a version that this release cannot run",
         |world| world.edit("spec.engine.version", r#""16.4""#),
-        ["spec.engine.version", "'16.4'", "write a version as 17.91; majors that can run: [17, 15]"],
+        [
+            "spec.engine.version",
+            "'16.4'",
+            "write a major, 17 or 15, to have its newest minor that the image catalog offers, or an exact minor, as 17.91",
+        ],
     ),
     (
         "a version that is no number",
         |world| world.edit("spec.engine.version", r#""latest""#),
-        ["spec.engine.version", "'latest'", "write a version as 17.91"],
+        ["spec.engine.version", "'latest'", "or an exact minor, as 17.91"],
     ),
     (
         "no instances at all",

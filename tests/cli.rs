@@ -70,7 +70,7 @@ fn without_a_kubeconfig_every_command_says_how_to_give_one() {
     for arguments in [
         &["status"][..],
         &["switchover", "db", "--yes"],
-        &["operator"],
+        &["operator", "--pooler-image", "localhost/stylobate/pgpool:4"],
         &["backup", "db", "--hold"],
         &["backup", "create", "list"],
         &["backup", "list", "db", "--days", "90"],

@@ -19,9 +19,11 @@ use serde_json::{Value, json};
 
 use backups::{backup, backup_name, backup_policy};
 use sim::World;
+use sim::images::{self, Offer};
 use stylobate::api::PostgresCluster;
 use stylobate::child::Kind;
 use stylobate::decide::{Decision, Input, decide};
+use stylobate::images::CatalogSeen;
 use stylobate::name::FINALIZER;
 use stylobate::observe::{
     ArchiveSeen, ContainerSeen, DatabaseFacts, DatabaseSeen, LeaderSeen, MemberSeen, Observed, PodSeen,
@@ -69,6 +71,9 @@ fn typed() -> impl Strategy<Value = String> {
         "1E",
         "NaN",
         "inf",
+        "17",
+        "15",
+        "17.90",
         "17.91",
         "17.-1",
         "17.99999999999",
@@ -197,11 +202,25 @@ prop_compose! {
             roles: roles.into_iter().map(|(name, seen)| (name, role(seen))).collect(),
             databases: databases.into_iter().map(|(name, seen)| (name, facts(seen))).collect(),
             available,
-            server: None,
             upgrade: Default::default(),
             archive,
         }
     }
+}
+
+/// A catalog that is not there, that nobody can read, or that offers some of what there may be.
+fn catalog() -> impl Strategy<Value = CatalogSeen> {
+    let offer = (proptest::sample::select(images::offers()), any::<bool>());
+    prop_oneof![
+        Just(CatalogSeen::Missing),
+        any::<String>().prop_map(|text| CatalogSeen::of(Some(&text))),
+        vec(offer, 0..4).prop_map(|offers| {
+            let withdrawn = |withdrawn: bool| withdrawn.then(|| "for a test".to_owned());
+            let offers =
+                offers.into_iter().map(|(offer, gone)| Offer { withdrawn: withdrawn(gone), ..offer });
+            images::read(&offers.collect::<Vec<_>>())
+        }),
+    ]
 }
 
 /// How the children of a healthy cluster are spoilt: each is kept, lost, or has any body.
@@ -223,8 +242,10 @@ prop_compose! {
         )),
         deleting in prop::bool::weighted(0.1), guarded in any::<bool>(),
         (class, backups) in (0..3, option::weighted(0.8, btree_map(backup_name(), backup(), 0..6))),
+        catalog in option::weighted(0.6, catalog()),
     ) -> Observed {
         let mut seen = HEALTHY.observe();
+        seen.images = catalog.unwrap_or(seen.images);
         let mut cluster: PostgresCluster = HEALTHY.cluster.clone();
         if let Some(spec) = own_spec {
             cluster.spec = serde_json::from_value(spec).expect("the types hold it");

@@ -7,6 +7,8 @@ mod sim;
 
 #[path = "scenarios/base.rs"]
 mod base;
+#[path = "scenarios/catalog.rs"]
+mod catalog;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
 
@@ -210,7 +212,7 @@ fn drills_follow_their_schedule_and_what_does_not_come_about_is_told() {
 
 #[test]
 fn every_script_has_its_test() {
-    let source = include_str!("scenarios.rs");
+    let source = concat!(include_str!("scenarios.rs"), include_str!("scenarios/catalog.rs"));
     for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {
         let name = entry.expect("an entry").file_name().into_string().expect("a name");
         if let Some(name) = name.strip_suffix(".txt") {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use stylobate::api::{PostgresCluster, SwitchoverOutcome as Outcome, SwitchoverStatus};
 use stylobate::decide::{Decision, Input, decide};
+use stylobate::images::CatalogSeen;
 use stylobate::name::ANNOTATION_SWITCHOVER;
 use stylobate::observe::{Children, Given, MemberSeen, Observed, Platform, PodSeen};
 use stylobate::plan::Step;
@@ -47,11 +48,11 @@ fn seen(request: Option<&str>) -> Observed {
     Observed {
         cluster: Arc::new(cluster),
         platform: Platform {
-            image_prefix: "images".into(),
-            pooler_tag: "4.6".into(),
+            pooler_image: "images/pgpool:4.6".into(),
             domain: "cluster.local".into(),
             namespace: "stylobate-system".into(),
         },
+        images: CatalogSeen::of(Some(&catalog())),
         children: Children::default(),
         given: Given::default(),
         pods: [("db-0", pod("primary")), ("db-1", pod("replica")), ("db-2", pod("replica"))]
@@ -64,10 +65,16 @@ fn seen(request: Option<&str>) -> Observed {
             .into(),
         leaders: BTreeMap::new(),
         database: None,
+        server: None,
         slots: Default::default(),
         restore: Default::default(),
         backups: None,
     }
+}
+
+fn catalog() -> String {
+    let image = format!("images/postgres:17.91@sha256:{}", "0".repeat(64));
+    format!("- {{flavor: Postgres, version: \"17.91\", image: \"{image}\", since: \"2026-11-20\"}}")
 }
 
 fn edit(seen: &mut Observed) -> &mut PostgresCluster {

@@ -25,15 +25,31 @@ keeps() {
 # The YAML files with values of a chart: its defaults and those in ci/.
 values_of() { printf '%s\n' "charts/$1/values.yaml" "charts/$1"/ci/*.yaml; }
 
+# What a checkout's chart of this name lacks and a released one has; what stands behind it counts before it.
+pinned() { if [[ $1 == stylobate ]]; then printf '%s\n' -f charts/tests/images.yaml; fi; }
+
 # render CHART VALUES [ARGUMENT...]: what helm makes of it, for this run's namespace and the server's version.
 render() {
-  local chart=$1 values=$2
+  local chart=$1 values=$2 files
   shift 2
-  helm template test "charts/$chart" --namespace "$NAMESPACE" --kube-version "$KUBE_VERSION" -f "$values" "$@"
+  mapfile -t files < <(pinned "$chart")
+  # The chart's own values count without being named, and would take back what they leave empty.
+  [[ $values == "charts/$chart/values.yaml" ]] || files+=(-f "$values")
+  helm template test "charts/$chart" --namespace "$NAMESPACE" --kube-version "$KUBE_VERSION" "${files[@]}" "$@"
 }
 
 # Turns YAML of kinds that the server knows into a list of JSON objects.
 to_json() { kubectl create --dry-run=client -o json -f - | jq -s 'map(if .kind == "List" then .items[] else . end)'; }
+
+# Turns a list in YAML into JSON, as helm reads it.
+list_json() {
+  local chart=$WORK/reader
+  mkdir -p "$chart/templates"
+  printf 'apiVersion: v2\nname: reader\nversion: 0.1.0\n' >"$chart/Chart.yaml"
+  printf '%s\n' 'list: {{ .Files.Get "list.yaml" | fromYamlArray | toJson }}' >"$chart/templates/list.yaml"
+  cat >"$chart/list.yaml"
+  helm template reader "$chart" | sed -n 's/^list: //p'
+}
 
 # The rendered cluster under this run's own group, where this checkout's definition is installed.
 in_own_group() { sed "s,^apiVersion: stylobate.dev/,apiVersion: $GROUP/,"; }

@@ -147,6 +147,17 @@ holds_lease() {
     may update leases.coordination.k8s.io/stylobate
 }
 
+# Whoever may log in may read the image catalog, and nobody writes it by that.
+reads_catalog() {
+  local person=(kubectl --as=somebody --as-group=system:authenticated -n "$NAMESPACE" auth can-i) asked
+  render stylobate charts/stylobate/values.yaml -s templates/images.yaml | kubectl apply -f - >/dev/null
+  "${person[@]}" get configmaps/stylobate-engine-images
+  for asked in "list configmaps" "get configmaps/another" "patch configmaps/stylobate-engine-images" "update configmaps/stylobate-engine-images"; do
+    # shellcheck disable=SC2086 # each question is two words
+    [[ $("${person[@]}" $asked 2>/dev/null) == no ]] || { echo "may $asked"; return 1; }
+  done
+}
+
 prove_rights() {
   keeps "the operator's roles are taken by the API server" rights_install
   keeps "the operator may list, watch, make and change every kind of child in src/child.rs" every_child
@@ -154,6 +165,7 @@ prove_rights() {
   keeps "the operator may grant Patroni's Role without escalate or bind" grants_patroni
   keeps "the operator may grant nothing that it lacks itself" grants_no_more
   keeps "the operator may hold its lease" holds_lease
+  keeps "everybody may read the image catalog, and nobody writes it by that" reads_catalog
   keeps "no rule of the operator has a wildcard" no_wildcard
   keeps "the operator may not run commands in pods, change nodes, or delete what holds data" nothing_more
 }

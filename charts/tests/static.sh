@@ -33,6 +33,25 @@ told() {
   done < <(grep -oE '^[a-zA-Z]+' "charts/$1/values.yaml")
 }
 
+# The list reaches the ConfigMap as the values have it; an empty one is a list as well.
+catalog_rendered() {
+  local given
+  rendered_catalog() { render stylobate charts/stylobate/values.yaml -s templates/images.yaml "$@" | to_json | jq -r '.[] | select(.kind == "ConfigMap").data["images.yaml"]'; }
+  given=$(sed -n 's/^  - /- /p' charts/tests/images.yaml | list_json | jq -S .)
+  (($(jq length <<<"$given") == 3)) || { echo "the test gives no list of three: $given"; return 1; }
+  diff <(printf '%s\n' "$given") <(rendered_catalog | list_json | jq -S .)
+  given=$(rendered_catalog --set-json 'engineImages=[]')
+  [[ $given == '[]' ]] || { echo "an empty list is rendered as $given"; return 1; }
+}
+
+by_digest() {
+  local images
+  images=$(render stylobate charts/stylobate/ci/full-values.yaml -s templates/deployment.yaml | to_json |
+    jq -r '.[0].spec.template.spec.containers[0] | .image, (.env[] | select(.name == "STYLOBATE_POOLER_IMAGE").value)')
+  diff <(printf '%s\n' "registry.example:5000/team/stylobate/operator:0.1.0@sha256:$(printf 'd%.0s' {1..64})" \
+    "registry.example:5000/team/stylobate/pgpool:4@sha256:$(printf 'e%.0s' {1..64})") <(printf '%s\n' "$images")
+}
+
 monitors() {
   local kind
   for kind in PodMonitor ServiceMonitor; do
@@ -53,5 +72,7 @@ prove_static() {
   done
   keeps "the chart's copies of the definitions are the generated ones, byte for byte" same_file
   keeps "the rendered definitions are the generated ones, and stay after an uninstall" same_definition
+  keeps "the image catalog reaches its ConfigMap as the values have it" catalog_rendered
+  keeps "the operator's and the pooler's image are named by digest where the values have one" by_digest
   keeps "a monitor of either kind bears the labels that Prometheus selects by" monitors
 }

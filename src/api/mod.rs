@@ -10,6 +10,7 @@ mod backup_summary;
 mod bootstrap;
 mod cluster;
 mod drill_summary;
+mod engine_status;
 mod maintenance;
 mod parts;
 mod restore;
@@ -26,6 +27,7 @@ pub use backup_summary::{BackupCounts, BackupSummary, GoodBackup, ScheduleStatus
 pub use bootstrap::{Bootstrap, FromBackup, FromCluster, PointInTime};
 pub use cluster::{PostgresCluster, PostgresClusterSpec};
 pub use drill_summary::{DrillRun, DrillRunOutcome, DrillsStatus, MissedDrill, VerifiedBackup};
+pub use engine_status::{Behind, EngineSource, EngineStatus};
 pub use maintenance::{Maintenance, Window};
 pub use parts::{
     Access, Database, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Pooler, Resources,

@@ -13,17 +13,18 @@ use super::told::{NAME, told};
 /// What runs in the members.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.flavor != 'Postgres' || self.version.matches('^(15|17)[.][0-9]+$')").message(
-    told("spec.engine.version", "self.version", "with flavor Postgres write a version of PostgreSQL 17, as 17.91, or of 15, to be upgraded later")
+#[x_kube(validation = Rule::new("self.flavor != 'Postgres' || self.version.matches('^(15|17)([.](0|[1-9][0-9]{0,3}))?$')").message(
+    told("spec.engine.version", "self.version", "with flavor Postgres write a major, 17 (or 15, to be upgraded later), to have its newest minor that the image catalog offers, or an exact minor, as 17.91")
 ))]
 pub struct Engine {
     /// `Postgres`, the one flavor that this release runs.
     #[serde(default)]
     pub flavor: Flavor,
-    /// Major and minor version, as `17.91`; also the tag of the image.
+    /// A major, as `17`, or an exact minor, as `17.91`. With a major, members follow the newest minor that the image catalog
+    /// offers, within maintenance windows. A newer major is a major upgrade.
     #[schemars(length(min = 1, max = 32))]
     pub version: String,
-    /// An image to use in place of the operator's `<prefix>/postgres:<version>`.
+    /// An image of your own in place of the one that the image catalog has for the version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255), regex(pattern = "^[a-zA-Z0-9][-a-zA-Z0-9._:/@]*$"))]
     pub image: Option<String>,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::ArchiveStatus;
 use super::backup_summary::BackupSummary;
+use super::engine_status::EngineStatus;
 use super::restore::RestoreStatus;
 
 /// What is seen of a cluster. It holds no clock values but times of change, so that a converged cluster has a still status.
@@ -34,6 +35,9 @@ pub struct ClusterStatus {
     /// Server version that the primary runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Version and image of the members, and what the image catalog offers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineStatus>,
     /// Postgres' system identifier: the same for as long as the data is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_identifier: Option<String>,
@@ -166,12 +170,9 @@ pub struct OperatorStatus {
     /// Its release.
     #[serde(default)]
     pub version: String,
-    /// Prefix of image names.
+    /// Image of the pooler.
     #[serde(default)]
-    pub image_prefix: String,
-    /// Tag of the pooler image.
-    #[serde(default)]
-    pub pooler_tag: String,
+    pub pooler_image: String,
     /// DNS domain of the Kubernetes cluster.
     #[serde(default)]
     pub domain: String,

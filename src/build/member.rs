@@ -17,7 +17,9 @@ use std::collections::BTreeMap;
 
 use crate::child::{Child, Kind};
 use crate::engine::{hba, paths, ports};
-use crate::name::{COMPONENT_MEMBER, LABEL_COMPONENT, LABEL_SCOPE, data_volume, service_hosts};
+use crate::name::{
+    ANNOTATION_ENGINE_VERSION, COMPONENT_MEMBER, LABEL_COMPONENT, LABEL_SCOPE, data_volume, service_hosts,
+};
 use crate::observe::Observed;
 use crate::target::{GroupTarget, Target};
 use crate::tuning::units::quantity_bytes;
@@ -61,8 +63,10 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
     labels.insert(LABEL_SCOPE.into(), group.name.scope());
     let mut annotations = Revision::of(&pod).annotations();
     annotations.extend(upgrade::mark(target));
+    let version = (ANNOTATION_ENGINE_VERSION.to_owned(), target.version.to_string());
+    annotations.extend([version.clone()]);
     let mut metadata = metadata(target, group.name.scope());
-    metadata.annotations = upgrade::course(target).map(|course| BTreeMap::from([course]));
+    metadata.annotations = Some(std::iter::once(version).chain(upgrade::course(target)).collect());
     let keep = StatefulSetPersistentVolumeClaimRetentionPolicy {
         when_deleted: Some("Retain".into()),
         when_scaled: Some("Retain".into()),

@@ -36,12 +36,9 @@ const CRD_RETRY: Duration = Duration::from_secs(5);
 /// Settings of the operator.
 #[derive(Args, Debug)]
 pub struct OperatorArgs {
-    /// Prefix of image names
-    #[arg(long, env = "STYLOBATE_IMAGE_PREFIX", default_value = "localhost/stylobate")]
-    image_prefix: String,
-    /// Tag of the pooler image
-    #[arg(long, env = "STYLOBATE_POOLER_TAG", default_value = "4.6")]
-    pooler_tag: String,
+    /// Image of the pooler, with its digest
+    #[arg(long, env = "STYLOBATE_POOLER_IMAGE")]
+    pooler_image: String,
     /// DNS domain of the Kubernetes cluster
     #[arg(long, env = "STYLOBATE_CLUSTER_DOMAIN", default_value = "cluster.local")]
     domain: String,
@@ -72,7 +69,7 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
     let leases: Api<Lease> = Api::namespaced(client.clone(), &args.namespace);
     let (elector, mut claim) = Elector::new(leases, "stylobate", &me, Terms::DEFAULT);
     let optional = optional_kinds(&client).await?;
-    let (stores, mut triggers) = Stores::start(&client, &optional);
+    let (stores, mut triggers) = Stores::start(&client, &args.namespace, &optional);
     let (waiting, watched) = (stores.clone(), health.clone());
     let ready = async move {
         let full = waiting.ready().await.is_ok();
@@ -94,12 +91,8 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
     if leading {
         tracing::info!(identity = me, "this operator leads");
         metrics.set_leader(true);
-        let platform = Platform {
-            image_prefix: args.image_prefix,
-            pooler_tag: args.pooler_tag,
-            domain: args.domain,
-            namespace: args.namespace,
-        };
+        let platform =
+            Platform { pooler_image: args.pooler_image, domain: args.domain, namespace: args.namespace };
         let record = Record::new(client.clone(), me);
         let controlled = client.clone();
         let backups = backup::Context::new(

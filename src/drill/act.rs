@@ -68,6 +68,7 @@ pub(super) async fn observe(context: &Context, backup: Arc<PostgresBackup>) -> R
     };
     Ok(Some(Seen {
         limit: policy.map_or(LIMIT, minutes),
+        images: context.stores.images(),
         anchor: maps.get_opt(&drill).await.map_err(read)?.and_then(|map| map.uid()),
         cluster,
         findings,

@@ -13,7 +13,9 @@ use crate::api::{
     Bootstrap, FromBackup, GROUP, HighAvailability, PostgresBackup, PostgresCluster, PostgresClusterSpec,
     Synchronous,
 };
+use crate::images::CatalogSeen;
 use crate::name::{ANNOTATION_DRILL, LABEL_MANAGED_BY, MANAGER};
+use crate::target::Version;
 
 /// Clients of the pooler, which nobody may reach: the least that there can be.
 const CLIENTS: i32 = 4;
@@ -53,9 +55,17 @@ pub fn anchor(backup: &PostgresBackup, name: &str) -> ConfigMap {
 
 /// The cluster that the backup is restored to: as it was, but one member, and nobody to talk to.
 ///
+/// Its server is of the backup's major, since no other reads the data: the newest minor that the catalog offers, which is what a
+/// restore would run, else the image that made the backup.
+///
 /// # Errors
 /// What of the backup's record can't be read.
-pub fn cluster(backup: &PostgresBackup, name: &str, anchor_uid: &str) -> Result<PostgresCluster, String> {
+pub fn cluster(
+    backup: &PostgresBackup,
+    name: &str,
+    anchor_uid: &str,
+    images: &CatalogSeen,
+) -> Result<PostgresCluster, String> {
     let source = backup.status.as_ref().and_then(|status| status.source.as_ref());
     let source = source.ok_or("its status has no source, so nothing tells what to restore")?;
     let spec = source.spec().map_err(|cause| format!("status.source.clusterSpec can't be read: {cause}"))?;
@@ -86,7 +96,16 @@ pub fn cluster(backup: &PostgresBackup, name: &str, anchor_uid: &str) -> Result<
         storage: spec.storage,
         scheduling: spec.scheduling,
     };
-    spec.engine.version.clone_from(&source.version);
+    let version = Version::read(&source.version);
+    let version = version
+        .ok_or_else(|| format!("status.source.version is '{}', which is no version", source.version))?;
+    let offered = images.good().and_then(|images| images.newest(source.flavor, version.major, None));
+    (spec.engine.version, spec.engine.image) = match (&spec.engine.image, offered) {
+        // An image of a person's own is the one that was meant.
+        (Some(own), _) => (source.version.clone(), Some(own.clone())),
+        (None, Some(_)) => (version.major.to_string(), None),
+        (None, None) => (source.version.clone(), Some(source.image.clone())),
+    };
     spec.storage.size.0.clone_from(&source.storage);
     let mut cluster = PostgresCluster::new(name, spec);
     cluster.metadata.namespace = backup.namespace();

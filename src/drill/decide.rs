@@ -136,7 +136,7 @@ fn go_on(seen: &Seen, mut drill: DrillReport, now: Timestamp) -> (DrillReport, O
         return (failed(drill, cause, now), None);
     }
     let Some(restored) = &seen.cluster else {
-        return match cluster(&seen.backup, &drill.cluster, anchor) {
+        return match cluster(&seen.backup, &drill.cluster, anchor, &seen.images) {
             Ok(cluster) => (drill, Some(Step::Make { cluster: Box::new(cluster) })),
             Err(cause) => (failed(drill, cause, now), None),
         };

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::api::{PostgresBackup, PostgresCluster};
+use crate::images::CatalogSeen;
 
 /// Everything that is known of the drill of one backup.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct Seen {
     pub backup: Arc<PostgresBackup>,
     /// How long a drill may take.
     pub limit: SignedDuration,
+    /// Which version is which image.
+    pub images: CatalogSeen,
     /// UID of the object that owns all that the drill makes; none while it does not exist.
     pub anchor: Option<String>,
     /// The cluster that the backup is restored to.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{DrillOutcome, PostgresBackup, PostgresCluster};
+use crate::images::CatalogSeen;
 
 fn at(minute: i64) -> Timestamp {
     let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
@@ -30,7 +31,8 @@ fn backup(phase: &str) -> PostgresBackup {
 
 fn seen(backup: PostgresBackup) -> Seen {
     let limit = SignedDuration::from_mins(30);
-    Seen { backup: Arc::new(backup), limit, anchor: None, cluster: None, findings: None }
+    let images = crate::fixture::catalog(&["17.91", "17.92"]);
+    Seen { backup: Arc::new(backup), limit, images, anchor: None, cluster: None, findings: None }
 }
 
 /// One round: what is told is written, what is made is there.
@@ -88,10 +90,32 @@ fn a_drill_is_told_before_anything_is_made_and_owns_all_that_it_makes() {
     let spec = &cluster.spec;
     assert_eq!(
         (spec.instances, spec.engine.version.as_str(), spec.storage.size.0.as_str()),
-        (1, "17.91", "2Gi")
+        (1, "17", "2Gi")
     );
+    assert_eq!(spec.engine.image, None);
     assert!(spec.users.is_empty() && spec.access.namespaces.is_empty() && spec.tuning.is_empty());
     assert_eq!(spec.bootstrap.from_backup.as_ref().unwrap().name, "nightly");
+}
+
+#[test]
+fn a_drill_runs_a_server_of_the_backups_major_also_when_nobody_offers_one() {
+    let made = |images: CatalogSeen, own: Option<&str>| {
+        let mut backup = backup("Succeeded");
+        let source = backup.status.as_mut().unwrap().source.as_mut().unwrap();
+        if let Some(own) = own {
+            let mut spec: Value = serde_json::from_str(&source.cluster_spec).unwrap();
+            spec["engine"]["image"] = json!(own);
+            source.cluster_spec = spec.to_string();
+        }
+        let engine = cluster::cluster(&backup, "books-drill-1", "a-1", &images).unwrap().spec.engine;
+        (engine.version, engine.image)
+    };
+    let offered = crate::fixture::catalog(&["17.90", "15.90"]);
+    assert_eq!(made(offered.clone(), None), ("17".into(), None));
+    assert_eq!(made(offered, Some("own/postgres")), ("17.91".into(), Some("own/postgres".into())));
+    for without in [CatalogSeen::Missing, crate::fixture::catalog(&["15.90"])] {
+        assert_eq!(made(without, None), ("17.91".into(), Some("i".into())), "the image that made the backup");
+    }
 }
 
 #[test]

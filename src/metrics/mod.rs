@@ -57,6 +57,8 @@ pub struct Metrics {
     in_flight: Gauge,
     writes: Family<WriteLabels, Counter<u64, AtomicU64>>,
     leader: Gauge,
+    catalog_usable: Gauge,
+    catalog_entries: Gauge,
     clusters: Arc<cluster::Clusters>,
 }
 
@@ -69,6 +71,7 @@ impl Metrics {
         let in_flight = Gauge::default();
         let writes = Family::default();
         let leader = Gauge::default();
+        let (catalog_usable, catalog_entries) = (Gauge::default(), Gauge::default());
         let clusters = Arc::new(cluster::Clusters::default());
 
         let mut all = Registry::with_prefix("stylobate");
@@ -89,8 +92,30 @@ impl Metrics {
         all.register("reconcile_in_flight", "Objects that are reconciled right now", in_flight.clone());
         all.register("writes", "Writes that the operator made, by kind of object and verb", writes.clone());
         all.register("leader", "1 while this process leads, else 0", leader.clone());
+        all.register(
+            "image_catalog_usable",
+            "1 while the image catalog counts, 0 while it is missing or refused; of the process that leads",
+            catalog_usable.clone(),
+        );
+        all.register(
+            "image_catalog_entries",
+            "Images in the image catalog; of the process that leads",
+            catalog_entries.clone(),
+        );
         all.register_collector(Box::new(clusters.clone()));
-        Self { registry: Arc::new(all), reconciles, steps, errors, in_flight, writes, leader, clusters }
+        let registry = Arc::new(all);
+        Self {
+            registry,
+            reconciles,
+            steps,
+            errors,
+            in_flight,
+            writes,
+            leader,
+            catalog_usable,
+            catalog_entries,
+            clusters,
+        }
     }
 
     /// Counts one object as in work until the guard is dropped, then records how long it took: also when the reconcile fails, is
@@ -118,6 +143,12 @@ impl Metrics {
     /// Says whether this process leads.
     pub fn set_leader(&self, leads: bool) {
         self.leader.set(leads.into());
+    }
+
+    /// Tells how many images the catalog has; none while it is missing or refused.
+    pub fn set_image_catalog(&self, entries: Option<usize>) {
+        self.catalog_usable.set(entries.is_some().into());
+        self.catalog_entries.set(entries.map_or(0, |entries| i64::try_from(entries).unwrap_or(i64::MAX)));
     }
 
     /// Replaces all series of one cluster: members and conditions that `figures` does not name have no series any more.
@@ -167,6 +198,7 @@ mod tests {
         metrics.wrote("StatefulSet", "apply");
         metrics.wrote("StatefulSet", "apply");
         metrics.set_leader(true);
+        metrics.set_image_catalog(Some(4));
         let busy = metrics.reconciling();
         let page = metrics.encode().unwrap();
         for line in [
@@ -179,13 +211,17 @@ mod tests {
             "stylobate_reconcile_in_flight 1",
             "stylobate_writes_total{kind=\"StatefulSet\",verb=\"apply\"} 2",
             "stylobate_leader 1",
+            "stylobate_image_catalog_usable 1",
+            "stylobate_image_catalog_entries 4",
             "# EOF",
         ] {
             assert!(page.lines().any(|l| l == line), "missing: {line}\n{page}");
         }
         drop(busy);
+        metrics.set_image_catalog(None);
         let page = metrics.encode().unwrap();
         assert!(page.contains("stylobate_reconcile_in_flight 0\n"), "{page}");
         assert!(page.contains("stylobate_reconcile_duration_seconds_count 1\n"), "{page}");
+        assert!(page.contains("stylobate_image_catalog_usable 0\n"), "{page}");
     }
 }

@@ -41,8 +41,8 @@ pub async fn database(
 ) -> Result<DatabaseSeen, Error> {
     let wanted = &spec.databases;
     let session = links.session(primary, "postgres").await?;
-    let mut seen =
-        DatabaseSeen { server: cache.settings(server, &session).await?, ..DatabaseSeen::default() };
+    cache.ask(server, &session).await?;
+    let mut seen = DatabaseSeen::default();
     for row in session.query(ROLES).await? {
         let role = RoleSeen {
             login: row.get(1),

@@ -11,8 +11,10 @@ use serde_json::Value;
 use crate::api::{BackupStatus, PostgresBackup, PostgresBackupSpec, PostgresCluster};
 use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
+use crate::images::CatalogSeen;
 use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
+use crate::target::Version;
 use crate::tuning::Catalog;
 use crate::upgrade::Reports;
 
@@ -22,10 +24,8 @@ use super::source::SourceSeen;
 /// Settings of the operator itself, the same for all clusters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Platform {
-    /// Prefix of image names, as `localhost/stylobate`.
-    pub image_prefix: String,
-    /// Tag of the pooler image.
-    pub pooler_tag: String,
+    /// Image of the pooler, with its digest.
+    pub pooler_image: String,
     /// DNS domain of the Kubernetes cluster, as `cluster.local`.
     pub domain: String,
     /// Namespace that the operator runs in: members let it in.
@@ -39,6 +39,8 @@ pub struct Observed {
     pub cluster: Arc<PostgresCluster>,
     /// The operator's settings.
     pub platform: Platform,
+    /// Which version is which image.
+    pub images: CatalogSeen,
     /// Children that exist and are owned by this very object (by uid).
     pub children: Children,
     /// Objects that a person supplies.
@@ -53,6 +55,8 @@ pub struct Observed {
     pub leaders: BTreeMap<i32, LeaderSeen>,
     /// What the primary's catalogs hold; none while no primary answers.
     pub database: Option<DatabaseSeen>,
+    /// What the server said last of its settings, also while it does not answer; none before it was asked.
+    pub server: Option<Arc<ServerSettings>>,
     /// Nodes that are being emptied, by name, and the sign of it in words.
     pub draining: BTreeMap<String, String>,
     /// Who is disrupted on purpose.
@@ -264,6 +268,8 @@ pub struct PodSeen {
     pub files: Option<String>,
     /// What it was rendered by.
     pub revision: Revision,
+    /// Version of the server that it was made for.
+    pub engine_version: Option<Version>,
     /// Since when it is not ready.
     pub unready_since: Option<jiff::Timestamp>,
     /// Why a resize in place is not done yet, in the kubelet's words.
@@ -452,8 +458,6 @@ pub struct DatabaseSeen {
     pub available: Vec<String>,
     /// Reports of a major upgrade; read only while one is under way.
     pub upgrade: Reports,
-    /// Its settings.
-    pub server: Option<Arc<ServerSettings>>,
     /// How its archive does; read only where the spec asks for one.
     pub archive: Option<ArchiveSeen>,
 }

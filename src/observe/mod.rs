@@ -5,6 +5,7 @@ mod backups;
 mod database;
 mod facts;
 mod given;
+mod images;
 mod maps;
 mod nodes;
 mod offline;

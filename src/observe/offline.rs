@@ -16,15 +16,16 @@ use serde_json::Value;
 
 use crate::api::{MemberRole, MemberStatus, OperatorStatus, PostgresBackup, PostgresCluster};
 use crate::child::{ChildRef, Kind};
+use crate::images::{CONFIG_MAP, CatalogSeen, Entry, ImageCatalog};
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 use crate::patroni::pending;
 use crate::plan::suspects;
-use crate::target::Version;
+use crate::target::{MAJORS, Version, Wanted};
 
 use super::facts::{
     BackupSeen, Children, Given, MemberSeen, Observed, Platform, RestoreSeen, SlotsSeen, VolumeSeen,
 };
-use super::{given, nodes, pods, read, restore, stores};
+use super::{given, images, nodes, pods, read, restore, stores};
 
 /// An observation with holes.
 pub struct Offline {
@@ -56,6 +57,7 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
     let config = reader.config().await?;
     let seen_pods = pods.iter().map(|pod| (pod.name_any(), pods::pod(pod))).collect();
     let platform = reader.platform(&cluster);
+    let images = reader.images(&platform.namespace, &cluster).await?;
     let restore = reader.restore(&platform.namespace, &cluster, &children, &volumes).await?;
     let leaders = if suspects(&seen_pods) { read::leaders(client, &name).await? } else { BTreeMap::new() };
     reader.unknown.push("SQL steps (users, databases, extensions): the catalogs are not read".into());
@@ -63,12 +65,14 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
     let seen = Observed {
         members: members(&cluster, &pods, config),
         platform,
+        images,
         children,
         given,
         pods: seen_pods,
         volumes,
         leaders,
         database: None,
+        server: None,
         draining,
         slots,
         restore,
@@ -246,7 +250,7 @@ impl Reader<'_> {
         let own = env!("CARGO_PKG_VERSION");
         match &told {
             None => self.unknown.push(
-                "the operator's own settings (image prefix, DNS domain): no operator has written the status yet, so \
+                "the operator's own settings (image of the pooler, DNS domain): no operator has written the status yet, so \
                  defaults stand in for them"
                     .into(),
             ),
@@ -257,15 +261,63 @@ impl Reader<'_> {
             Some(_) => {}
         }
         let operator = told.unwrap_or_else(|| OperatorStatus {
-            image_prefix: "localhost/stylobate".into(),
-            pooler_tag: "4.6".into(),
             domain: "cluster.local".into(),
             namespace: "stylobate-system".into(),
             ..OperatorStatus::default()
         });
-        let OperatorStatus { image_prefix, pooler_tag, domain, namespace, .. } = operator;
-        Platform { image_prefix, pooler_tag, domain, namespace }
+        let OperatorStatus { pooler_image, domain, namespace, .. } = operator;
+        Platform { pooler_image, domain, namespace }
     }
+
+    /// The image catalog. Who may not read it is told so, and what the operator last said stands in.
+    async fn images(
+        &mut self,
+        namespace: &str,
+        cluster: &PostgresCluster,
+    ) -> Result<CatalogSeen, kube::Error> {
+        let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        let what = format!(
+            "images of versions that do not run yet, in ConfigMap {CONFIG_MAP} of namespace {namespace}"
+        );
+        let found = self.allowed(&what, maps.get_opt(CONFIG_MAP).await)?;
+        Ok(match found {
+            Some(map) => map.as_ref().map_or(CatalogSeen::Missing, images::seen),
+            None => stand_in(cluster),
+        })
+    }
+}
+
+/// A catalog that has what runs and what the spec asks for, under names that are none where the image is not known.
+fn stand_in(cluster: &PostgresCluster) -> CatalogSeen {
+    let flavor = cluster.spec.engine.flavor;
+    let engine = cluster.status.as_ref().and_then(|status| status.engine.clone()).unwrap_or_default();
+    let wanted = Wanted::parse(&cluster.spec.engine.version).ok();
+    let told = [engine.wanted.as_ref(), engine.available.as_ref(), engine.running.as_ref()];
+    let told = told.into_iter().flatten().filter_map(|text| Version::read(text));
+    let exact = wanted.and_then(|wanted| match wanted {
+        Wanted::Exact(version) => Some(version),
+        Wanted::Major(_) => None,
+    });
+    let from = MAJORS.into_iter().filter(|major| wanted.is_some_and(|wanted| *major < wanted.major()));
+    let versions: BTreeSet<Version> = told.chain(exact).collect();
+    let entries = versions.into_iter().flat_map(|version| {
+        let known = (engine.wanted == Some(version.to_string())).then(|| engine.image.clone()).flatten();
+        let image = |from: Option<i32>| match (&known, from) {
+            (Some(image), None) => image.clone(),
+            (_, None) => format!("(the image of {version})"),
+            (_, Some(from)) => format!("(the image of {from} and {version})"),
+        };
+        let entry = move |from| Entry {
+            flavor,
+            version,
+            image: image(from),
+            since: Default::default(),
+            withdrawn: None,
+            upgrades_from: from,
+        };
+        std::iter::once(None).chain(from.clone().map(Some)).map(entry).collect::<Vec<_>>()
+    });
+    CatalogSeen::Good(Arc::new(ImageCatalog::of(entries.collect())))
 }
 
 /// What members said of themselves when the operator last asked them, and what Patroni wrote on their pods since.
@@ -285,7 +337,7 @@ fn members(cluster: &PostgresCluster, pods: &[Pod], config: Option<Value>) -> BT
 
 fn member(row: &MemberStatus, said: Value) -> MemberSeen {
     let leads = row.role == MemberRole::Primary;
-    let version = row.version.as_deref().and_then(|text| Version::parse(text).ok());
+    let version = row.version.as_deref().and_then(Version::read);
     // The row of a follower says how it replicates in place of its state.
     let follows = (!leads && row.state != "starting").then(|| row.state.clone());
     MemberSeen {

@@ -111,6 +111,8 @@ pub async fn observe(
         given: given::given(client, &name, &cluster.spec, &children, stores.pod_monitors()).await?,
         leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
         database: None,
+        server: None,
+        images: stores.images(),
         draining: stores.draining(),
         slots: SlotsSeen::default(),
         restore: restore::restore(client, Some(&platform.namespace), &cluster, &children, &volumes).await?,
@@ -132,6 +134,7 @@ pub async fn observe(
             .inspect_err(|error| tracing::info!(%error, "the primary's catalogs can't be read yet"))
             .ok();
     }
+    seen.server = stores.servers().last(&name);
     Ok(seen)
 }
 

@@ -3,7 +3,7 @@
 //! What a server knows changes with its version and the libraries that it loads, and both only with a start.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::name::ClusterName;
 use crate::sql::session::{Error, Session};
@@ -41,34 +41,36 @@ type Known = HashMap<ClusterName, (ServerKey, Arc<ServerSettings>)>;
 pub struct ServerCache(Arc<Mutex<Known>>);
 
 impl ServerCache {
-    /// The settings of a server, asked only when it started anew; none of one that does not say when it started.
+    /// Asks a server for its settings, only when it started anew; one that does not say when it started is not asked.
     ///
     /// # Errors
     /// Those of the session.
-    pub async fn settings(
-        &self,
-        key: ServerKey,
-        session: &Session,
-    ) -> Result<Option<Arc<ServerSettings>>, Error> {
-        if key.started.is_none() {
-            return Ok(None);
-        }
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key.cluster).cloned();
-        if let Some((_, settings)) = known.filter(|(of, _)| *of == key) {
-            return Ok(Some(settings));
+    pub async fn ask(&self, key: ServerKey, session: &Session) -> Result<(), Error> {
+        let known = |all: &Known| all.get(&key.cluster).is_some_and(|(of, _)| *of == key);
+        if key.started.is_none() || known(&self.all()) {
+            return Ok(());
         }
         let rows = session.query(QUERY).await?;
         let texts = rows.iter().map(|row| std::array::from_fn::<&str, COLUMNS, _>(|column| row.get(column)));
         let catalog = Arc::new(Catalog::of_rows(texts));
         let major = (key.version / 10_000) as i32;
         let settings = Arc::new(ServerSettings { major, catalog });
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(key.cluster.clone(), (key, settings.clone()));
-        Ok(Some(settings))
+        self.all().insert(key.cluster.clone(), (key, settings));
+        Ok(())
+    }
+
+    /// What the primary of a cluster said last. It counts also while none answers: settings that were taken by it must not be
+    /// taken back because a bundled list does not know them.
+    pub fn last(&self, cluster: &ClusterName) -> Option<Arc<ServerSettings>> {
+        self.all().get(cluster).map(|(_, settings)| settings.clone())
+    }
+
+    fn all(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops what is known of a cluster that goes.
     pub fn forget(&self, cluster: &ClusterName) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster);
+        self.all().remove(cluster);
     }
 }

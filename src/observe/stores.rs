@@ -14,9 +14,11 @@ use kube::{Api, Client, Resource, ResourceExt};
 
 use crate::api::{PostgresBackup, PostgresCluster};
 use crate::child::{ChildRef, Kind};
+use crate::images::CatalogSeen;
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 
 use super::facts::{BackupSeen, Children, PodSeen, VolumeSeen};
+use super::images::Images;
 use super::server::ServerCache;
 use super::{backups, nodes, pods};
 
@@ -32,11 +34,12 @@ pub struct Stores {
     nodes: Store<Node>,
     backups: Store<PostgresBackup>,
     servers: ServerCache,
+    images: Images,
 }
 
 impl Stores {
-    /// Starts all watches. The stream has to be polled, or the stores stay empty.
-    pub fn start(client: &Client, optional: &[Kind]) -> (Self, Trigger) {
+    /// Starts all watches; `namespace` is the operator's own. The stream has to be polled, or the stores stay empty.
+    pub fn start(client: &Client, namespace: &str, optional: &[Kind]) -> (Self, Trigger) {
         let mut triggers: SelectAll<Trigger> = SelectAll::new();
         let mut kinds = BTreeMap::new();
         for kind in Kind::ALL.into_iter().filter(|kind| !kind.optional() || optional.contains(kind)) {
@@ -81,7 +84,14 @@ impl Stores {
         triggers.push(wake_of(events, fingerprint_all, |backup: &PostgresBackup| {
             Some(backup.spec.cluster.clone())
         }));
-        (Self { kinds, pods, claims, nodes, backups, servers: ServerCache::default() }, triggers.boxed())
+        let (images, changes) = Images::watch(client, namespace);
+        // Every cluster has ConfigMaps; one that has none yet is looked at again in seconds by itself.
+        let maps = kinds[&Kind::ConfigMap].clone();
+        triggers.push(changes.flat_map(move |()| futures::stream::iter(clusters_of(&maps))).boxed());
+        (
+            Self { kinds, pods, claims, nodes, backups, servers: ServerCache::default(), images },
+            triggers.boxed(),
+        )
     }
 
     /// Waits until every store has its first list, but for that of backups: where their definition is not installed, clusters
@@ -95,12 +105,18 @@ impl Stores {
         }
         self.pods.wait_until_ready().await?;
         self.claims.wait_until_ready().await?;
+        self.images.ready().await?;
         self.nodes.wait_until_ready().await
     }
 
     /// What servers said of their settings.
     pub fn servers(&self) -> &ServerCache {
         &self.servers
+    }
+
+    /// Which version is which image.
+    pub fn images(&self) -> CatalogSeen {
+        self.images.seen()
     }
 
     /// True when PodMonitors are watched.
@@ -235,6 +251,16 @@ fn clusters_on(node: &str, pods: &Store<Pod>) -> HashSet<ObjectRef<PostgresClust
         Some(ObjectRef::new(name).within(&pod.namespace().unwrap_or_default()))
     });
     clusters.collect()
+}
+
+/// Clusters that have one of these objects.
+fn clusters_of(store: &Store<DynamicObject>) -> HashSet<ObjectRef<PostgresCluster>> {
+    let objects = store.state();
+    let cluster = |object: &DynamicObject| {
+        let name = object.labels().get(LABEL_CLUSTER)?;
+        Some(ObjectRef::new(name).within(&object.namespace().unwrap_or_default()))
+    };
+    objects.iter().filter_map(|object| cluster(object)).collect()
 }
 
 fn fingerprint(value: &impl std::fmt::Debug) -> u64 {

@@ -54,7 +54,7 @@ impl Policy for BackupBeforeMajor {
 /// identifier, so one that was cut before the last upgrade is no way back.
 fn serves(backup: &BackupSeen, from: Version, case: &Case) -> bool {
     let fresh = case.now.duration_since(backup.moment()) <= FRESH;
-    let source = backup.status.source.as_ref().and_then(|source| Version::parse(&source.version).ok());
+    let source = backup.status.source.as_ref().and_then(|source| Version::read(&source.version));
     let same_major = source.is_some_and(|version| version.major == from.major);
     is_good(backup) && fresh && same_major && of_the_data(backup, case.seen)
 }

@@ -6,6 +6,7 @@
 mod backup_before_major;
 mod backup_in_use;
 mod healthy;
+mod image_offered;
 mod keep_last_good_backup;
 mod keep_passwords;
 mod keep_volumes;
@@ -92,6 +93,7 @@ pub static CATALOG: &[&dyn Policy] = &[
     &backup_in_use::BackupInUse,
     &keep_last_good_backup::KeepLastGoodBackup,
     &healthy::Healthy,
+    &image_offered::ImageOffered,
     &backup_before_major::BackupBeforeMajor,
     &window::MaintenanceWindow,
     &one_at_a_time::OneAtATime,

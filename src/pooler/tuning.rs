@@ -127,6 +127,7 @@ pub fn book(own: &BTreeSet<String>) -> Book<'_> {
         limits: &quote,
         libraries: &[],
         own,
+        beyond: None,
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::ClusterStatus;
+use crate::images::place;
 use crate::observe::{Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, tuned};
@@ -24,6 +25,8 @@ pub mod kind {
     pub const CONVERGED: &str = "Converged";
     /// All members are up and follow.
     pub const REDUNDANT: &str = "Redundant";
+    /// The image catalog offers what runs, or a newer minor of it.
+    pub const ENGINE: &str = "EngineCurrent";
     /// What the check before a major upgrade found; there while an upgrade is under way.
     pub const UPGRADE_CHECKED: &str = "UpgradeChecked";
     /// The data is that of the backup which the cluster was made from or went back to; there for such a cluster alone, and while a
@@ -59,6 +62,14 @@ pub mod reason {
     pub const POOLER_DOWN: &str = "PoolerDown";
     /// An image can't be pulled.
     pub const IMAGE_PULL: &str = "ImageCannotBePulled";
+    /// There is no image catalog.
+    pub const CATALOG_MISSING: &str = "CatalogMissing";
+    /// The image catalog is refused.
+    pub const CATALOG_INVALID: &str = "CatalogInvalid";
+    /// The image catalog does not have what runs.
+    pub const NOT_IN_CATALOG: &str = "NotInCatalog";
+    /// What runs is withdrawn from the image catalog.
+    pub const IMAGE_WITHDRAWN: &str = "ImageWithdrawn";
     /// A pod finds no node.
     pub const UNSCHEDULABLE: &str = "Unschedulable";
     /// Fewer members than wanted are up.
@@ -132,6 +143,7 @@ pub fn conditions(
         (kind::DRAIN, drain::drain(seen, status.primary.as_deref(), work.steps)),
     ]
     .into_iter()
+    .chain(super::engine::current(target).map(|finding| (kind::ENGINE, finding)))
     .chain(super::archive::archiving(seen, target, now).map(|finding| (kind::ARCHIVING, finding)))
     .chain(backup::current(seen, status.backup.as_ref(), now).map(|finding| (kind::BACKUPS, finding)))
     .chain(drills::current(seen, status.backup.as_ref(), now).map(|finding| (kind::DRILLS, finding)))
@@ -355,10 +367,10 @@ fn trouble(seen: &Observed, which: impl Fn(&PodSeen) -> bool) -> Option<Finding>
         }
         let (why, _) = pod.main.waiting.as_ref()?;
         matches!(why.as_str(), "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull").then(|| {
-            let field = if pod.component == crate::name::COMPONENT_POOLER {
-                "the operator's image prefix"
-            } else {
-                "spec.engine.version or spec.engine.image"
+            let field = match (pod.component == crate::name::COMPONENT_POOLER, &seen.cluster.spec.engine.image) {
+                (true, _) => "pooler.image of the operator's chart".to_owned(),
+                (false, Some(_)) => "spec.engine.image".to_owned(),
+                (false, None) => place(&seen.platform.namespace),
             };
             let message = format!(
                 "pod {name} can't pull image '{}' ({why}): correct {field}, or make the image available to the nodes",

@@ -5,6 +5,7 @@ mod backup;
 mod conditions;
 mod drain;
 mod drills;
+mod engine;
 pub mod lag;
 mod members;
 mod restore;
@@ -91,6 +92,7 @@ pub fn status(
         system_identifier: leading
             .and_then(|member| member.system_identifier.clone())
             .or(before.system_identifier.clone()),
+        engine: None,
         primary,
         members,
         pooler,
@@ -111,17 +113,17 @@ pub fn status(
         backup: backup::summary(seen, before.backup, now),
         conditions: Vec::new(),
     };
+    status.engine = engine::engine(before.engine, seen, target, &status, work, problems);
     status.conditions =
         conditions::conditions(seen, target, &status, work, problems, &before.conditions, now);
     status
 }
 
 fn operator(seen: &Observed) -> OperatorStatus {
-    let Platform { image_prefix, pooler_tag, domain, namespace } = seen.platform.clone();
+    let Platform { pooler_image, domain, namespace } = seen.platform.clone();
     OperatorStatus {
         version: env!("CARGO_PKG_VERSION").into(),
-        image_prefix,
-        pooler_tag,
+        pooler_image,
         domain,
         namespace,
         disruption_slots: seen.slots.total as i64,

@@ -5,6 +5,7 @@
 mod archive;
 mod backup;
 mod cross;
+mod engine;
 mod given_tls;
 mod in_place;
 mod origin;
@@ -14,7 +15,6 @@ mod reach;
 mod restore;
 mod storage;
 mod tuning;
-mod upgrade;
 mod users;
 mod version;
 
@@ -26,6 +26,7 @@ use kube::ResourceExt;
 
 use crate::api::{Flavor, Spread, Synchronous};
 use crate::archive::ArchiveTarget;
+use crate::images::Standing;
 use crate::maintenance::{RunNow, Windows, run_now};
 use crate::name::{ANNOTATION_DRILL, COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER};
 use crate::observe::Observed;
@@ -36,13 +37,14 @@ use crate::tuning::{Machine, Settings, Tuned};
 use crate::upgrade::Course;
 
 pub use cross::RESERVED_CONNECTIONS;
+use engine::Engine;
 pub use in_place::Request;
 pub use point::files as source_files;
 pub use problem::Problem;
 pub use storage::human as human_size;
 pub use tuning::{KEPT_POOLER, KEPT_POSTGRES, Tunings, kept, tuned};
 pub use users::{DatabaseTarget, PasswordSource, UserTarget};
-pub use version::{MAJORS, Version};
+pub use version::{MAJORS, Version, Wanted};
 
 /// What is wanted, complete and checked.
 #[derive(Clone, Debug)]
@@ -61,6 +63,8 @@ pub struct Target {
     pub version: Version,
     /// Image of members.
     pub image: String,
+    /// How version and image were come by.
+    pub standing: Standing,
     /// The major upgrade that is under way.
     pub upgrade: Option<Course>,
     /// Names what an upgrade is tried with: the same is not tried twice by itself.
@@ -177,10 +181,11 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
     let mut problems = Vec::new();
 
-    let version = Version::parse(&spec.engine.version).unwrap_or_else(|reason| {
+    let wanted = Wanted::parse(&spec.engine.version).unwrap_or_else(|reason| {
         problems.push(Problem::new("spec.engine.version", &spec.engine.version, reason));
-        Version { major: 17, minor: 0 }
+        Wanted::Major(MAJORS[0])
     });
+    let version_read = problems.is_empty();
     if name.name.len() > MAX_CLUSTER {
         problems.push(Problem::new(
             "metadata.name",
@@ -201,7 +206,11 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     let generation = in_service(seen, &name.group(0));
     let mut group = GroupTarget { name: name.group(0), instances: spec.instances, generation };
     let settings = tuning.settings();
-    let upgrade = upgrade::course(seen, &group, version, &settings, now, &mut problems);
+    // Of a version that can't be read nothing more is said.
+    let mut unread = Vec::new();
+    let told = if version_read { &mut problems } else { &mut unread };
+    let Engine { choice, upgrade, upgrade_key } = engine::engine(seen, &group, wanted, &settings, now, told);
+    let version = choice.version;
     let restore = restore::restore(seen, &group, version, storage_bytes, now, &mut problems);
     if let Some(Restore { course: RestoreCourse { in_place: Some(made), .. }, stage }) = &restore
         && *stage != Stage::Stopping
@@ -215,8 +224,6 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         restore.as_ref(),
         now,
     );
-    let image = upgrade::image(seen, version, upgrade.as_ref(), &mut problems);
-
     let archive = archive::check(seen, group.generation, storage_bytes, &mut problems);
 
     let mut refused = Vec::new();
@@ -228,13 +235,14 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         operator_namespace: seen.platform.namespace.clone(),
         flavor: spec.engine.flavor,
         version,
-        image,
-        upgrade_key: upgrade.as_ref().map(|course| upgrade::key(seen, course, &settings)).unwrap_or_default(),
+        image: choice.image,
+        standing: choice.standing,
+        upgrade_key,
         upgrade,
         restore,
         request,
         drill: cluster.annotations().contains_key(ANNOTATION_DRILL),
-        pooler_image: format!("{}/pgpool:{}", seen.platform.image_prefix, seen.platform.pooler_tag),
+        pooler_image: seen.platform.pooler_image.clone(),
         groups: vec![group],
         cpu: spec.resources.cpu.0.clone(),
         memory: spec.resources.memory.0.clone(),

@@ -13,7 +13,7 @@ use crate::tuning::computed::{Machine, PRELOADED, computed};
 use crate::tuning::units::quantity_bytes;
 use crate::tuning::{Book, Catalog, Layer, Overlay, Settings, Tuned, Tuning, View, limits, reserved};
 
-use super::version::{MAJORS, Version};
+use super::version::{MAJORS, Wanted};
 use super::{cross, machine};
 
 /// Settings of Postgres and of the pooler.
@@ -45,7 +45,8 @@ pub fn kept(seen: &Observed, entry: &str) -> Overlay {
 pub fn tuned(seen: &Observed) -> Tunings {
     let spec = &seen.cluster.spec;
     let own: BTreeSet<String> = own(&seen.name());
-    let catalog = catalog(seen);
+    let Known { catalog, told } = catalog(seen);
+    let kept_postgres = kept(seen, KEPT_POSTGRES);
     let quorum = spec.high_availability.synchronous != Synchronous::Off && spec.instances > 1;
     let book = Book {
         program: "Postgres",
@@ -55,6 +56,8 @@ pub fn tuned(seen: &Observed) -> Tunings {
         limits: &|entry, value| limits::limit(entry, value, quorum),
         libraries: &PRELOADED,
         own: &own,
+        // A bundled list may be older than the server, which has taken what was kept.
+        beyond: (!told).then_some(&kept_postgres),
     };
     let size = machine(seen);
     // What is asked for has to fit the size that is wanted, also while members have another one.
@@ -65,7 +68,7 @@ pub fn tuned(seen: &Observed) -> Tunings {
             .chain(archive::settings(spec.backup.archive.as_ref()))
             .collect(),
         layers: &layers(seen, &spec.tuning),
-        kept: &kept(seen, KEPT_POSTGRES),
+        kept: &kept_postgres,
         book: &book,
         misfits: &|view| memory.map_or(Vec::new(), |memory| cross::misfits(spec, memory, view)),
     }
@@ -89,13 +92,18 @@ fn own(name: &ClusterName) -> BTreeSet<String> {
     name.own_config_maps().into_iter().collect()
 }
 
-/// What the live server says, when it is of the major that is wanted; else what our image of that major says.
-fn catalog(seen: &Observed) -> Arc<Catalog> {
-    let wanted = Version::parse(&seen.cluster.spec.engine.version).map_or(MAJORS[0], |version| version.major);
-    let live = seen.database.as_ref().and_then(|database| database.server.as_ref());
-    match live.filter(|server| server.major == wanted && !server.catalog.is_empty()) {
-        Some(server) => server.catalog.clone(),
-        None => Catalog::bundled(wanted).unwrap_or_default(),
+/// Settings of a server, and whether it was that server that told them.
+struct Known {
+    catalog: Arc<Catalog>,
+    told: bool,
+}
+
+/// What the server said last, when it is of the major that is wanted; else what our image of that major says.
+fn catalog(seen: &Observed) -> Known {
+    let wanted = Wanted::parse(&seen.cluster.spec.engine.version).map_or(MAJORS[0], Wanted::major);
+    match seen.server.as_ref().filter(|server| server.major == wanted && !server.catalog.is_empty()) {
+        Some(server) => Known { catalog: server.catalog.clone(), told: true },
+        None => Known { catalog: Catalog::bundled(wanted).unwrap_or_default(), told: false },
     }
 }
 

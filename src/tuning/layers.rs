@@ -64,6 +64,9 @@ pub struct Book<'a> {
     pub libraries: &'a [&'a str],
     /// ConfigMaps that the operator keeps itself, which no one may name.
     pub own: &'a BTreeSet<String>,
+    /// Where the catalog stands in for a server that can't be asked: the set that was accepted last. What the catalog does not know
+    /// of it stays, since a newer minor of the server knew it.
+    pub beyond: Option<&'a Overlay>,
 }
 
 impl Book<'_> {
@@ -145,11 +148,11 @@ impl Book<'_> {
             ));
         }
         let Some(entry) = self.catalog.get(name) else {
-            return if self.of_a_library(name) {
-                Ok(text.trim().to_owned())
-            } else {
-                Err(self.unknown(name))
-            };
+            if self.of_a_library(name) {
+                return Ok(text.trim().to_owned());
+            }
+            let kept = self.beyond.and_then(|kept| kept.get(name));
+            return kept.map(|kept| kept.value.clone()).ok_or_else(|| self.unknown(name));
         };
         let checked = value::check(entry, text)?;
         match (self.limits)(entry, &checked) {
@@ -216,6 +219,7 @@ mod tests {
             limits: &|_, _| None,
             libraries: &["pgaudit", "house"],
             own: &own,
+            beyond: None,
         };
         let (overlay, refused) = book.overlay(layers);
         (overlay, refused.iter().map(ToString::to_string).collect())

@@ -147,6 +147,7 @@ mod tests {
             limits: &|entry, value| limits::limit(entry, value, true),
             libraries: &[],
             own: &OWN,
+            beyond: None,
         };
         let data = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let misfits = |view: &View| {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::name::COMPONENT_MEMBER;
+use crate::name::{COMPONENT_MEMBER, GroupName};
 use crate::observe::{MemberSeen, Observed, PodSeen};
 use crate::target::{GroupTarget, Version};
 
@@ -29,7 +29,7 @@ pub fn course(
     now: Timestamp,
 ) -> Result<Option<Course>, String> {
     let last = recorded(seen, &group.name);
-    let Some(running) = running(seen, last.as_ref()) else { return Ok(None) };
+    let Some(running) = data(seen, &group.name) else { return Ok(None) };
     let begin = |failed| Course {
         phase: Phase::Prepare,
         from: running,
@@ -55,8 +55,9 @@ pub fn course(
     }
 }
 
-/// Version of the data: what the primary says, else what was known last.
-fn running(seen: &Observed, last: Option<&Course>) -> Option<Version> {
+/// Version of the data: what the primary says, else what was known last; none for a cluster that was never served.
+pub fn data(seen: &Observed, group: &GroupName) -> Option<Version> {
+    let last = recorded(seen, group);
     let says = |member: &MemberSeen| member.server_version.map(Version::from_number);
     let primary = seen.primary().and_then(|name| seen.members.get(name)).and_then(says);
     let status = || Version::read(seen.cluster.status.as_ref()?.version.as_deref()?);
@@ -134,9 +135,8 @@ fn upgrade(seen: &Observed, last: Course, key: impl Fn(&Course) -> String) -> Co
 }
 
 fn back(last: Course, key: impl Fn(&Course) -> String, cause: String) -> Course {
-    let course = Course { phase: Phase::Prepare, leader: None, since: None, failed: None, ..last };
-    let failed = Some(Failure { key: key(&course), cause });
-    Course { failed, ..course }
+    let failed = Some(Failure { key: key(&last), cause });
+    Course { phase: Phase::Prepare, leader: None, since: None, failed, ..last }
 }
 
 /// True once every member runs the new server and follows, and what follows an upgrade was done.

@@ -2,7 +2,7 @@
 //! for and from what is seen since.
 //!
 //! The phase stands in an annotation of the StatefulSet, so that it changes in one write with the template that it asks
-//! for: there is no moment at which the two disagree. Why these phases: `docs/decisions/0009-major-upgrade.md`.
+//! for: there is no moment at which the two disagree. Why these phases: `docs/decisions/0011-major-upgrade.md`.
 
 mod advance;
 pub mod report;
@@ -15,7 +15,7 @@ use crate::name::{ANNOTATION_UPGRADE, GroupName};
 use crate::observe::Observed;
 use crate::target::Version;
 
-pub use advance::{STOP_LIMIT, course};
+pub use advance::{STOP_LIMIT, course, data};
 pub use report::{Report, Reports};
 
 /// How far a major upgrade is.
@@ -69,11 +69,6 @@ impl Course {
         }
     }
 
-    /// Tag of the image that has both servers.
-    pub fn image_tag(&self) -> String {
-        format!("{}-to-{}", self.from.major, self.to)
-    }
-
     /// The mark that a pod of this phase carries.
     pub fn mark(&self) -> String {
         let leader = self.leader.as_deref().unwrap_or("-");
@@ -112,7 +107,6 @@ mod tests {
         };
         let text = serde_json::to_string(&course).unwrap();
         assert_eq!(serde_json::from_str::<Course>(&text).unwrap(), course);
-        assert_eq!(course.image_tag(), "15-to-17.91");
         assert_eq!(course.mark(), "Upgrade 15 17 c-1");
     }
 }

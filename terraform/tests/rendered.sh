@@ -23,6 +23,8 @@ conforming() { kubeconform -strict -summary -skip CustomResourceDefinition -sche
 gke_values() {
   local chart=$1 files=() file
   shift
+  # As a released chart has them in its own values.
+  mapfile -t files < <(pinned "$chart")
   for file; do files+=(-f "$file"); done
   helm lint --strict "charts/$chart" --kube-version "$KUBE_VERSION" "${files[@]}" >"$WORK/lint" || { cat "$WORK/lint"; return 1; }
   helm template test "charts/$chart" --namespace test --kube-version "$KUBE_VERSION" "${files[@]}" >"$WORK/rendered"

@@ -7,8 +7,12 @@ use serde_json::{Value, json};
 
 use stylobate::build::Revision;
 use stylobate::child::Kind;
-use stylobate::name::{ANNOTATION_UPGRADE, COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA};
+use stylobate::name::{
+    ANNOTATION_ENGINE_VERSION, ANNOTATION_UPGRADE, COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY,
+    ROLE_REPLICA,
+};
 use stylobate::observe::{DatabaseFacts, DiskUse, MemberSeen, PendingChange, PodSeen, RoleSeen, VolumeSeen};
+use stylobate::target::Version;
 use stylobate::tuning::units::quantity_bytes;
 
 use super::{World, upgrade};
@@ -46,7 +50,7 @@ impl World {
             if template.is_none() && pod.ip.is_none() {
                 continue;
             }
-            let waiting = if self.missing_images.contains(&pod.main.image) {
+            let waiting = if self.is_missing(&pod.main.image) {
                 Some(("ImagePullBackOff".to_owned(), "not found".to_owned()))
             } else {
                 template
@@ -283,6 +287,7 @@ impl World {
         let annotations = serde_json::from_value(template["metadata"]["annotations"].clone());
         let annotations: BTreeMap<String, String> = annotations.unwrap_or_default();
         pod.revision = Revision::read(&annotations);
+        pod.engine_version = annotations.get(ANNOTATION_ENGINE_VERSION).and_then(|text| Version::read(text));
         pod.upgrade = annotations.get(ANNOTATION_UPGRADE).cloned();
         let container = &template["spec"]["containers"][0];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -7,6 +7,8 @@
 mod apply;
 mod backups;
 mod drills;
+mod fleet;
+pub mod images;
 mod life;
 mod material;
 mod restore;

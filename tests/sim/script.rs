@@ -10,6 +10,8 @@ use stylobate::name::ClusterName;
 
 use super::World;
 use super::drills::DrillsEnd;
+use super::fleet;
+use super::upgrade::tag;
 use super::world::BackupsEnd;
 
 /// More rounds than any way to rest takes; one that takes more never comes to rest.
@@ -17,7 +19,7 @@ const ENOUGH: usize = 40;
 
 /// Runs a script and gives its output.
 pub fn run(script: &str) -> String {
-    let mut stage = Stage { world: None, cut: None, round: 0, out: String::new() };
+    let mut stage = Stage { world: None, others: Vec::new(), cut: None, round: 0, out: String::new() };
     for line in script.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         if words.is_empty() || line.starts_with('#') {
@@ -32,6 +34,8 @@ pub fn run(script: &str) -> String {
 
 struct Stage {
     world: Option<World>,
+    /// Further clusters of the fleet.
+    others: Vec<World>,
     cut: Option<usize>,
     round: usize,
     out: String,
@@ -45,6 +49,26 @@ impl Stage {
     fn command(&mut self, words: &[&str], line: &str) {
         match words {
             ["create", file] => self.world = Some(World::new(&example(file))),
+            ["also", "create", file, name] => {
+                let mut world = World::new(&example(file));
+                world.cluster.metadata.name = Some((*name).to_owned());
+                self.others.push(world);
+            }
+            ["catalog", change @ ..] => {
+                self.others.iter_mut().for_each(|world| world.change_catalog(change));
+                self.world().change_catalog(change);
+            }
+            ["settle", "together"] => self.together(true),
+            ["settle", "together", "quietly"] => {
+                let said = self.out.len();
+                self.together(false);
+                self.out.truncate(said);
+            }
+            ["show", what, "of", name] => {
+                let other = self.others.iter().find(|world| world.name().name == **name);
+                let text = other.unwrap_or_else(|| panic!("no cluster {name}")).show(what);
+                self.out.push_str(&text);
+            }
             ["round"] => self.rounds(1),
             ["round", count] => self.rounds(count.parse().expect("a number of rounds")),
             ["settle"] => self.settle(),
@@ -207,6 +231,14 @@ impl Stage {
         decision
     }
 
+    /// Rounds of all clusters in turn.
+    fn together(&mut self, turns: bool) {
+        let mut worlds: Vec<World> = self.world.take().into_iter().chain(self.others.drain(..)).collect();
+        self.out.push_str(&fleet::settle(&mut worlds, turns));
+        self.others = worlds.split_off(1);
+        self.world = worlds.pop();
+    }
+
     /// Rounds until one has nothing to do and says what the one before said.
     fn settle(&mut self) {
         for _ in 0..ENOUGH {
@@ -293,6 +325,7 @@ impl World {
                     let _ = writeln!(text, "  {reference}");
                 }
             }
+            "engine" => text.push_str(&self.show_engine()),
             "backups" => text.push_str(&self.show_backups()),
             "drills" => text.push_str(&self.show_drills()),
             "slot" => {
@@ -315,7 +348,7 @@ impl World {
             }
             "machines" => {
                 for (name, pod) in self.pods.iter().filter(|(name, _)| self.group().ordinal(name).is_some()) {
-                    let tag = pod.main.image.rsplit(':').next().unwrap_or_default();
+                    let tag = tag(&pod.main.image);
                     let _ =
                         writeln!(text, "  {name}: {tag}, CPU {}, memory {}", pod.main.cpu, pod.main.memory);
                 }

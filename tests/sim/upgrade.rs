@@ -14,6 +14,11 @@ pub fn identity(major: i64) -> String {
     if major == 15 { "7300000000000000015".into() } else { "7300000000000000001".into() }
 }
 
+/// The tag of an image.
+pub fn tag(image: &str) -> &str {
+    image.split('@').next().unwrap_or_default().rsplit(':').next().unwrap_or_default()
+}
+
 impl World {
     /// Runs the program that a `COPY TO PROGRAM` names; its report is there at once.
     pub fn program(&mut self, statement: &str) {
@@ -90,7 +95,7 @@ impl World {
     /// Version of the server that a pod runs, as a number: of the data, where the image has more than one server. A server
     /// never runs on data of another major.
     pub fn server_version(&self, name: &str, pod: &PodSeen) -> Option<i64> {
-        let tag = pod.main.image.rsplit(':').next().unwrap_or_default();
+        let tag = tag(&pod.main.image);
         let number = |text: &str| {
             let (major, minor) = text.split_once('.')?;
             Some(major.parse::<i64>().ok()? * 10_000 + minor.parse::<i64>().ok()?)
@@ -105,6 +110,6 @@ impl World {
             return Some(version);
         };
         let newer = number(newer)?;
-        Some(if self.data.get(name) == Some(&(newer / 10_000)) { newer } else { 150_020 })
+        Some(if self.data.get(name) == Some(&(newer / 10_000)) { newer } else { 150_090 })
     }
 }

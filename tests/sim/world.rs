@@ -11,16 +11,18 @@ use serde_json::{Value, json};
 use stylobate::api::{PostgresBackup, PostgresCluster};
 use stylobate::child::{ChildRef, Kind};
 use stylobate::decide::{Decision, Input, decide};
+use stylobate::images::CatalogSeen;
 use stylobate::name::{ClusterName, GroupName};
 use stylobate::observe::{
     BackupSeen, Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform, PodSeen,
-    SecretData, SlotsSeen, SnapshotSeen, SourceSeen, StorageClassSeen, VolumeSeen,
+    SecretData, ServerSettings, SlotsSeen, SnapshotSeen, SourceSeen, StorageClassSeen, VolumeSeen,
 };
 use stylobate::plan::suspects;
 use stylobate::policy::CATALOG;
 use stylobate::secret::SecretText;
 
 use super::drills::DrillsEnd;
+use super::images::{self, Offer};
 
 /// Seconds that pass with each round.
 const ROUND: SignedDuration = SignedDuration::from_secs(2);
@@ -43,6 +45,12 @@ pub struct World {
     /// False once the last finalizer of a deleted cluster is gone.
     pub exists: bool,
     pub platform: Platform,
+    /// Which version is which image.
+    pub images: CatalogSeen,
+    /// What the catalog had last while it was good.
+    pub offers: Vec<Offer>,
+    /// What the server says of its settings, when it is asked.
+    pub server: Option<Arc<ServerSettings>>,
     pub children: BTreeMap<ChildRef, Value>,
     pub secrets: BTreeMap<String, SecretData>,
     pub tuning: BTreeMap<String, BTreeMap<String, String>>,
@@ -109,11 +117,13 @@ impl World {
             cluster,
             exists: true,
             platform: Platform {
-                image_prefix: "localhost/stylobate".into(),
-                pooler_tag: "4.6".into(),
+                pooler_image: "localhost/stylobate/pgpool:4.6".into(),
                 domain: "cluster.local".into(),
                 namespace: "stylobate-system".into(),
             },
+            images: images::read(&images::offers()),
+            offers: images::offers(),
+            server: None,
             children: BTreeMap::new(),
             secrets: BTreeMap::new(),
             tuning: BTreeMap::new(),
@@ -171,6 +181,8 @@ impl World {
         let mut seen = Observed {
             cluster: Arc::new(self.cluster.clone()),
             platform: self.platform.clone(),
+            images: self.images.clone(),
+            server: self.server.clone(),
             children: Children(self.children.clone()),
             given: self.given(),
             pods: self.pods.clone(),

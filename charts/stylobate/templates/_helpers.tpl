@@ -25,3 +25,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   name: stylobate
   namespace: {{ .Release.Namespace }}
 {{- end }}
+
+{{/* The operator's image: the digest counts where there is one, the tag is for a person to read. */}}
+{{- define "stylobate.image" -}}
+{{- $named := printf "%s/operator:%s" .Values.image.prefix .Values.image.tag -}}
+{{- with .Values.image.digest }}{{ printf "%s@%s" $named . }}{{ else }}{{ $named }}{{ end }}
+{{- end }}
+
+{{- define "stylobate.poolerImage" -}}
+{{- required "pooler.image is empty: released charts name it; for images of your own, give the values that `images/engine-images.sh values` prints" (.Values.pooler).image }}
+{{- end }}

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::build::Revision;
+use crate::images::short;
 use crate::observe::{MemberSeen, PendingChange, PodSeen};
 use crate::target::Target;
 use crate::tuning::units::quantity_bytes;
@@ -39,7 +40,7 @@ const STANDBY_CRITICAL: [&str; 5] = [
 /// What the member needs; none when it is as wanted.
 pub fn need(target: &Target, wanted: &Revision, pod: &PodSeen, member: Option<&MemberSeen>) -> Option<Need> {
     if pod.main.image != target.image {
-        let reason = format!("image {} -> {}", pod.main.image, target.image);
+        let reason = format!("image {} -> {}", short(&pod.main.image), short(&target.image));
         return Some(Need::Pod { reason, cause: Cause::Change });
     }
     if pod.revision.placement != wanted.placement {
