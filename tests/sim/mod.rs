@@ -11,6 +11,7 @@ mod life;
 mod material;
 mod restore;
 pub mod script;
+mod spelling;
 mod sql;
 mod upgrade;
 mod world;
