@@ -33,6 +33,7 @@ pub mod pki;
 pub mod plan;
 pub mod policy;
 pub mod pooler;
+pub mod quantity;
 pub mod record;
 mod repeat;
 pub mod restore;

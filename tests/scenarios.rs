@@ -86,6 +86,11 @@ fn a_resize_happens_in_place_and_settings_follow_it() {
 }
 
 #[test]
+fn a_quantity_may_be_spelled_in_any_way() {
+    scenario("spelling");
+}
+
+#[test]
 fn an_image_that_does_not_start_costs_one_replica_until_the_spec_is_corrected() {
     scenario("broken-image");
 }

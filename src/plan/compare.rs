@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::child::Child;
 use crate::name::ANNOTATION_RENDERED;
+use crate::quantity;
 
 /// What differs, in words; none when nothing does.
 pub fn differs(child: &Child, live: Option<&Value>) -> Option<String> {
@@ -40,8 +41,18 @@ fn first_difference(path: &str, wanted: &Value, live: &Value) -> Option<String> 
                 first_difference(&format!("{path}[{index}]"), value, found)
             })
         }
+        (Value::String(wanted), Value::String(live)) if is_quantity(path) => {
+            (!quantity::same(wanted, live)).then(|| path.to_owned())
+        }
         _ => (wanted != live).then(|| path.to_owned()),
     }
+}
+
+/// True for a field that the API server reads as a quantity, and writes in a spelling of its own.
+fn is_quantity(path: &str) -> bool {
+    let mut fields = path.rsplit('.');
+    let field = fields.next();
+    field == Some("sizeLimit") || matches!(fields.next(), Some("limits" | "requests"))
 }
 
 /// The API server drops empty lists and objects.
@@ -63,6 +74,16 @@ mod tests {
     fn defaults_that_the_server_adds_are_no_difference() {
         assert!(contains(&json!({"a": {"b": 1}}), &json!({"a": {"b": 1, "c": 2}, "d": 3})));
         assert!(contains(&json!({"from": [{"podSelector": {}}]}), &json!({"from": [{"podSelector": {}}]})));
+    }
+
+    #[test]
+    fn a_quantity_in_the_servers_spelling_is_no_difference() {
+        let memory =
+            |text: &str| json!({"resources": {"limits": {"memory": text}}, "emptyDir": {"sizeLimit": text}});
+        assert!(contains(&memory("2048Mi"), &memory("2Gi")));
+        assert!(contains(&memory("0.7Gi"), &memory("751619276800m")));
+        assert!(!contains(&memory("2Gi"), &memory("2G")));
+        assert!(!contains(&json!({"name": "1024Mi"}), &json!({"name": "1Gi"})), "a name is no quantity");
     }
 
     #[test]

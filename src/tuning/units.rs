@@ -1,44 +1,17 @@
 //! Sizes: Kubernetes quantities to bytes, and bytes to Postgres settings.
 
+use crate::quantity::Amount;
+
 /// One mebibyte in bytes.
 pub const MIB: u64 = 1024 * 1024;
-/// Bytes of a Kubernetes quantity, as `512Mi`, `1.5Gi`, `2G` or `1000000`; none when it is no size.
+/// Bytes of a Kubernetes quantity, as `512Mi`, `1.5Gi`, `2G` or `1000000`, rounded up; none when it is no size.
 pub fn quantity_bytes(text: &str) -> Option<u64> {
-    const SUFFIXES: [(&str, f64); 11] = [
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-        ("m", 1e-3),
-    ];
-    let (number, factor) = SUFFIXES
-        .iter()
-        .find_map(|(suffix, factor)| text.strip_suffix(suffix).map(|number| (number, *factor)))
-        .unwrap_or((text, 1.0));
-    let value: f64 = number.parse().ok()?;
-    (value.is_finite() && value >= 0.0).then_some((value * factor).round() as u64)
+    Amount::parse(text).map(Amount::ones)
 }
 
-/// Thousandths of a CPU in a Kubernetes quantity, as `500m`, `2` or `1.5`; none when it is none.
+/// Thousandths of a CPU in a Kubernetes quantity, as `500m`, `2` or `1.5`, rounded up; none when it is none.
 pub fn quantity_millis(text: &str) -> Option<u64> {
-    match text.strip_suffix('m') {
-        Some(number) => {
-            let value: f64 = number.parse().ok()?;
-            (value.is_finite() && value >= 0.0).then_some(value.round() as u64)
-        }
-        None => text
-            .parse::<f64>()
-            .ok()
-            .filter(|value| value.is_finite() && *value >= 0.0)
-            .map(|value| (value * 1000.0).round() as u64)
-            .or_else(|| quantity_bytes(text).map(|whole| whole.saturating_mul(1000))),
-    }
+    Amount::parse(text).map(Amount::thousandths)
 }
 
 /// Bytes as Postgres writes them, in whole MB.

@@ -7,7 +7,7 @@ use stylobate::name::{COMPONENT_MEMBER, FINALIZER, ROLE_PRIMARY, ROLE_REPLICA};
 use stylobate::plan::Step;
 use stylobate::tuning::units::quantity_bytes;
 
-use super::{World, material, sql};
+use super::{World, material, spelling, sql};
 
 impl World {
     /// Takes one step.
@@ -87,7 +87,7 @@ impl World {
             }
             Step::ResizePod { pod, cpu, memory } => {
                 let pod = self.pods.get_mut(pod).expect("only pods that exist are resized");
-                (pod.main.cpu, pod.main.memory) = (cpu.clone(), memory.clone());
+                (pod.main.cpu, pod.main.memory) = (spelling::quantity(cpu), spelling::quantity(memory));
                 pod.main.memory_in_force = quantity_bytes(memory);
             }
             Step::RestartServer { group: _, pod, primary, reason: _, cause: _ } => {

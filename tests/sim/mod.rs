@@ -13,6 +13,7 @@ mod life;
 mod material;
 mod restore;
 pub mod script;
+mod spelling;
 mod sql;
 mod upgrade;
 mod world;

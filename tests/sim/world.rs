@@ -284,6 +284,7 @@ impl World {
         };
         body["metadata"]["uid"] = uid;
         body["metadata"]["creationTimestamp"] = made;
+        super::spelling::rewrite(&mut body);
         if reference.kind == Kind::Service {
             body["spec"]["sessionAffinity"] = json!("None");
         }

@@ -15,6 +15,7 @@ use crate::api::{RolloutStatus, Synchronous};
 use crate::build::{self, Revision};
 use crate::child::Kind;
 use crate::observe::{Observed, PodSeen};
+use crate::quantity::same;
 use crate::target::{GroupTarget, Target};
 use crate::tuning::units::quantity_bytes;
 
@@ -321,7 +322,7 @@ impl<'a> Sight<'a> {
             .is_none_or(|seen| Some(seen) >= number("/metadata/generation"));
         seen && revision == self.wanted
             && text("/spec/template/spec/containers/0/image") == self.target.image
-            && text("/spec/template/spec/containers/0/resources/limits/memory") == self.target.memory
+            && same(text("/spec/template/spec/containers/0/resources/limits/memory"), &self.target.memory)
     }
 
     /// When the rollout that is under way began, by the status.

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::build::Revision;
 use crate::images::short;
 use crate::observe::{MemberSeen, PendingChange, PodSeen};
+use crate::quantity;
 use crate::target::Target;
-use crate::tuning::units::quantity_bytes;
 
 use super::Cause;
 
@@ -65,20 +65,7 @@ pub fn need(target: &Target, wanted: &Revision, pod: &PodSeen, member: Option<&M
 
 /// True when CPU or memory of the pod are not as the spec says.
 pub fn resized(target: &Target, pod: &PodSeen) -> bool {
-    let differs = |live: &str, wanted: &str| thousandths(live) != thousandths(wanted);
-    differs(&pod.main.cpu, &target.cpu) || differs(&pod.main.memory, &target.memory)
-}
-
-/// Thousandths of a Kubernetes quantity, so that `500m` and `0.5` are equal.
-fn thousandths(text: &str) -> Option<u64> {
-    match text.strip_suffix('m') {
-        Some(number) => number.parse().ok(),
-        None => text
-            .parse::<f64>()
-            .ok()
-            .map(|n| (n * 1000.0).round() as u64)
-            .or_else(|| Some(quantity_bytes(text)? * 1000)),
-    }
+    !quantity::same(&pod.main.cpu, &target.cpu) || !quantity::same(&pod.main.memory, &target.memory)
 }
 
 /// True when a setting goes down that the primary must restart for before its standbys.
