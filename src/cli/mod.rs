@@ -13,6 +13,7 @@ pub mod run_now;
 pub mod status;
 pub mod switchover;
 pub mod tuning;
+pub mod waiting;
 
 /// Field manager of what a person asks for.
 const CLI_MANAGER: &str = "stylobate-cli";
