@@ -2,7 +2,7 @@
 //! for and from what is seen since.
 //!
 //! The phase stands in an annotation of the StatefulSet, so that it changes in one write with the template that it asks
-//! for: there is no moment at which the two disagree. Why these phases: `docs/decisions/0009-major-upgrade.md`.
+//! for: there is no moment at which the two disagree. Why these phases: `docs/decisions/0011-major-upgrade.md`.
 
 mod advance;
 pub mod report;
@@ -34,7 +34,7 @@ pub enum Phase {
 /// Why a try ended, with the old server in place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What was tried: [`Course::key`] of it. The same is not tried again by itself.
+    /// What was tried: its key. The same is not tried again by itself.
     pub key: String,
     /// The cause, in words.
     pub cause: String,
