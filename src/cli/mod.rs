@@ -9,6 +9,7 @@ pub mod operator;
 pub mod plan;
 mod progress;
 pub mod psql;
+pub mod reference;
 pub mod run_now;
 pub mod status;
 pub mod switchover;

@@ -10,7 +10,7 @@ use crate::observe::{Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, tuned};
 
-use super::{Work, backup, drain, drills, storage};
+use super::{Work, backup, drain, drills, meanings, storage};
 
 /// Types of conditions.
 pub mod kind {
@@ -141,6 +141,10 @@ pub fn conditions(
             .map(|finding| (kind::RESTORED, finding)),
     )
     .map(|(kind, (good, reason, message))| {
+        debug_assert!(
+            meanings::explains(kind, reason),
+            "{kind} {reason} has no row in src/status/meanings.rs"
+        );
         let state = if good { "True" } else { "False" };
         let since = before
             .iter()

@@ -6,6 +6,7 @@ mod conditions;
 mod drain;
 mod drills;
 pub mod lag;
+pub mod meanings;
 mod members;
 mod restore;
 mod rollout;
