@@ -1,4 +1,4 @@
-//! Pods, claims, sets and events as a Kubernetes 1.34 tells them, each cut down to what counts, and the sentence that comes of them.
+//! The sentence that comes of pods, claims, sets and events: as they were recorded from a Kubernetes, and one by one, cut down to what counts.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -71,6 +71,61 @@ fn seen(pods: &[Value], claims: &[Value], sets: &[Value], events: &[Value]) -> S
 /// The sentence after this many seconds.
 fn told(seen: &Seen, seconds: i64) -> Option<String> {
     hindrance(seen, Room::BySpec, at(seconds))
+}
+
+/// What a Kubernetes 1.34 had for five pods that could not run, a claim that nobody could make, and a set whose pod a quota refused;
+/// fields that tell nothing of it are left out.
+fn recorded() -> Value {
+    serde_json::from_str(include_str!("recorded.json")).expect("JSON")
+}
+
+#[test]
+fn each_cause_as_it_was_recorded_has_its_sentence() {
+    let all = recorded();
+    let list = |key: &str| all[key].as_array().unwrap().clone();
+    let now: Timestamp = "2026-11-29T14:39:25Z".parse().unwrap();
+    for (pod, sentence) in [
+        (
+            "big",
+            "pod big is Pending: 0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes \
+             are available: 1 Preemption is not helpful for scheduling. It asks for 50000m CPU and 64 MiB of memory: free as much, \
+             add a node, or lower spec.resources",
+        ),
+        (
+            "gold",
+            "volume claim data-gold is Pending: storageclass.storage.k8s.io \"gold\" not found; see kubectl -n shop \
+             describe pvc data-gold",
+        ),
+        (
+            "image",
+            "pod image can't pull image 'localhost/stylobate/none:1': make it available to the nodes, or correct what names it; \
+             see kubectl -n shop describe pod image",
+        ),
+        (
+            "config",
+            "container postgres of pod config can't be made: secret \"books-archive\" not found; see kubectl -n shop \
+             describe pod config",
+        ),
+        (
+            "mount",
+            "pod mount can't start: MountVolume.SetUp failed for volume \"d\" : secret \"nowhere\" not found; see kubectl -n \
+             shop describe pod mount",
+        ),
+    ] {
+        let pods: Vec<Value> =
+            list("pods").into_iter().filter(|one| one["metadata"]["name"] == pod).collect();
+        let told = hindrance(&seen(&pods, &list("claims"), &[], &list("events")), Room::BySpec, now);
+        assert_eq!(told.as_deref(), Some(sentence));
+    }
+    let quota = hindrance(&seen(&[], &[], &list("sets"), &list("events")), Room::BySpec, now);
+    assert_eq!(
+        quota.as_deref(),
+        Some(
+            "no pod of StatefulSet books can be made: create Pod books-0 in StatefulSet books failed error: pods \"books-0\" is \
+             forbidden: exceeded quota: small, requested: requests.cpu=210m, used: requests.cpu=0, limited: requests.cpu=100m; \
+             what refuses it has to let it, as a ResourceQuota with more room"
+        )
+    );
 }
 
 #[test]
