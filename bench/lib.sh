@@ -19,6 +19,9 @@ table() {
   printf '%s\n' "${ROWS[@]}"
 }
 
+# What pods wait for, when what is waited for does not come.
+. local/room.sh
+
 k() { kubectl -n "$NS" "$@"; }
 field() { k get pgc ledger -o "jsonpath={$1}"; }
 primary() { field .status.primary; }
@@ -30,7 +33,7 @@ within() {
   local deadline=$((SECONDS + $1)) limit=$1
   shift
   while ! "$@" >/dev/null 2>&1; do
-    ((SECONDS < deadline)) || { echo "failed to measure: not true within $limit s: $*" >&2; exit 1; }
+    ((SECONDS < deadline)) || { echo "failed to measure: not true within $limit s: $*" >&2; pods_wait "$NS" >&2; exit 1; }
     sleep 0.2
   done
 }

@@ -6,9 +6,17 @@ cd "$(dirname "$0")/.."
 . local/.state/env
 export PATH="$STYLOBATE_BIN:$PATH"
 NS=ledger
+. local/room.sh
 
 # One line of what happens, with the time.
 say() { printf '\n== %s %s\n' "$(date +%T)" "$*"; }
+
+# waits SECONDS CONDITION...: waits for the cluster, and says what its pods wait for when it does not come in time.
+waits() {
+  local seconds=$1
+  shift
+  kubectl -n $NS wait pgc/ledger "$@" --timeout="${seconds}s" || { pods_wait $NS >&2; exit 1; }
+}
 
 # The pod that takes writes.
 primary() { kubectl -n $NS get pgc ledger -o jsonpath='{.status.primary}'; }
@@ -18,11 +26,16 @@ local/install.sh
 
 say "applying docs/examples/ledger.yaml"
 kubectl create namespace $NS 2>/dev/null || true
-kubectl label --overwrite namespace $NS pod-security.kubernetes.io/enforce=restricted >/dev/null
+kubectl label --overwrite namespace $NS pod-security.kubernetes.io/enforce=restricted "$TOUR_LABEL=demo" >/dev/null
+# One that an earlier demo made has its room already.
+if ! kubectl -n $NS get pgc ledger >/dev/null 2>&1; then
+  read -r cpu mib < <(clusters_ask <docs/examples/ledger.yaml)
+  room $NS "$cpu" "$mib"
+fi
 started=$SECONDS
 kubectl apply -f docs/examples/ledger.yaml
-kubectl -n $NS wait pgc/ledger --for=condition=Ready --timeout=5m
-kubectl -n $NS wait pgc/ledger --for=jsonpath='{.status.state}'=Healthy --timeout=5m
+waits 300 --for=condition=Ready
+waits 300 --for=jsonpath='{.status.state}'=Healthy
 echo "healthy after $((SECONDS - started)) s"
 
 say "running the bank through Pgpool for 60 s"
@@ -46,7 +59,7 @@ say "what the bank saw"
 kubectl -n $NS logs job/bank | sed -n '/transfers ended/,$p'
 
 say "waiting until the cluster is whole again"
-kubectl -n $NS wait pgc/ledger --for=jsonpath='{.status.state}'=Healthy --timeout=3m
+waits 180 --for=jsonpath='{.status.state}'=Healthy
 kubectl -n stylobate-system exec deploy/stylobate -- stylobate status ledger -n $NS
 cat <<'TEXT'
 The cluster goes on running. To go on by hand:
@@ -54,5 +67,6 @@ The cluster goes on running. To go on by hand:
   kubectl -n ledger get pgc,pods
   kubectl -n ledger edit pgc ledger        # spec.instances: 2, and back to 3
   kubectl -n ledger get events --field-selector involvedObject.kind=PostgresCluster
+  kubectl delete namespace ledger          # ends this cluster, volumes too
   make down                                # stops it; volumes stay
 TEXT

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Makes a namespace for a test or a benchmark, under the restricted pod security standard: new-namespace.sh NAMESPACE. One of the name goes
-# first, with the snapshots that its backups have left: an operator keeps them on purpose, for the day when a namespace was deleted by
-# mistake; those of a test, run after run, would fill the pool of the local cluster.
+# first, with all that its backups have left.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=/dev/null
@@ -9,13 +8,6 @@ cd "$(dirname "$0")/.."
 export PATH="$STYLOBATE_BIN:$PATH"
 [ $# = 1 ] || { echo "usage: new-namespace.sh NAMESPACE" >&2; exit 2; }
 
-# Pods of a run that was cut off have a grace period of 180 s, and their namespace's end may wait for half of that once more.
-kubectl delete namespace "$1" --ignore-not-found --timeout=300s
-mapfile -t contents < <(kubectl get volumesnapshotcontents -o json |
-  jq -r --arg namespace "$1" '.items[] | select(.spec.volumeSnapshotRef.namespace == $namespace) | .metadata.name')
-for content in "${contents[@]}"; do
-  kubectl patch volumesnapshotcontent "$content" --type=merge -p '{"spec":{"deletionPolicy":"Delete"}}'
-  kubectl delete volumesnapshotcontent "$content" --wait=false
-done
+local/end-namespace.sh "$1"
 kubectl create namespace "$1"
 kubectl label namespace "$1" pod-security.kubernetes.io/enforce=restricted

@@ -101,6 +101,19 @@ EOF
   [[ -z $(find "$cache/stylobate/parts" -maxdepth 1 -name '.building-*') ]]
 }
 
+# A group that goes between being found and being read (a link to nowhere stands for it) is passed over in silence, and the ids of
+# the other groups are told.
+gone_group() {
+  local dir=$WORK/hierarchy/group
+  mkdir -p "$dir"/{gone,there}
+  ln -sn nowhere "$dir/gone/cgroup.procs"
+  echo 123 >"$dir/there/cgroup.procs"
+  bash -c "source '$COPY/local/lib/all.sh'; CGROUP=group
+    cgroup_mounts() { printf '%s\n' '$WORK/hierarchy' '$WORK/no-hierarchy' '$WORK/hierarchy'; }
+    mapfile -t ids < <(cgroup_processes); echo \"\${ids[*]}\"" >"$OUT" 2>&1
+  [[ $(<"$OUT") == 123 ]]
+}
+
 mkdir -p "$COPY"
 # The plain user of the last checks has to get here.
 chmod 755 "$WORK"
@@ -133,10 +146,12 @@ cp "$RUN/pids/coredns" "$WORK/coredns"
 kill "$(pid_of coredns)"
 printf '%s 1 x\n' "$STRANGER" >"$RUN/pids/coredns"
 check 'down succeeds'                           run make -C "$COPY" down
+check '... and says nothing of failing'         silent failed
 check '... leaves a recycled process id alone'  kill -0 "$STRANGER"
 check '... leaves nothing on the machine'       nothing_left
 kill "$STRANGER"
 check 'a second down succeeds'                  run make -C "$COPY" down
+check '... and says nothing of failing'         silent failed
 
 check 'an up killed half-way'                   run_fails timeout -s KILL 4 "$COPY/local/up.sh"
 check '... is continued by the next'            run make -C "$COPY" up
@@ -153,6 +168,7 @@ check 'clean succeeds'                          run make -C "$COPY" clean
 check '... leaves nothing on the machine'       nothing_left
 check '... and no state'                        test ! -e "$STATE"
 
+check 'a pod that goes meanwhile hides no other' gone_group
 check 'an interrupted build is not taken as whole' interrupted_build
 check 'a plain user is refused'                 run_fails setpriv --reuid=65534 --clear-groups bash -c "source '$COPY/local/lib/all.sh'; check_machine"
 check '... in one line'                         says_one_line 'needs root'

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 export PATH="$STYLOBATE_BIN:$PATH"
 NS=backups
 OPERATOR_NS=stylobate-system
+GCS_CPU=10 GCS_MIB=64 # of local/manifests/gcs.yaml
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 . bench/lib.sh
@@ -22,13 +23,21 @@ up() { [ "$(k get pgc "$1" -o 'jsonpath={.status.state}')" = Healthy ]; }
 is_archived() { [ "$(super "$(primary)" "select last_archived_wal >= '$1' from pg_stat_archiver")" = t ]; }
 by_schedule() { k get pgb -o json | jq -e '[.items[] | select(.spec.schedule == "often" and .status.phase == "Succeeded")] | length > 0'; }
 
-# restored NAME BOOTSTRAP: a new cluster, and how long it takes until all its members are there.
+# source_cluster: the cluster that is backed up, as the example is, asking for little CPU: it fits beside the demo on two cores.
+source_cluster() { sed "s/namespace: ledger/namespace: $NS/; s/cpu: [0-9]*m/cpu: 100m/" docs/examples/ledger.yaml; }
+
+# copy_of NAME BOOTSTRAP [INSTANCES]: a new cluster that is made from a backup; a drill asks for as much as one with one instance.
+copy_of() {
+  printf '%s\n' --- 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresCluster' "metadata: {name: $1, namespace: $NS}" \
+    "spec: {engine: {version: '$PG_NEWEST'}, instances: ${3:-1}, pooler: {instances: 1}, resources: {cpu: 100m, memory: 1Gi}, storage: {size: 2Gi},
+      users: [{name: app}], databases: [{name: bank, owner: app}], bootstrap: $2}"
+}
+
+# restored NAME BOOTSTRAP [INSTANCES]: a new cluster, and how long it takes until all its members are there.
 restored() {
   local from
   from=$(now)
-  printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresCluster' "metadata: {name: $1}" \
-    "spec: {engine: {version: '$PG_NEWEST'}, instances: ${3:-1}, pooler: {instances: 1}, resources: {cpu: 100m, memory: 1Gi}, storage: {size: 2Gi},
-      users: [{name: app}], databases: [{name: bank, owner: app}], bootstrap: $2}" | k apply -f - >/dev/null
+  copy_of "$@" | k apply -f - >/dev/null
   within 240 up "$1"
   echo "   $1 is Healthy after $(since "$from") s"
 }
@@ -46,9 +55,12 @@ present() {
 
 say "installing the operator, an emulator of Google Cloud Storage, and a cluster with a schedule of every other minute and an archive of WAL"
 local/install.sh
-make_namespace
+tour_namespace "$NS" tour-backup
+# At its peak: the source, a copy of three, the drill of a backup, the copy of a moment; and the emulator.
+read -r cpu mib < <({ source_cluster; copy_of copy '{fromBackup: {name: b}}' 3; copy_of drill '{fromBackup: {name: b}}'; copy_of past '{fromBackup: {name: b}}'; } | clusters_ask)
+room "$NS" "$((cpu + GCS_CPU))" "$((mib + GCS_MIB))"
 local/gcs.sh "$NS"
-sed "s/namespace: ledger/namespace: $NS/" docs/examples/ledger.yaml | k apply -f - >/dev/null
+source_cluster | k apply -f - >/dev/null
 k patch pgc ledger --type=merge -p '{"spec":{"backup":{"schedules":[{"name":"often","schedule":"*/2 * * * *"}],"retention":{"last":5},
   "archive":{"switchSeconds":10,"gcs":{"bucket":"wal","endpoint":"gcs:4443","anonymous":true,"caSecret":"gcs-tls"}}}}}' >/dev/null
 within 180 healthy

@@ -40,7 +40,10 @@ writes() { k exec "$(primary)" -c postgres -- psql -XAtqU postgres -c 'create ta
 
 echo "== $(date +%T) installing the operator, and a cluster of three on $PG_NEWEST"
 local/install.sh
-make_namespace
+tour_namespace "$NS" tour-day-two
+# What the tour asks for at its peak, with one pooler pod more while they are replaced.
+read -r cpu mib < <(sed "s/namespace: ledger/namespace: $NS/; s/cpu: [0-9]*m/cpu: 300m/; s/memory: 1Gi/memory: 1536Mi/" docs/examples/ledger.yaml | clusters_ask)
+room "$NS" "$((cpu + POOLER_CPU))" "$((mib + POOLER_MIB))"
 setting work_mem 5MB
 sed "s/namespace: ledger/namespace: $NS/" docs/examples/ledger.yaml | k apply -f - >/dev/null
 within 180 healthy

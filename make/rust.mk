@@ -1,10 +1,20 @@
-.PHONY: crd test-rust
+.PHONY: crd docs test-rust deny
 crd: ## write the generated definitions to crds/, and the chart's copies of them
 	cargo build --quiet --locked
 	for name in postgresclusters postgresbackups; do \
 	  cargo run --quiet --locked -- crd $$name > crds/$$name.yaml && cp crds/$$name.yaml charts/stylobate/files/ || exit 1; done
 
-test-rust:
+docs: crd ## write docs/reference/ and crds/ from the code
+	cargo build --quiet --locked
+	set -e; for page in $$(cargo run --quiet --locked -- reference); do \
+	  cargo run --quiet --locked -- reference $$page > docs/reference/$$page.new && mv docs/reference/$$page.new docs/reference/$$page.md; done
+
+test-rust: ## format, lints, documentation, dependencies, all tests of Rust
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps
+	make/deny.sh
 	cargo test --locked
+
+deny: ## check dependencies, and their known faults, which fail here
+	make/deny.sh strict

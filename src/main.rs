@@ -29,6 +29,12 @@ enum Command {
         #[arg(value_parser = ["postgresclusters", "postgresbackups"])]
         name: Option<String>,
     },
+    /// Print a page of docs/reference/
+    #[command(hide = true)]
+    Reference {
+        /// Plural name of a definition, or 'conditions'; the names of all pages when absent
+        page: Option<String>,
+    },
     /// Show members, roles, lag and conditions, warnings first
     Status(cli::status::StatusArgs),
     /// Show each setting: value, source, default, and what waits for a restart
@@ -75,6 +81,10 @@ async fn main() -> ExitCode {
         Command::Crd { name } => {
             cli::print(&cli::crd(name.as_deref())).map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
+        Command::Reference { page } => match cli::reference::page(page.as_deref()) {
+            Ok(text) => cli::print(&text).map(|()| ExitCode::SUCCESS).map_err(Into::into),
+            Err(error) => Err(error.into()),
+        },
         Command::Status(args) => {
             cli::status::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }

@@ -156,7 +156,7 @@ impl Patroni {
     }
 }
 
-/// Patroni's answer to `GET /patroni` (docs/rest_api.rst of Patroni 4.1).
+/// Patroni's answer to `GET /patroni` (`rest_api.rst` in the documentation of Patroni 4.1).
 fn parse_member(answer: &Value) -> MemberSeen {
     let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
     let number = |key: &str| answer.get(key).and_then(Value::as_i64);

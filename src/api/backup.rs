@@ -367,6 +367,9 @@ pub struct DrillReport {
     /// Seconds from the last mark that came back to the cut: the data that a restore of this backup would lack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_seconds: Option<i64>,
+    /// What it waits for while it runs, in the words of the cluster that it was restored to; absent when that serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
     /// Each check and what it found, as `amcheck: 214 relations, no fault`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,

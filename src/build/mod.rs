@@ -1,6 +1,8 @@
 //! Pure builders: from the target to the children, one file per concern. Nothing here reads or writes.
 
 mod archive;
+#[cfg(test)]
+mod asks_tests;
 mod backup;
 mod budget;
 mod config;

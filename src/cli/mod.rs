@@ -9,10 +9,12 @@ pub mod operator;
 pub mod plan;
 mod progress;
 pub mod psql;
+pub mod reference;
 pub mod run_now;
 pub mod status;
 pub mod switchover;
 pub mod tuning;
+pub mod waiting;
 
 /// Field manager of what a person asks for.
 const CLI_MANAGER: &str = "stylobate-cli";

@@ -19,6 +19,7 @@ use crate::plan::ANY;
 use super::connect::{Cluster, Connection};
 use super::explain::Error;
 use super::progress::Progress;
+use super::waiting::{Room, Watcher};
 use super::{CLI_MANAGER, find, print};
 
 /// How often the answer is looked for: finer than a person's notion of how long it took.
@@ -156,16 +157,21 @@ impl Asked {
         progress: &mut Progress,
     ) -> Result<Option<SwitchoverStatus>, Error> {
         let started = Instant::now();
-        progress.say("waiting for the operator");
+        let mut pods = Watcher::new(&self.cluster, &self.seen.name_any(), Room::BySpec);
+        let mut stage = "waiting for the operator".to_owned();
+        progress.say(&stage);
         while started.elapsed() < wait {
             match self.read().await {
-                Ok(now) => match reply(&now, &self.request) {
-                    Some(answer) if answer.outcome == SwitchoverOutcome::InProgress => {
-                        progress.say(&answer.message)
+                Ok(now) => {
+                    match reply(&now, &self.request) {
+                        Some(answer) if answer.outcome == SwitchoverOutcome::InProgress => {
+                            stage = answer.message
+                        }
+                        Some(answer) => return Ok(Some(answer)),
+                        None => {}
                     }
-                    Some(answer) => return Ok(Some(answer)),
-                    None => {}
-                },
+                    progress.show(&stage, pods.look().await);
+                }
                 // The API server may be the one that restarts just now; the operator goes on meanwhile.
                 Err(Error::Unreachable { .. }) => {}
                 Err(error) => return Err(error),

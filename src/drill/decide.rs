@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt;
 
 use crate::api::{BackupPhase, DrillOutcome, DrillReport, PostgresBackup, PostgresCluster};
@@ -112,6 +112,7 @@ fn begin(
         at: None,
         recovery_seconds: None,
         lost_seconds: None,
+        waiting: None,
         checks: Vec::new(),
         cause: None,
     };
@@ -123,12 +124,18 @@ fn begin(
 
 /// The next step of a drill that runs, or its end.
 fn go_on(seen: &Seen, mut drill: DrillReport, now: Timestamp) -> (DrillReport, Option<Step>) {
+    drill.waiting = None;
     let Some(anchor) = &seen.anchor else {
         let step = Step::Anchor { name: drill.cluster.clone() };
         return (drill, Some(step));
     };
     if now.duration_since(drill.started_at.0) > seen.limit {
-        let stood = seen.cluster.as_ref().map_or("nothing was made yet".to_owned(), standing);
+        let stood = match &seen.cluster {
+            None => "nothing was made yet".to_owned(),
+            Some(restored) => {
+                standing(restored).unwrap_or_else(|| "it served, and was being looked through".into())
+            }
+        };
         let cause = format!(
             "it took longer than {} min (spec.backup.drill.deadlineMinutes of the cluster); at its end: {stood}",
             seen.limit.as_mins()
@@ -146,6 +153,7 @@ fn go_on(seen: &Seen, mut drill: DrillReport, now: Timestamp) -> (DrillReport, O
     }
     let restore = restored.status.as_ref().and_then(|status| status.restore.as_ref());
     let Some(serving) = restore.and_then(|restore| restore.serving_at.as_ref()) else {
+        drill.waiting = standing(restored);
         return (drill, None);
     };
     drill.recovery_seconds = Some(serving.0.duration_since(drill.started_at.0).as_secs());
@@ -207,13 +215,11 @@ fn hopeless(cluster: &PostgresCluster, now: Timestamp) -> Option<String> {
     refused.or(stuck).map(|condition| condition.message.clone())
 }
 
-/// Where a restored cluster stands, in its own words.
-fn standing(cluster: &PostgresCluster) -> String {
-    let conditions = cluster.status.iter().flat_map(|status| &status.conditions);
-    let word = |wanted: &str| {
-        conditions.clone().find(|c| c.type_ == wanted && c.status == "False").map(|c| c.message.clone())
-    };
-    word(kind::RESTORED)
-        .or_else(|| word(kind::READY))
-        .unwrap_or_else(|| "it served, and was being looked through".into())
+/// What a restored cluster waits for, in its own words; a pod that can't start says more than how far the restore is.
+fn standing(cluster: &PostgresCluster) -> Option<String> {
+    let conditions = &cluster.status.as_ref()?.conditions;
+    let bad = |wanted: &str| conditions.iter().find(|c| c.type_ == wanted && c.status == "False");
+    let pods = |c: &&Condition| matches!(c.reason.as_str(), reason::UNSCHEDULABLE | reason::IMAGE_PULL);
+    let told = bad(kind::READY).filter(pods).or_else(|| bad(kind::RESTORED)).or_else(|| bad(kind::READY));
+    told.map(|condition| condition.message.clone())
 }

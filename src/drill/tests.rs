@@ -191,6 +191,33 @@ fn a_drill_that_takes_too_long_or_can_not_begin_fails_with_the_cluster_s_own_wor
 }
 
 #[test]
+fn a_drill_that_waits_says_what_for_until_it_serves() {
+    let mut waits = seen(backup("Succeeded"));
+    for _ in 0..4 {
+        round(&mut waits, at(0));
+    }
+    assert_eq!(decide(&waits, at(1)).drill.unwrap().waiting, None, "nobody has looked at it yet");
+    let bad = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "False", "reason": reason, "message": message, "lastTransitionTime": at(0)});
+    let cloning = bad("Restored", "InProgress", "volumes are cloned");
+    status(
+        &mut waits,
+        json!({"conditions": [bad("Ready", "NoPrimary", "no member takes writes"), cloning.clone()]}),
+    );
+    assert_eq!(round(&mut waits, at(1)).drill.unwrap().waiting.as_deref(), Some("volumes are cloned"));
+    let no_node = bad("Ready", "Unschedulable", "pod c-0 finds no node");
+    status(&mut waits, json!({"conditions": [no_node, cloning]}));
+    assert_eq!(round(&mut waits, at(2)).drill.unwrap().waiting.as_deref(), Some("pod c-0 finds no node"));
+    let late = decide(&waits, at(31)).drill.unwrap();
+    assert_eq!(late.waiting, None);
+    assert!(late.cause.unwrap().ends_with("at its end: pod c-0 finds no node"));
+    status(
+        &mut waits,
+        json!({"restore": {"backup": "shop/nightly", "backupUid": "b-1", "phase": "Done", "servingAt": at(3)}}),
+    );
+    assert_eq!(round(&mut waits, at(3)).drill.unwrap().waiting, None);
+}
+
+#[test]
 fn a_restore_that_failed_may_heal_for_a_while_and_no_longer() {
     let mut seen = served();
     status(

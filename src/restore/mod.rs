@@ -50,7 +50,7 @@ pub struct Course {
     pub cut_at: Option<Timestamp>,
     /// When the restore began.
     pub started_at: Timestamp,
-    /// Settings of Postgres' recovery in the first member beside or in place of [`recovery`]'s own; empty to recover what the
+    /// Settings of Postgres' recovery in the first member beside or in place of [`Course::recovery`]'s own; empty to recover what the
     /// snapshot has and no more. An archive of WAL and a target to stop at go here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recovery: BTreeMap<String, String>,

@@ -11,7 +11,7 @@ use crate::observe::{Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, tuned};
 
-use super::{Work, backup, drain, drills, storage};
+use super::{Work, backup, drain, drills, meanings, storage};
 
 /// Types of conditions.
 pub mod kind {
@@ -153,6 +153,10 @@ pub fn conditions(
             .map(|finding| (kind::RESTORED, finding)),
     )
     .map(|(kind, (good, reason, message))| {
+        debug_assert!(
+            meanings::explains(kind, reason),
+            "{kind} {reason} has no row in src/status/meanings.rs"
+        );
         let state = if good { "True" } else { "False" };
         let since = before
             .iter()

@@ -7,6 +7,7 @@ mod drain;
 mod drills;
 mod engine;
 pub mod lag;
+pub mod meanings;
 mod members;
 mod restore;
 mod rollout;

@@ -34,7 +34,7 @@ pub enum Phase {
 /// Why a try ended, with the old server in place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What was tried: [`Course::key`] of it. The same is not tried again by itself.
+    /// What was tried: its key. The same is not tried again by itself.
     pub key: String,
     /// The cause, in words.
     pub cause: String,

@@ -69,6 +69,7 @@ impl World {
                         started_at: Time(self.now),
                         at: None,
                         recovery_seconds: None,
+                        waiting: None,
                         lost_seconds: None,
                         checks: Vec::new(),
                         cause: None,

@@ -15,6 +15,7 @@ use crate::name::ClusterName;
 use super::super::connect::{Cluster, Connection};
 use super::super::explain::Error;
 use super::super::progress::Progress;
+use super::super::waiting::{Room, Watcher};
 use super::super::{CLI_MANAGER, find, print};
 use super::list::size;
 use super::{api, one};
@@ -75,7 +76,7 @@ pub async fn run(args: CreateArgs, connection: &Connection) -> Result<(), Error>
     let started = Instant::now();
     let mut progress = Progress::new();
     let ended = tokio::select! {
-        ended = end(&cluster, &name, Duration::from_secs(args.wait), &mut progress) => ended,
+        ended = end(&cluster, &name, &args.name, Duration::from_secs(args.wait), &mut progress) => ended,
         _ = tokio::signal::ctrl_c() => Ok(None),
     };
     progress.clear();
@@ -110,10 +111,12 @@ fn backup(of: &PostgresCluster, method: BackupMethod, hold: bool) -> PostgresBac
 async fn end(
     cluster: &Cluster,
     name: &str,
+    of: &str,
     wait: Duration,
     progress: &mut Progress,
 ) -> Result<Option<BackupStatus>, Error> {
     let started = Instant::now();
+    let mut pods = Watcher::new(cluster, of, Room::BySpec);
     progress.say(&format!("{name}: waiting for the operator"));
     while started.elapsed() < wait {
         match one(cluster, name).await {
@@ -122,7 +125,7 @@ async fn end(
                 if status.phase.is_over() {
                     return Ok(Some(status));
                 }
-                progress.say(&format!("{name}: {}", stage(&status)));
+                progress.show(&format!("{name}: {}", stage(&status)), pods.look().await);
             }
             // The API server may be the one that restarts just now; the operator goes on meanwhile.
             Err(Error::Unreachable { .. }) => {}

@@ -15,6 +15,7 @@ use crate::name::ANNOTATION_VERIFY;
 use super::super::connect::{Cluster, Connection};
 use super::super::explain::Error;
 use super::super::progress::Progress;
+use super::super::waiting::{Room, Watcher};
 use super::super::{CLI_MANAGER, print};
 use super::{api, one};
 
@@ -96,6 +97,7 @@ async fn end(
     progress: &mut Progress,
 ) -> Result<Option<DrillReport>, Error> {
     let started = Instant::now();
+    let mut pods: Option<Watcher> = None;
     progress.say(&format!("{name}: waiting for the operator"));
     while started.elapsed() < wait {
         match one(cluster, name).await {
@@ -103,7 +105,10 @@ async fn end(
                 Some(drill) if drill.outcome != DrillOutcome::Running => return Ok(Some(drill)),
                 Some(drill) => {
                     let done = drill.checks.last().map(|check| format!(": {check}")).unwrap_or_default();
-                    progress.say(&format!("{name}: restored aside as {}{done}", drill.cluster));
+                    let pods =
+                        pods.get_or_insert_with(|| Watcher::new(cluster, &drill.cluster, Room::ByBackup));
+                    let stage = format!("{name}: restored aside as {}{done}", drill.cluster);
+                    progress.show(&stage, pods.look().await.or(drill.waiting.as_deref()));
                 }
                 None => {}
             },

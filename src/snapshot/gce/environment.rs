@@ -18,7 +18,7 @@ pub struct Options {
     /// Project of the disks for backups by the Compute API; when absent, the one that the operator runs in
     #[arg(long, env = "STYLOBATE_GCE_PROJECT")]
     pub gce_project: Option<String>,
-    /// Another address of the Compute API, as https://compute-x.p.googleapis.com/compute/v1, for Private Service Connect or a test
+    /// Another address of the Compute API, as `https://compute-x.p.googleapis.com/compute/v1`, for Private Service Connect or a test
     #[arg(long, env = "STYLOBATE_GCE_ENDPOINT")]
     pub gce_endpoint: Option<String>,
 }

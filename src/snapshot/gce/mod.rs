@@ -1,7 +1,7 @@
 //! Snapshots by Google's Compute API: with labels, in a storage location of choice, and without a VolumeSnapshot in between.
 //!
 //! What was written is looked up again before it is believed: a snapshot of the wanted name counts as ours only with the labels of
-//! the order and of the disk that was meant. How a retry is no second snapshot: [`attempt`]. When a snapshot is cut: [`resource`].
+//! the order and of the disk that was meant. How a retry is no second snapshot: `attempt`. When a snapshot is cut: `resource`.
 
 mod attempt;
 mod client;

@@ -1,0 +1,455 @@
+//! What each condition, each reason and each event means and what to do about it: the one place that says so to people who read and
+//! do not run anything. `stylobate reference conditions` prints it, and `docs/reference/conditions.md` is that text.
+//!
+//! A condition with a reason that has no row here ends every test that comes by it: see `conditions` beside it.
+
+use super::conditions::{kind, reason};
+
+/// A condition, and what it means that it is true.
+pub struct Meaning {
+    /// Type.
+    pub kind: &'static str,
+    /// What is so while it is `True`.
+    pub good: &'static str,
+    /// When it is there.
+    pub there: &'static str,
+}
+
+/// A reason why a condition is `False`.
+pub struct Reason {
+    /// Conditions that may have it.
+    pub kinds: &'static [&'static str],
+    /// The word.
+    pub reason: &'static str,
+    /// What is the case.
+    pub means: &'static str,
+    /// What a person does about it.
+    pub remedy: &'static str,
+}
+
+/// An event: its reason, on which object, and what it tells.
+pub struct Told {
+    /// The word.
+    pub reason: &'static str,
+    /// Kind of the object that it is about.
+    pub of: &'static str,
+    /// What it tells.
+    pub means: &'static str,
+}
+
+/// All conditions.
+pub const KINDS: &[Meaning] = &[
+    Meaning { kind: kind::ACCEPTED, good: "the spec can be carried out", there: ALWAYS },
+    Meaning {
+        kind: kind::TUNING_ACCEPTED,
+        good: "all that the tuning ConfigMaps ask for can be done",
+        there: ALWAYS,
+    },
+    Meaning { kind: kind::CONVERGED, good: "everything is as the spec says", there: ALWAYS },
+    Meaning { kind: kind::READY, good: "a member takes writes and the pooler is up", there: ALWAYS },
+    Meaning { kind: kind::REDUNDANT, good: "all members are up and follow", there: ALWAYS },
+    Meaning { kind: kind::STORAGE, good: "volumes have room, and their size", there: ALWAYS },
+    Meaning {
+        kind: kind::DRAIN,
+        good: "no node that is being emptied waits for this cluster",
+        there: ALWAYS,
+    },
+    Meaning {
+        kind: kind::ARCHIVING,
+        good: "WAL is archived as it comes",
+        there: "with `spec.backup.archive`",
+    },
+    Meaning {
+        kind: kind::BACKUPS,
+        good: "backups are as fresh as their schedules promise",
+        there: "with `spec.backup.schedules`",
+    },
+    Meaning {
+        kind: kind::DRILLS,
+        good: "backups are proved as the schedule of drills promises",
+        there: "with `spec.backup.drill`",
+    },
+    Meaning {
+        kind: kind::UPGRADE_CHECKED,
+        good: "the data can be upgraded to the new major",
+        there: "while a major upgrade is under way",
+    },
+    Meaning {
+        kind: kind::RESTORED,
+        good: "the data is that of the backup",
+        there: "for a cluster made from a backup, and while a restore in place is asked for",
+    },
+];
+
+const ALWAYS: &str = "always";
+const ROOM: &[&str] = &[kind::STORAGE, kind::READY, kind::REDUNDANT];
+const PODS: &[&str] = &[kind::READY, kind::REDUNDANT];
+
+/// All reasons for which a condition is `False`.
+pub const REASONS: &[Reason] = &[
+    Reason {
+        kinds: &[kind::ACCEPTED],
+        reason: reason::INVALID_SPEC,
+        means: "the spec names something that can't be; the message has field, value and remedy of each problem. What runs was not touched",
+        remedy: "correct the spec, the ConfigMap or the Secret that is named: `docs/operations.md`, *Problems of a spec*",
+    },
+    Reason {
+        kinds: &[kind::CONVERGED],
+        reason: reason::INVALID_SPEC,
+        means: "the same; nothing is changed until it is solved",
+        remedy: "see `Accepted`",
+    },
+    Reason {
+        kinds: &[kind::TUNING_ACCEPTED],
+        reason: reason::TUNING_REFUSED,
+        means: "a setting of a ConfigMap can't be; the message names ConfigMap, key, value and what is allowed",
+        remedy: "correct the ConfigMap; the last good settings stay in force meanwhile (`docs/tuning.md`)",
+    },
+    Reason {
+        kinds: &[kind::CONVERGED],
+        reason: reason::TUNING_REFUSED,
+        means: "all is done but the settings that were refused",
+        remedy: "see `TuningAccepted`",
+    },
+    Reason {
+        kinds: &[kind::CONVERGED],
+        reason: reason::HELD_BACK,
+        means: "a policy objects to a step; the message says which, and what lets it go on",
+        remedy: "`paused`: set `spec.paused` to false. `healthy-before-disrupt`: wait until the successor streams. \
+                 `maintenance-window`, `one-disruption-at-a-time`: `docs/operations.md`, *Windows and pace*. `backup-before-major`: \
+                 `stylobate backup NAME -n NS`. `legal-hold`, `backup-in-use`, `keep-last-good-backup`, `keep-what-stands`, \
+                 `keep-passwords`: nothing; it is kept on purpose, and the message says what it would take",
+    },
+    Reason {
+        kinds: &[kind::CONVERGED],
+        reason: reason::IN_PROGRESS,
+        means: "steps are being taken; the first is named",
+        remedy: "wait; if it stays, look for `StepFailed` events and in the operator's log",
+    },
+    Reason {
+        kinds: &[kind::CONVERGED],
+        reason: reason::BLOCKED,
+        means: "a member did not come back from a restart, so no further one is touched; or a major upgrade failed and was taken back. \
+                The others serve",
+        remedy: "the message has the cause: correct the spec, or mend the cause, and it goes on by itself; `docs/operations.md`, \
+                 *A change has no effect*, *Major upgrade*",
+    },
+    Reason {
+        kinds: &[kind::CONVERGED, kind::READY, kind::REDUNDANT],
+        reason: reason::DELETING,
+        means: "the cluster is being deleted; its volumes are kept",
+        remedy: "nothing; the message has the command that removes the volumes afterwards",
+    },
+    Reason {
+        kinds: &[kind::READY, kind::ARCHIVING],
+        reason: reason::NO_PRIMARY,
+        means: "no member takes writes, so nobody can tell whether WAL is archived either",
+        remedy: "`docs/operations.md`, *No member takes writes*",
+    },
+    Reason {
+        kinds: &[kind::READY],
+        reason: reason::POOLER_DOWN,
+        means: "members serve, and no pooler pod is ready",
+        remedy: "`docs/operations.md`, *Clients can't connect*",
+    },
+    Reason {
+        kinds: PODS,
+        reason: reason::IMAGE_PULL,
+        means: "a pod can't pull its image; image and the kubelet's word are named",
+        remedy: "correct `spec.engine.version` or `.image` (members), `image.prefix` or `poolerTag` of the operator's chart (pooler), or \
+                 make the image reachable",
+    },
+    Reason {
+        kinds: PODS,
+        reason: reason::UNSCHEDULABLE,
+        means: "no node takes a pod; the scheduler's words follow",
+        remedy: "add nodes, or lower `spec.resources` or `spec.scheduling`; a volume ties its pod to a zone",
+    },
+    Reason {
+        kinds: &[kind::REDUNDANT],
+        reason: reason::MEMBERS_MISSING,
+        means: "a member is not ready; each is named with its state",
+        remedy: "`docs/operations.md`, *A member does not come back*",
+    },
+    Reason {
+        kinds: &[kind::STORAGE],
+        reason: reason::DISK_FILLING,
+        means: "a volume is used to 85 % or more; the members are named",
+        remedy: "raise `spec.storage.size`: `docs/operations.md`, *Volumes*",
+    },
+    Reason {
+        kinds: &[kind::STORAGE],
+        reason: reason::DISK_ALMOST_FULL,
+        means: "a volume is used to 95 % or more; the members are named",
+        remedy: "raise `spec.storage.size` now",
+    },
+    Reason {
+        kinds: ROOM,
+        reason: reason::DISK_FULL,
+        means: "less than 16 MiB of a volume is free: Postgres stops, or can't start",
+        remedy: "raise `spec.storage.size`; nothing else helps, and nothing else is needed",
+    },
+    Reason {
+        kinds: &[kind::STORAGE],
+        reason: reason::GROWING,
+        means: "a volume is on its way to its new size",
+        remedy: "wait; Kubernetes' own word follows, if it says one",
+    },
+    Reason {
+        kinds: &[kind::STORAGE],
+        reason: reason::GROWTH_FAILED,
+        means: "Kubernetes can't grow a volume; its words follow",
+        remedy: "quota or room of the storage: `kubectl -n NS describe pvc data-NAME-0`",
+    },
+    Reason {
+        kinds: &[kind::DRAIN],
+        reason: reason::IN_PROGRESS,
+        means: "a node is being emptied, and the primary on it hands over",
+        remedy: "wait; the drain goes on by itself",
+    },
+    Reason {
+        kinds: &[kind::DRAIN],
+        reason: reason::NO_SUCCESSOR,
+        means: "a node is being emptied, and no other member can take over, or all are on nodes that are being emptied too",
+        remedy: "bring a replica back, or let another node stay: `kubectl uncordon NODE`",
+    },
+    Reason {
+        kinds: &[kind::DRAIN],
+        reason: reason::SINGLE_MEMBER,
+        means: "a node is being emptied, and the only member is on it",
+        remedy: "it may be stopped; `spec.instances: 2` avoids the pause",
+    },
+    Reason {
+        kinds: &[kind::ARCHIVING],
+        reason: reason::ARCHIVE_FAILING,
+        means: "WAL waits for 5 minutes, or a tenth of the volume waits, and tries fail; the message has the cause",
+        remedy: "what the message says: bucket, rights, network, passphrase; `docs/backups.md`, *Archive trouble*",
+    },
+    Reason {
+        kinds: &[kind::ARCHIVING],
+        reason: reason::ARCHIVE_SLOW,
+        means: "WAL is archived, but slower than it is written",
+        remedy: "raise `spec.resources.cpu`, or look at the network to the bucket",
+    },
+    Reason {
+        kinds: &[kind::ARCHIVING],
+        reason: reason::ARCHIVE_GAP,
+        means: "WAL was given up (`maxBacklog`), or lost with a primary",
+        remedy: "make a backup now: moments from then to that backup can't be brought back",
+    },
+    Reason {
+        kinds: &[kind::BACKUPS],
+        reason: reason::BACKUP_MISSED,
+        means: "the last run of a schedule did not begin, and nothing good was made since; run and reason are named",
+        remedy: "do what the reason says; `stylobate backup NAME -n NS` makes one now",
+    },
+    Reason {
+        kinds: &[kind::BACKUPS],
+        reason: reason::BACKUP_FAILED,
+        means: "the last run of a schedule failed, and nothing good was made since; run and reason are named",
+        remedy: "do what the reason says; `stylobate backup NAME -n NS` makes one now",
+    },
+    Reason {
+        kinds: &[kind::BACKUPS],
+        reason: reason::BACKUP_LOST,
+        means: "snapshots or copy of the last run are gone, and nothing good was made since",
+        remedy: "`stylobate backup NAME -n NS` makes one now; find out who removed them",
+    },
+    Reason {
+        kinds: &[kind::BACKUPS],
+        reason: reason::BACKUP_OVERDUE,
+        means: "a promised backup is not there: it takes too long, or was deleted",
+        remedy: "`stylobate backup list NAME -n NS`; `kubectl -n NS describe pgb`",
+    },
+    Reason {
+        kinds: &[kind::DRILLS],
+        reason: reason::DRILL_FAILED,
+        means: "the last drill by schedule failed, and nothing as new was proved since; backup and fault are named",
+        remedy: "do not rely on that backup: `stylobate backup NAME -n NS`, then `stylobate backup verify` of it; `docs/backups.md`, *Drills*",
+    },
+    Reason {
+        kinds: &[kind::DRILLS],
+        reason: reason::DRILL_MISSED,
+        means: "a moment of the schedule had no drill, and none passed since; the reason is named",
+        remedy: "do what the reason says; `stylobate backup verify BACKUP -n NS` makes one now",
+    },
+    Reason {
+        kinds: &[kind::DRILLS],
+        reason: reason::DRILL_GONE,
+        means: "the last drill by schedule came to no end that anybody saw, and none passed since",
+        remedy: "`stylobate backup verify BACKUP -n NS` makes one now",
+    },
+    Reason {
+        kinds: &[kind::DRILLS],
+        reason: reason::DRILL_OVERDUE,
+        means: "a drill by schedule was asked for, and its time is over",
+        remedy: "does an operator run? `kubectl -n stylobate-system get pods`",
+    },
+    Reason {
+        kinds: &[kind::UPGRADE_CHECKED],
+        reason: reason::CHECK_FAILED,
+        means: "what keeps the data from being upgraded, each with what mends it; nothing was stopped",
+        remedy: "mend it in the database or the spec; it is checked again every two minutes",
+    },
+    Reason {
+        kinds: &[kind::RESTORED],
+        reason: reason::IN_PROGRESS,
+        means: "the cluster is being made from a backup; the message says how far",
+        remedy: "wait; a volume that stays unbound: `kubectl -n NS describe pvc data-NAME-0`",
+    },
+    Reason {
+        kinds: &[kind::RESTORED],
+        reason: reason::RESTORE_FAILED,
+        means: "volumes can't be cloned, or no member starts on its clone; Kubernetes' words, or the member to look at, follow",
+        remedy: "`docs/restore.md`",
+    },
+    Reason {
+        kinds: &[kind::RESTORED],
+        reason: reason::RESTORE_REFUSED,
+        means: "a restore in place is asked for by one word of two, or its backup does not fit; nothing was stopped",
+        remedy: "the message has the remedy; `docs/restore.md`",
+    },
+];
+
+const CLUSTER: &str = "PostgresCluster";
+const BACKUP: &str = "PostgresBackup";
+
+/// All events but those that carry a condition's reason: these tell of the same.
+pub const EVENTS: &[Told] = &[
+    Told { reason: "StepDone", of: CLUSTER, means: "a step was taken; the note names it" },
+    Told {
+        reason: "StepFailed",
+        of: "PostgresCluster, PostgresBackup",
+        means: "a step failed; the note has the cause, and it is tried again",
+    },
+    Told {
+        reason: "RolloutRunning",
+        of: CLUSTER,
+        means: "members are changed one at a time; the note says why",
+    },
+    Told {
+        reason: "RolloutBlocked",
+        of: CLUSTER,
+        means: "a member did not come back: see `Converged` `Blocked`",
+    },
+    Told { reason: "RolloutDone", of: CLUSTER, means: "all members are as the spec says" },
+    Told { reason: "SwitchoverDone", of: CLUSTER, means: "another member takes writes, as a person asked" },
+    Told { reason: "SwitchoverRefused", of: CLUSTER, means: "a switchover was not begun; the note says why" },
+    Told {
+        reason: "SwitchoverFailed",
+        of: CLUSTER,
+        means: "a switchover was begun and did not come about; the note says why",
+    },
+    Told {
+        reason: "VolumesKept",
+        of: CLUSTER,
+        means: "the cluster is deleted and its volumes stay; the note has the command that removes them",
+    },
+    Told { reason: "BackupStarted", of: BACKUP, means: "a backup began" },
+    Told {
+        reason: "BackupSucceeded",
+        of: BACKUP,
+        means: "a backup can be restored; the longest write meanwhile follows",
+    },
+    Told {
+        reason: "CopyKept",
+        of: BACKUP,
+        means: "a copy in the archive stays although its backup goes; the note says why",
+    },
+    Told { reason: "DrillStarted", of: BACKUP, means: "the backup is restored aside" },
+    Told {
+        reason: "DrillPassed",
+        of: BACKUP,
+        means: "the backup was restored and looked through, and all is well",
+    },
+];
+
+/// True when a condition of this type may have this reason.
+pub(super) fn explains(kind: &str, reason: &str) -> bool {
+    reason == reason::AS_WANTED || REASONS.iter().any(|row| row.reason == reason && row.kinds.contains(&kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of the constants in this module of the source.
+    fn constants(module: &str) -> Vec<String> {
+        let source = include_str!("conditions.rs");
+        let begin = source.find(&format!("pub mod {module} {{")).expect("the module is in conditions.rs");
+        let body = source[begin..].split("\n}\n").next().expect("it has an end");
+        let values = body.split("&str = \"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        values.collect()
+    }
+
+    #[test]
+    fn each_condition_and_each_reason_is_explained_and_none_that_is_not_there() {
+        let kinds: Vec<String> = KINDS.iter().map(|row| row.kind.to_owned()).collect();
+        let mut wanted = constants("kind");
+        assert!(wanted.len() >= 12, "{wanted:?}");
+        wanted.sort();
+        let mut told = kinds.clone();
+        told.sort();
+        assert_eq!(told, wanted, "give each condition one row in KINDS");
+
+        let wanted = constants("reason");
+        assert!(wanted.len() >= 33, "{wanted:?}");
+        for reason in wanted.iter().filter(|reason| *reason != reason::AS_WANTED) {
+            assert!(REASONS.iter().any(|row| row.reason == reason), "{reason} has no row in REASONS");
+        }
+        for row in REASONS {
+            assert!(
+                !row.means.is_empty() && !row.remedy.is_empty() && !row.kinds.is_empty(),
+                "{}",
+                row.reason
+            );
+            for kind in row.kinds {
+                let rows =
+                    REASONS.iter().filter(|other| other.reason == row.reason && other.kinds.contains(kind));
+                assert_eq!(rows.count(), 1, "{kind} {}", row.reason);
+            }
+        }
+    }
+
+    #[test]
+    fn each_policy_that_may_hold_a_step_back_has_its_remedy() {
+        let row = REASONS.iter().find(|row| row.reason == reason::HELD_BACK).unwrap();
+        for policy in crate::policy::CATALOG {
+            assert!(
+                row.remedy.contains(&format!("`{}`", policy.id())),
+                "{} is not in the row of HeldBack",
+                policy.id()
+            );
+        }
+    }
+
+    /// The words that follow this text in the source and stand in quotes.
+    fn quoted<'a>(source: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
+        source.split(before).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
+    }
+
+    #[test]
+    fn each_event_is_explained_or_has_a_condition_s_reason() {
+        let sources = [
+            include_str!("../record.rs"),
+            include_str!("../control.rs"),
+            include_str!("../backup/control.rs"),
+            include_str!("../drill/control.rs"),
+        ];
+        let before = ["EventType::Normal,", "EventType::Warning,", "record.note(&cluster,"];
+        let said: Vec<&str> = sources
+            .iter()
+            .flat_map(|source| before.iter().flat_map(|before| quoted(source, before)))
+            .collect();
+        assert!(said.len() >= 20, "{said:?}");
+        let known = |reason: &&&str| {
+            EVENTS.iter().any(|row| row.reason == **reason)
+                || REASONS.iter().any(|row| row.reason == **reason)
+        };
+        let unknown: Vec<_> = said.iter().filter(|reason| !known(reason)).collect();
+        assert!(unknown.is_empty(), "{unknown:?} have no row in EVENTS");
+        let stale: Vec<_> =
+            EVENTS.iter().filter(|row| !said.contains(&row.reason)).map(|row| row.reason).collect();
+        assert!(stale.is_empty(), "nobody says {stale:?}");
+    }
+}
