@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use sim::World;
 use stylobate::child::Kind;
-use stylobate::cli::plan::{Report, report};
+use stylobate::cli::plan::{FleetReport, Report, report, row};
 use stylobate::name::ClusterName;
 use stylobate::observe::Offline;
 
@@ -40,6 +40,10 @@ fn edited(edits: &[(&str, &str)]) -> World {
 }
 
 fn planned(world: &World, blind: &[Kind]) -> Report {
+    report(offline(world, blind), "as it stands".into(), world.now)
+}
+
+fn offline(world: &World, blind: &[Kind]) -> Offline {
     let mut seen = world.observe();
     seen.database = None;
     for kind in blind {
@@ -47,18 +51,22 @@ fn planned(world: &World, blind: &[Kind]) -> Report {
     }
     let unknown = vec!["SQL steps: the catalogs are not read".to_owned()];
     let blind = BTreeSet::from_iter(blind.iter().copied());
-    report(Offline { seen, blind, unknown }, "as it stands".into(), world.now)
+    Offline { seen, blind, unknown }
 }
 
 /// Compares with the golden text and gives the exit code.
 fn golden(name: &str, report: &Report) -> u8 {
-    let (path, text) = (format!("tests/plan/{name}.txt"), report.text());
+    compare(name, &report.text());
+    report.exit_code()
+}
+
+fn compare(name: &str, text: &str) {
+    let path = format!("tests/plan/{name}.txt");
     if std::env::var_os("UPDATE_GOLDENS").is_some() {
-        fs::write(&path, &text).expect("write the golden file");
+        fs::write(&path, text).expect("write the golden file");
     }
     let wanted = fs::read_to_string(&path).unwrap_or_default();
     assert!(text == wanted, "{path} differs; UPDATE_GOLDENS=1 accepts it\n{text}");
-    report.exit_code()
 }
 
 #[test]
@@ -147,4 +155,78 @@ fn the_document_has_one_shape_whatever_is_in_it() {
     ] {
         assert!(all.iter().any(|found| found == key), "{key}");
     }
+}
+
+/// A fleet at rest under the catalog of the simulator, one cluster for each way to name a version.
+fn fleet() -> Vec<World> {
+    let edits: [(&str, &[(&str, &str)]); 7] = [
+        ("follows", &[]),
+        ("window", &[NIGHTS]),
+        ("paused", &[("spec.paused", "true")]),
+        ("pinned", &[("spec.engine.version", "\"17.91\"")]),
+        ("own-image", &[("spec.engine.image", "own/postgres:17.91")]),
+        ("older", &[("spec.engine.version", "\"17.90\"")]),
+        ("broken", &[("spec.instances", "0")]),
+    ];
+    let named = |(name, edits): (&str, &[(&str, &str)])| {
+        let mut world =
+            World::new(&fs::read_to_string("docs/examples/ledger.yaml").expect("the example is there"));
+        world.cluster.metadata.name = Some(name.to_owned());
+        let last = ["spec.paused", "spec.instances"];
+        let (late, early): (Vec<_>, Vec<_>) = edits.iter().partition(|(path, _)| last.contains(path));
+        early.iter().for_each(|(path, value)| world.edit(path, value));
+        for _ in 0..20 {
+            world.round(None);
+        }
+        late.iter().for_each(|(path, value)| world.edit(path, value));
+        world.round(None);
+        world
+    };
+    edits.map(named).into()
+}
+
+/// What an edited catalog would roll.
+fn edited_catalog(worlds: &[World], changes: &[&[&str]]) -> FleetReport {
+    let mut edited = REST.clone();
+    changes.iter().for_each(|change| edited.change_catalog(change));
+    let catalog = edited.images.good().expect("the edit is good").clone();
+    let rows = worlds.iter().map(|world| row(offline(world, &[]), &catalog, world.now)).collect();
+    FleetReport::new("catalog.yaml".into(), catalog, rows)
+}
+
+#[test]
+fn an_edit_of_the_catalog_shows_who_would_roll_when_and_who_stays_and_why() {
+    let worlds = fleet();
+    let report =
+        edited_catalog(&worlds, &[&["adds", "17.92"], &["withdraws", "17.90", "it", "loses", "WAL"]]);
+    compare("catalog", &report.text());
+    assert_eq!(report.exit_code(), 2);
+    let json = report.json();
+    let of = |name: &str| {
+        let all = json["clusters"].as_array().expect("a list");
+        all.iter().find(|row| row["cluster"] == format!("ledger/{name}")).expect("it is there").clone()
+    };
+    assert_eq!((&of("follows")["change"], &of("follows")["members"]), (&"Rolls".into(), &3.into()));
+    assert_eq!(of("window")["waits"]["policy"], "maintenance-window");
+    assert_eq!((&of("older")["change"], &of("older")["source"]), (&"Stays".into(), &"Kept".into()));
+    assert_eq!(of("broken")["change"], "Refused");
+}
+
+#[test]
+fn an_edit_that_changes_nothing_has_the_code_0_and_one_that_breaks_a_spec_the_code_1() {
+    let mut world = REST.clone();
+    assert_eq!(edited_catalog(std::slice::from_ref(&world), &[]).exit_code(), 0);
+    let rebuilt = edited_catalog(std::slice::from_ref(&world), &[&["rebuilds", "17.91"]]);
+    assert_eq!(rebuilt.exit_code(), 2);
+    assert!(
+        rebuilt.text().contains("ledger/ledger: another image of 17.91, 3 members, at once"),
+        "{}",
+        rebuilt.text()
+    );
+    // It is on its way to a minor that the edit takes away again.
+    world.edit("spec.engine.version", "\"17.90\"");
+    world.round(None);
+    let dropped = edited_catalog(std::slice::from_ref(&world), &[&["drops", "17.90"]]);
+    assert_eq!(dropped.exit_code(), 1);
+    assert!(dropped.text().contains("!! spec.engine.version is '17.90'"), "{}", dropped.text());
 }

@@ -79,6 +79,31 @@ fn a_cluster_that_nobody_has_seen_leads_to_the_operator() {
 }
 
 #[test]
+fn a_cluster_that_lags_behind_the_catalog_says_what_is_available_and_what_it_waits_for() {
+    assert!(golden("behind").contains("PostgreSQL 17.90 (17.91 available: waits for window)"));
+}
+
+#[test]
+fn a_withdrawn_version_is_warned_of_with_the_way_out() {
+    let text = golden("withdrawn");
+    assert!(text.contains("PostgreSQL 17.90, WITHDRAWN (17.91 available: pinned)"));
+    assert!(text.contains("next: kubectl -n shop edit pgc books"));
+}
+
+#[test]
+fn a_catalog_that_is_gone_leads_to_the_operators_namespace() {
+    assert!(golden("no-catalog").contains("next: kubectl -n ops get configmap stylobate-engine-images"));
+}
+
+#[test]
+fn who_lags_behind_shows_in_the_overview() {
+    let all = ["healthy", "behind", "withdrawn", "no-catalog"].map(cluster);
+    let text = overview(&all, now());
+    compare("fleet", &text);
+    assert_eq!(text.matches(" available: ").count(), 2, "in their rows");
+}
+
+#[test]
 fn many_clusters_are_one_line_each_and_the_worst_of_each() {
     let all = ["healthy", "member-down", "paused", "unseen"].map(cluster);
     compare("overview", &overview(&all, now()));

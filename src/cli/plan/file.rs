@@ -32,21 +32,29 @@ pub enum Outcome {
     Refused(String),
 }
 
+/// The text of a file; `-` is standard input.
+///
+/// # Errors
+/// What can't be read.
+pub fn text(path: &Path) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).map(drop)
+    } else {
+        std::fs::read_to_string(path).map(|found| text = found)
+    };
+    read.map_err(|cause| Error::Plain(format!("failed to read {}: {cause}", path.display())))?;
+    Ok(text)
+}
+
 impl Edit {
     /// Reads a file; `-` is standard input.
     ///
     /// # Errors
     /// What can't be read, and what is not in it, with the line where there is one.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let name = path.display();
-        let mut text = String::new();
-        let read = if path.as_os_str() == "-" {
-            std::io::stdin().read_to_string(&mut text).map(drop)
-        } else {
-            std::fs::read_to_string(path).map(|found| text = found)
-        };
-        read.map_err(|cause| Error::Plain(format!("failed to read {name}: {cause}")))?;
-        Self::parse(&text).map_err(|cause| Error::Plain(format!("failed to read {name}: {cause}")))
+        Self::parse(&text(path)?)
+            .map_err(|cause| Error::Plain(format!("failed to read {}: {cause}", path.display())))
     }
 
     fn parse(text: &str) -> Result<Self, String> {

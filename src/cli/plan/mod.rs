@@ -1,15 +1,18 @@
 //! `stylobate plan`: what the operator would do, what it costs whom, and what waits for what. It runs the operator's own
 //! `decide` on what the API server alone knows, so it needs no way to the members and no right beyond the namespace.
 
+mod catalog;
 mod cost;
 mod file;
+mod fleet;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
@@ -25,35 +28,67 @@ use super::explain::Error;
 use super::{find, print};
 
 use file::{Edit, Outcome};
+pub use fleet::{FleetReport, row};
 pub use report::{Report, without_blind_spots};
+
+/// Clusters that are read side by side: each takes some twenty requests, which the API server counts for each person.
+const AT_ONCE: usize = 4;
 
 /// Which plan, and how to show it.
 #[derive(Args, Debug)]
 pub struct PlanArgs {
     /// Cluster; with --file that of the file
-    #[arg(required_unless_present = "file")]
+    #[arg(required_unless_present_any = ["file", "catalog"])]
     name: Option<String>,
     /// Plan for this object in place of the live one: a PostgresCluster, with tuning ConfigMaps beside it; - is standard
     /// input
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Show what this image catalog would roll over all clusters of all namespaces: the ConfigMap, values of the chart, or the list
+    /// alone; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "file"])]
+    catalog: Option<PathBuf>,
     /// `text`, or `json` of stable shape
     #[arg(short, long, value_parser = ["text", "json"], default_value = "text")]
     output: String,
 }
 
-/// Prints the plan. The exit code is 0 when there is nothing to do, 2 when there are steps, 1 when the spec can't be carried
-/// out.
+/// Prints the plan. The exit code is 0 when there is nothing to do, 2 when there are steps, 1 when a spec can't be carried out.
 ///
 /// # Errors
 /// Those of the API server and of the file.
 pub async fn run(args: PlanArgs, connection: &Connection) -> Result<ExitCode, Error> {
+    if let Some(path) = &args.catalog {
+        return catalogued(path, &args.output, connection).await;
+    }
     let cluster = connection.open().await?;
     let report = match &args.file {
         None => live(&cluster, args.name.as_deref().unwrap_or_default()).await?,
         Some(path) => edited(cluster, Edit::read(path)?, args.name.as_deref()).await?,
     };
     match args.output.as_str() {
+        "json" => print(&format!("{:#}\n", report.json()))?,
+        _ => print(&report.text())?,
+    }
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+/// What an edit of the image catalog would roll.
+async fn catalogued(path: &Path, output: &str, connection: &Connection) -> Result<ExitCode, Error> {
+    // A file that is no good is told without any Kubernetes.
+    let edited = catalog::read(path)?;
+    let cluster = connection.open().await?;
+    let found = find::everywhere(&cluster).await?;
+    let kept = found.into_iter().filter(|object| object.metadata.deletion_timestamp.is_none());
+    let looked = futures::stream::iter(kept.map(|object| {
+        let cluster = Cluster { namespace: object.namespace().unwrap_or_default(), ..cluster.clone() };
+        async move { look(&cluster, object).await }
+    }));
+    let seen: Vec<Offline> = looked.buffered(AT_ONCE).try_collect().await?;
+    let now = Timestamp::now();
+    let rows = seen.into_iter().map(|offline| row(offline, &edited, now)).collect();
+    let report = FleetReport::new(path.display().to_string(), edited, rows);
+    match output {
         "json" => print(&format!("{:#}\n", report.json()))?,
         _ => print(&report.text())?,
     }
@@ -116,14 +151,19 @@ async fn look(cluster: &Cluster, object: PostgresCluster) -> Result<Offline, Err
     offline(&cluster.client, Arc::new(object)).await.map_err(|error| Error::of(what, cluster, error))
 }
 
-/// Decides on what was read, and leaves out what only seems so.
-pub fn report(mut offline: Offline, of: String, now: Timestamp) -> Report {
-    if offline.blind.contains(&Kind::Secret) {
+/// Takes away what only seems wrong because it could not be read.
+fn sighted(offline: &mut Offline) {
+    let what = "steps that follow from Secrets: certificates, passwords, the pooler's configuration";
+    if offline.blind.contains(&Kind::Secret) && !offline.unknown.iter().any(|lack| lack == what) {
         // Whether the given certificate is good can't be told; that it is missing would be a false alarm.
         Arc::make_mut(&mut offline.seen.cluster).spec.access.tls = None;
-        let what = "steps that follow from Secrets: certificates, passwords, the pooler's configuration";
         offline.unknown.push(what.into());
     }
+}
+
+/// Decides on what was read, and leaves out what only seems so.
+pub fn report(mut offline: Offline, of: String, now: Timestamp) -> Report {
+    sighted(&mut offline);
     let decision = decide(&Input { seen: &offline.seen, catalog: CATALOG, now });
     let decision = without_blind_spots(decision, &offline);
     let case = Case { seen: &offline.seen, now };

@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
 use crate::api::{ClusterStatus, MemberRole, PostgresCluster, SwitchoverOutcome};
+use crate::images::CONFIG_MAP;
 use crate::name::{ClusterName, LABEL_CLUSTER};
 use crate::status::{kind, reason};
 
@@ -14,7 +15,7 @@ use super::super::human::since;
 const OPERATOR_LOG: &str = "kubectl -n stylobate-system logs deploy/stylobate --tail=50";
 
 /// Conditions in the order of how much they hurt.
-const WORST_FIRST: [&str; 9] = [
+const WORST_FIRST: [&str; 10] = [
     kind::READY,
     kind::ACCEPTED,
     kind::STORAGE,
@@ -22,6 +23,7 @@ const WORST_FIRST: [&str; 9] = [
     kind::DRAIN,
     kind::BACKUPS,
     kind::DRILLS,
+    kind::ENGINE,
     kind::TUNING_ACCEPTED,
     kind::CONVERGED,
 ];
@@ -124,6 +126,16 @@ fn next(cause: &str, name: &ClusterName, status: &ClusterStatus) -> String {
         reason::IMAGE_PULL => format!(
             "kubectl -n {namespace} edit pgc {cluster}, or kubectl -n {namespace} get events --field-selector reason=Failed"
         ),
+        reason::CATALOG_MISSING | reason::CATALOG_INVALID => {
+            let operator =
+                status.operator.as_ref().map_or("stylobate-system", |operator| &operator.namespace);
+            format!(
+                "kubectl -n {operator} get configmap {CONFIG_MAP} -o yaml; stylobate plan --catalog FILE checks an edit"
+            )
+        }
+        reason::NOT_IN_CATALOG | reason::IMAGE_WITHDRAWN => {
+            format!("kubectl -n {namespace} edit pgc {cluster}, or have the image catalog mended")
+        }
         reason::DISK_FILLING | reason::DISK_ALMOST_FULL | reason::DISK_FULL => {
             format!("raise spec.storage.size: kubectl -n {namespace} edit pgc {cluster}")
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::{ClusterStatus, MemberRole, MemberStatus, PostgresCluster, SwitchoverOutcome};
+use crate::api::{Behind, ClusterStatus, MemberRole, MemberStatus, PostgresCluster, SwitchoverOutcome};
 
 use super::super::human::{columns, lag, since};
 use super::advice::{Warning, warnings};
@@ -24,7 +24,7 @@ pub fn table(cluster: &PostgresCluster, now: Timestamp) -> String {
                 status.state,
                 status.ready,
                 or_none(&status.primary),
-                or_none(&status.version),
+                version(status),
                 status.pooler.ready,
                 status.pooler.wanted,
             );
@@ -60,9 +60,9 @@ pub fn overview(clusters: &[PostgresCluster], now: Timestamp) -> String {
             namespace.clone(),
             name.clone(),
             cluster.status.as_ref().map_or("?".into(), |status| format!("{:?}", status.state)),
-            status.ready,
+            status.ready.clone(),
             or_none(&status.primary),
-            or_none(&status.version),
+            version(&status),
             format!("{}/{}", status.pooler.ready, status.pooler.wanted),
             since(cluster.metadata.creation_timestamp.as_ref(), now),
         ]);
@@ -71,6 +71,27 @@ pub fn overview(clusters: &[PostgresCluster], now: Timestamp) -> String {
         }
     }
     format!("{}{notes}", columns(&rows))
+}
+
+/// The version that runs, and why a newer one that is offered does not.
+fn version(status: &ClusterStatus) -> String {
+    let runs = or_none(&status.version);
+    let Some(engine) = &status.engine else { return runs };
+    let withdrawn = if engine.withdrawn.is_some() { ", WITHDRAWN" } else { "" };
+    let Some(behind) = engine.behind else { return format!("{runs}{withdrawn}") };
+    let why = match behind {
+        Behind::Pinned => "pinned",
+        Behind::Window => "waits for window",
+        Behind::Slot => "waits for its turn",
+        Behind::Paused => "paused",
+        Behind::HeldBack => "held back",
+        Behind::Rolling => "rolling",
+        Behind::Blocked => "BLOCKED",
+        Behind::Invalid => "spec is invalid",
+    };
+    let newer = engine.available.as_ref().filter(|available| engine.running.as_ref() != Some(*available));
+    let what = newer.map_or("other image".into(), |newer| format!("{newer} available"));
+    format!("{runs}{withdrawn} ({what}: {why})")
 }
 
 fn members(status: &ClusterStatus) -> String {
