@@ -1,0 +1,95 @@
+//! The promises, suite by suite, and which suites share a namespace.
+//!
+//! A *suite* is a file of promises that stand on each other, in Rust here or in shell in `tests/e2e/promises/`. A *group* is what
+//! runs in one namespace, one suite after the other. New promises are written in Rust.
+
+use futures::future::LocalBoxFuture;
+
+use crate::harness::stage::Stage;
+
+/// What proves a suite's promises.
+pub enum Code {
+    /// A function of this crate.
+    Rust(for<'a> fn(&'a Stage) -> LocalBoxFuture<'a, ()>),
+    /// A file of `tests/e2e/promises/`, without `.sh`.
+    Shell(&'static str),
+}
+
+/// A file of promises that stand on each other.
+pub struct Suite {
+    /// Its name; also the first part of the names of its promises.
+    pub name: &'static str,
+    /// Seconds that it should take beside others on two processors; what takes longer is told. Measured, with half of it to spare.
+    pub budget: u64,
+    /// Its promises.
+    pub code: Code,
+}
+
+/// Suites that share a namespace, and with it a cluster.
+pub struct Group {
+    /// Its name; the namespace is `e2e-<name>`.
+    pub name: &'static str,
+    /// What its pods ask for at the same time at most, in thousandths of a processor: a group begins where there is room for it.
+    pub millicores: u64,
+    /// What all its suites stand on, proved before them.
+    pub prelude: Option<&'static Suite>,
+    /// Its suites, in their order.
+    pub suites: &'static [Suite],
+}
+
+impl Group {
+    /// Seconds that all of it should take.
+    pub fn budget(&self) -> u64 {
+        self.prelude.iter().map(|prelude| prelude.budget).chain(self.suites.iter().map(|suite| suite.budget)).sum()
+    }
+}
+
+const fn shell(name: &'static str, file: &'static str, budget: u64) -> Suite {
+    Suite { name, budget, code: Code::Shell(file) }
+}
+
+/// The operator itself: before everything else, and alone.
+pub static INSTALL: Suite = shell("install", "10-install", 60);
+
+/// The cluster `shop`: three members, one user, two poolers.
+static SHOP: Suite = shell("make", "11-make", 90);
+
+/// All groups.
+pub static GROUPS: &[Group] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    fn all() -> Vec<&'static Suite> {
+        let mut all = vec![&INSTALL, &SHOP];
+        all.extend(GROUPS.iter().flat_map(|group| group.suites));
+        all
+    }
+
+    #[test]
+    fn names_are_there_once() {
+        let names: BTreeSet<_> = all().iter().map(|suite| suite.name).collect();
+        assert_eq!(names.len(), all().len());
+        let groups: BTreeSet<_> = GROUPS.iter().map(|group| group.name).collect();
+        assert_eq!(groups.len(), GROUPS.len());
+    }
+
+    #[test]
+    fn every_file_in_shell_is_in_a_group() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/e2e/promises");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let files: BTreeSet<String> =
+            files.map(|file| file.to_string_lossy().trim_end_matches(".sh").to_owned()).collect();
+        let named: BTreeSet<String> = all()
+            .iter()
+            .filter_map(|suite| match suite.code {
+                Code::Shell(file) => Some(file.to_owned()),
+                Code::Rust(_) => None,
+            })
+            .collect();
+        assert_eq!(files, named);
+    }
+}
