@@ -61,7 +61,8 @@ fn now() -> Ticks {
 /// The line `cpu`: user, nice, system, idle, iowait, irq, softirq, steal; guest times are in user's already.
 fn read(text: &str) -> Ticks {
     let Some(line) = text.lines().find_map(|line| line.strip_prefix("cpu ")) else { return Ticks::default() };
-    let numbers: Vec<u64> = line.split_whitespace().take(8).filter_map(|number| number.parse().ok()).collect();
+    let numbers: Vec<u64> =
+        line.split_whitespace().take(8).filter_map(|number| number.parse().ok()).collect();
     Ticks { all: numbers.iter().sum(), idle: numbers.iter().skip(3).take(2).sum() }
 }
 

@@ -98,7 +98,11 @@ impl Ring {
             return Ok(verdict);
         }
         let room = lanes::free(&self.world.client).await?;
-        println!("--    {} groups in {} lanes, in the room of {room} thousandths of a processor", chosen.len(), self.lanes);
+        println!(
+            "--    {} groups in {} lanes, in the room of {room} thousandths of a processor",
+            chosen.len(),
+            self.lanes
+        );
         let patience = if self.lanes > 1 { PATIENCE_BESIDE } else { PATIENCE_ALONE };
         let work = chosen.iter().map(|chosen| (chosen.0.millicores, chosen)).collect();
         let run = async |(group, suites): &Chosen| {
@@ -117,7 +121,8 @@ impl Ring {
     /// Suites with a broken promise, each in a namespace of its own, up to the last of its broken promises.
     async fn again(&self, chosen: &[Chosen], first: &[Told]) {
         let broken: BTreeSet<&str> = first.iter().filter(|told| !told.kept).map(|told| told.suite).collect();
-        let prelude_broke = |group: &Group| group.prelude.is_some_and(|prelude| broken.contains(prelude.name));
+        let prelude_broke =
+            |group: &Group| group.prelude.is_some_and(|prelude| broken.contains(prelude.name));
         for (group, suites) in chosen {
             let mut repeated = false;
             for (suite, last) in suites {
@@ -132,7 +137,8 @@ impl Ring {
                 let last = if whole { last.clone() } else { until };
                 println!("--    {} again, alone", suite.name);
                 repeated = true;
-                self.group(&format!("{}-again", suite.name), group.prelude, &[(suite, last)], PATIENCE_ALONE).await;
+                self.group(&format!("{}-again", suite.name), group.prelude, &[(suite, last)], PATIENCE_ALONE)
+                    .await;
             }
             if !repeated && prelude_broke(group) {
                 self.group(&format!("{}-again", group.name), group.prelude, &[], PATIENCE_ALONE).await;
@@ -176,7 +182,13 @@ impl Ring {
         kept
     }
 
-    async fn suite(&self, suite: &'static Suite, namespace: &str, patience: u32, last: Option<String>) -> bool {
+    async fn suite(
+        &self,
+        suite: &'static Suite,
+        namespace: &str,
+        patience: u32,
+        last: Option<String>,
+    ) -> bool {
         let began = Instant::now();
         let told = match suite.code {
             Code::Shell(file) => self.shell(suite, file, namespace, patience, last.as_deref()).prove().await,

@@ -96,7 +96,12 @@ impl Shell<'_> {
     pub async fn names(&self) -> Kept<Vec<String>> {
         let listed = self.command().env("E2E_LIST", "1").output().await?;
         let errors = String::from_utf8_lossy(&listed.stderr);
-        ensure!(listed.status.success(), "failed to list the promises of {}: {}", self.file, errors.trim_end());
+        ensure!(
+            listed.status.success(),
+            "failed to list the promises of {}: {}",
+            self.file,
+            errors.trim_end()
+        );
         let names = String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect();
         Ok(names)
     }

@@ -78,7 +78,11 @@ impl Backup<'_> {
     /// Where it stands instead, and why.
     pub async fn is(&self, wanted: BackupPhase) -> Kept {
         let status = self.status().await?;
-        same(&format!("the phase of {} ({})", self.name, status.reason.unwrap_or_default()), status.phase, wanted)
+        same(
+            &format!("the phase of {} ({})", self.name, status.reason.unwrap_or_default()),
+            status.phase,
+            wanted,
+        )
     }
 
     /// Waits until it succeeded; one that failed is not waited for.

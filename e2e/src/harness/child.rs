@@ -24,7 +24,12 @@ pub async fn output(root: &Path, arguments: &[&str]) -> Kept<String> {
         .await?;
     let out = String::from_utf8_lossy(&done.stdout).into_owned();
     let errors = String::from_utf8_lossy(&done.stderr).into_owned();
-    ensure!(done.status.success(), "{command} ended with {}: {}", done.status, tail(&format!("{out}{errors}"), 25));
+    ensure!(
+        done.status.success(),
+        "{command} ended with {}: {}",
+        done.status,
+        tail(&format!("{out}{errors}"), 25)
+    );
     Ok(out)
 }
 

@@ -22,7 +22,8 @@ impl Stage {
         let secrets = Api::<Secret>::namespaced(self.world.client.clone(), &self.namespace);
         let data = secrets.get(name).await?.data.unwrap_or_default();
         let value = data.get(key).ok_or_else(|| Broken::new(format!("Secret {name} has no key {key}")))?;
-        String::from_utf8(value.0.clone()).map_err(|_| Broken::new(format!("key {key} of Secret {name} is no text")))
+        String::from_utf8(value.0.clone())
+            .map_err(|_| Broken::new(format!("key {key} of Secret {name} is no text")))
     }
 }
 
@@ -74,7 +75,8 @@ impl Cluster<'_> {
     /// # Errors
     /// What psql says.
     pub async fn inside(&self, pod: &str, database: &str, statement: &str) -> Kept<String> {
-        let command = ["psql", "-XAtq", "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-c", statement];
+        let command =
+            ["psql", "-XAtq", "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-c", statement];
         self.run(pod, &command).await
     }
 

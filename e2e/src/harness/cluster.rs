@@ -5,7 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use stylobate::api::{ClusterState, ClusterStatus, Database, PostgresCluster, PostgresClusterSpec, User};
+use stylobate::api::{
+    ClusterState, ClusterStatus, Database, MemberRole, PostgresCluster, PostgresClusterSpec, User,
+};
 
 use crate::broken::{Broken, Kept, same, says};
 use crate::ensure;
@@ -49,11 +51,6 @@ impl Stage {
     pub fn cluster(&self, name: &str) -> Cluster<'_> {
         let api = Api::namespaced(self.world.client.clone(), &self.namespace);
         Cluster { stage: self, name: name.to_owned(), api }
-    }
-
-    /// Pods of the suite's namespace.
-    pub fn pods(&self) -> Api<Pod> {
-        pods::of(&self.world.client, &self.namespace)
     }
 }
 
@@ -99,7 +96,7 @@ impl Cluster<'_> {
         self.patch(json!({"spec": spec})).await
     }
 
-    /// Sets annotations, in the operator's name space unless they name another; null removes one.
+    /// Sets annotations in the operator's name space; one without a value is removed.
     ///
     /// # Errors
     /// When the API server refuses it.
@@ -107,6 +104,15 @@ impl Cluster<'_> {
         let all: serde_json::Map<String, Value> =
             annotations.iter().map(|(name, value)| (format!("stylobate.dev/{name}"), json!(value))).collect();
         self.patch(json!({"metadata": {"annotations": all}})).await
+    }
+
+    /// Changes an annotation that means nothing, so that the operator looks at it now.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn touch(&self) -> Kept {
+        let now = jiff::Timestamp::now().to_string();
+        self.patch(json!({"metadata": {"annotations": {"look": now}}})).await
     }
 
     async fn patch(&self, patch: Value) -> Kept {
@@ -170,6 +176,16 @@ impl Cluster<'_> {
         primary.ok_or_else(|| Broken::new(format!("{} has no primary", self.name)))
     }
 
+    /// Patroni has taken two replicas into the synchronous quorum, which it does a while after they stream.
+    ///
+    /// # Errors
+    /// How many there are.
+    pub async fn quorum_is_seen(&self) -> Kept {
+        let members = self.status().await?.members;
+        let sync = members.iter().filter(|member| member.role == MemberRole::SyncReplica);
+        same("replicas of the quorum", sync.count(), 2)
+    }
+
     /// Pods of a component (`member`, `pooler`), sorted by name.
     ///
     /// # Errors
@@ -195,7 +211,8 @@ impl Cluster<'_> {
     pub async fn claims(&self, selector: Option<&str>) -> Kept<Vec<(String, String, String)>> {
         let labels = [Some(format!("{LABEL}={}", self.name)), selector.map(str::to_owned)];
         let labels = labels.into_iter().flatten().collect::<Vec<_>>().join(",");
-        let api = Api::<PersistentVolumeClaim>::namespaced(self.stage.world.client.clone(), &self.stage.namespace);
+        let api =
+            Api::<PersistentVolumeClaim>::namespaced(self.stage.world.client.clone(), &self.stage.namespace);
         let mut found: Vec<_> = api
             .list(&ListParams::default().labels(&labels))
             .await?

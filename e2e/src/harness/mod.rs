@@ -1,5 +1,6 @@
 //! What promises are written in: the typed cluster, its pods and clients, backups, the operator, and waiting for facts.
 
+pub mod archive;
 pub mod backup;
 pub mod child;
 pub mod client;

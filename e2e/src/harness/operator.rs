@@ -98,7 +98,8 @@ impl Operator {
         let pod = pod.ok_or_else(|| Broken::new("no operator is ready"))?.name_any();
         let command: Vec<&str> = std::iter::once("stylobate").chain(arguments.iter().copied()).collect();
         let container = all.iter().find(|found| found.name_any() == pod).and_then(|pod| pod.spec.as_ref());
-        let container = container.and_then(|spec| spec.containers.first()).map_or("", |first| first.name.as_str());
+        let container =
+            container.and_then(|spec| spec.containers.first()).map_or("", |first| first.name.as_str());
         pods::exec(&self.pods, &pod, container, &command, None).await
     }
 

@@ -2,12 +2,14 @@
 
 use futures::future;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{AttachParams, ListParams};
+use kube::api::{AttachParams, DeleteParams, ListParams};
 use kube::{Api, Client, ResourceExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::broken::{Broken, Kept};
 use crate::ensure;
+
+use super::stage::Stage;
 
 /// What a program in a pod printed, and whether it ended well.
 #[derive(Debug)]
@@ -40,7 +42,13 @@ impl Output {
 ///
 /// # Errors
 /// When the pod can't be reached.
-pub async fn exec(pods: &Api<Pod>, pod: &str, container: &str, command: &[&str], input: Option<&str>) -> Kept<Output> {
+pub async fn exec(
+    pods: &Api<Pod>,
+    pod: &str,
+    container: &str,
+    command: &[&str],
+    input: Option<&str>,
+) -> Kept<Output> {
     let how = AttachParams::default().container(container).stdin(input.is_some()).stderr(true);
     let mut process = pods.exec(pod, command.iter().copied(), &how).await?;
     let ended = process.take_status().ok_or_else(|| Broken::new("the program has no end"))?;
@@ -61,6 +69,35 @@ async fn read(stream: Option<impl AsyncRead + Unpin>) -> Kept<String> {
         stream.read_to_end(&mut bytes).await?;
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl Stage {
+    /// Pods of the suite's namespace.
+    pub fn pods(&self) -> Api<Pod> {
+        of(&self.world.client, &self.namespace)
+    }
+
+    /// Ends a pod at once; its identity.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn kill_pod(&self, pod: &str) -> Kept<String> {
+        let now = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+        let uid = self.pods().get(pod).await?.uid().unwrap_or_default();
+        self.pods().delete(pod, &now).await?;
+        Ok(uid)
+    }
+
+    /// The pod of that name is a new one, and it is ready.
+    ///
+    /// # Errors
+    /// What it is instead.
+    pub async fn another(&self, pod: &str, old: &str) -> Kept {
+        let found = self.pods().get(pod).await?;
+        ensure!(found.uid().as_deref() != Some(old), "{pod} is the one of before");
+        ensure!(ready(&found), "{pod} is not ready");
+        Ok(())
+    }
 }
 
 /// Pods of a namespace.
@@ -86,7 +123,8 @@ pub fn ready(pod: &Pod) -> bool {
 
 /// Identity of a pod and how often each of its containers was started again: the same as long as nobody restarted anything.
 pub fn identity(pod: &Pod) -> (String, Vec<i32>) {
-    let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+    let containers =
+        pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
     let restarts = containers.iter().map(|container| container.restart_count).collect();
     (pod.uid().unwrap_or_default(), restarts)
 }
@@ -100,8 +138,10 @@ mod tests {
             .iter()
             .map(|ready| serde_json::json!({"name": "c", "image": "", "imageID": "", "ready": ready, "restartCount": 2}))
             .collect();
-        serde_json::from_value(serde_json::json!({"metadata": {"uid": "u"}, "status": {"containerStatuses": statuses}}))
-            .unwrap()
+        serde_json::from_value(
+            serde_json::json!({"metadata": {"uid": "u"}, "status": {"containerStatuses": statuses}}),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -41,7 +41,9 @@ fn add(lines: &mut Vec<String>, what: &str, found: Kept<Vec<String>>) {
 
 async fn clusters(client: &Client, namespace: &str) -> Kept<Vec<String>> {
     let mut lines = Vec::new();
-    for cluster in Api::<PostgresCluster>::namespaced(client.clone(), namespace).list(&ListParams::default()).await? {
+    for cluster in
+        Api::<PostgresCluster>::namespaced(client.clone(), namespace).list(&ListParams::default()).await?
+    {
         let status = cluster.status.clone().unwrap_or_default();
         lines.push(format!(
             "{}: {:?}, {} ready, primary {}",
@@ -51,7 +53,8 @@ async fn clusters(client: &Client, namespace: &str) -> Kept<Vec<String>> {
             status.primary.as_deref().unwrap_or("none")
         ));
         let not = status.conditions.iter().filter(|condition| condition.status != "True");
-        lines.extend(not.map(|not| format!("  {} {} {}: {}", not.type_, not.status, not.reason, not.message)));
+        lines
+            .extend(not.map(|not| format!("  {} {} {}: {}", not.type_, not.status, not.reason, not.message)));
     }
     Ok(lines)
 }
@@ -64,7 +67,8 @@ async fn pods_of(client: &Client, namespace: &str) -> Kept<Vec<String>> {
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("unknown");
         let (_, restarts) = pods::identity(&pod);
         lines.push(format!("{} {phase}, ready {}, restarts {restarts:?}", pod.name_any(), pods::ready(&pod)));
-        let member = pod.labels().get("app.kubernetes.io/component").is_some_and(|component| component == "member");
+        let member =
+            pod.labels().get("app.kubernetes.io/component").is_some_and(|component| component == "member");
         if member && !pods::ready(&pod) {
             lines.extend(member_lines(&api, &pod.name_any()).await);
         }
@@ -74,8 +78,10 @@ async fn pods_of(client: &Client, namespace: &str) -> Kept<Vec<String>> {
 
 async fn member_lines(api: &Api<Pod>, pod: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    let asked: [&[&str]; 2] =
-        [&["python3", "-c", PATRONI], &["psql", "-XU", "postgres", "-xc", "select * from pg_stat_wal_receiver"]];
+    let asked: [&[&str]; 2] = [
+        &["python3", "-c", PATRONI],
+        &["psql", "-XU", "postgres", "-xc", "select * from pg_stat_wal_receiver"],
+    ];
     for command in asked {
         // A member that does not answer is told by its log.
         if let Ok(output) = pods::exec(api, pod, "postgres", command, None).await {
@@ -90,7 +96,8 @@ async fn member_lines(api: &Api<Pod>, pod: &str) -> Vec<String> {
 }
 
 async fn events(client: &Client, namespace: &str) -> Kept<Vec<String>> {
-    let mut events = Api::<Event>::namespaced(client.clone(), namespace).list(&ListParams::default()).await?.items;
+    let mut events =
+        Api::<Event>::namespaced(client.clone(), namespace).list(&ListParams::default()).await?.items;
     events.sort_by_key(when);
     let skipped = events.len().saturating_sub(LINES);
     let line = |event: &Event| {
@@ -108,12 +115,17 @@ async fn events(client: &Client, namespace: &str) -> Kept<Vec<String>> {
 
 fn when(event: &Event) -> Option<Timestamp> {
     let last = event.series.as_ref().map(|series| series.last_observed_time.0);
-    last.or(event.event_time.as_ref().map(|time| time.0)).or(event.metadata.creation_timestamp.as_ref().map(|time| time.0))
+    last.or(event.event_time.as_ref().map(|time| time.0)).or(event
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0))
 }
 
 async fn operator_lines(operator: &Operator, namespace: &str) -> Kept<Vec<String>> {
     let logs = operator.logs().await?;
-    let mut lines: Vec<String> = logs.lines().filter(|line| line.contains(&format!("\"{namespace}\""))).map(str::to_owned).collect();
+    let mut lines: Vec<String> =
+        logs.lines().filter(|line| line.contains(&format!("\"{namespace}\""))).map(str::to_owned).collect();
     // Of two operators: by the time that each line begins with.
     lines.sort();
     Ok(lines.split_off(lines.len().saturating_sub(LINES)))

@@ -43,7 +43,13 @@ pub struct Stage {
 
 impl Stage {
     /// A run that proves, up to this promise.
-    pub fn proving(world: Rc<World>, suite: &'static str, namespace: String, patience: u32, last: Option<String>) -> Self {
+    pub fn proving(
+        world: Rc<World>,
+        suite: &'static str,
+        namespace: String,
+        patience: u32,
+        last: Option<String>,
+    ) -> Self {
         Self {
             world,
             suite,

@@ -3,6 +3,13 @@
 //! A *suite* is a file of promises that stand on each other, in Rust here or in shell in `tests/e2e/promises/`. A *group* is what
 //! runs in one namespace, one suite after the other. New promises are written in Rust.
 
+mod base;
+mod in_place;
+mod major;
+mod odd;
+mod refuse;
+mod schedule;
+
 use futures::future::LocalBoxFuture;
 
 use crate::harness::stage::Stage;
@@ -40,8 +47,19 @@ pub struct Group {
 impl Group {
     /// Seconds that all of it should take.
     pub fn budget(&self) -> u64 {
-        self.prelude.iter().map(|prelude| prelude.budget).chain(self.suites.iter().map(|suite| suite.budget)).sum()
+        self.prelude
+            .iter()
+            .map(|prelude| prelude.budget)
+            .chain(self.suites.iter().map(|suite| suite.budget))
+            .sum()
     }
+}
+
+/// A suite of this crate: `rust!("name", budget, module)`.
+macro_rules! rust {
+    ($name:literal, $budget:literal, $module:ident) => {
+        Suite { name: $name, budget: $budget, code: Code::Rust(|stage| Box::pin($module::prove(stage))) }
+    };
 }
 
 const fn shell(name: &'static str, file: &'static str, budget: u64) -> Suite {
@@ -55,7 +73,42 @@ pub static INSTALL: Suite = shell("install", "10-install", 60);
 static SHOP: Suite = shell("make", "11-make", 90);
 
 /// All groups.
-pub static GROUPS: &[Group] = &[];
+pub static GROUPS: &[Group] = &[
+    Group {
+        name: "shop",
+        millicores: 800,
+        prelude: Some(&SHOP),
+        suites: &[
+            shell("secure", "20-secure", 60),
+            shell("converged", "30-converged", 300),
+            shell("scale", "40-scale", 120),
+            shell("tuning", "41-tuning", 120),
+            shell("command-line", "45-command-line", 120),
+            shell("rollout", "46-rollout", 400),
+            shell("drain", "48-drain", 120),
+            shell("windows", "49-windows", 300),
+            shell("kill", "50-kill", 240),
+        ],
+    },
+    Group {
+        name: "backup",
+        millicores: 800,
+        prelude: Some(&SHOP),
+        suites: &[
+            shell("backup", "55-backup", 300),
+            shell("restore", "56-restore", 500),
+            shell("drill", "57-drill", 700),
+        ],
+    },
+    Group { name: "schedule", millicores: 200, prelude: None, suites: &[rust!("schedule", 900, schedule)] },
+    Group { name: "in-place", millicores: 400, prelude: None, suites: &[rust!("in-place", 400, in_place)] },
+    Group { name: "base", millicores: 500, prelude: None, suites: &[rust!("base", 500, base)] },
+    Group { name: "archive", millicores: 800, prelude: None, suites: &[shell("archive", "56-archive", 600)] },
+    Group { name: "major", millicores: 400, prelude: None, suites: &[rust!("major", 600, major)] },
+    Group { name: "disk", millicores: 400, prelude: None, suites: &[shell("disk", "47-disk", 300)] },
+    Group { name: "odd", millicores: 200, prelude: None, suites: &[rust!("odd", 200, odd)] },
+    Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 200, refuse)] },
+];
 
 #[cfg(test)]
 mod tests {
