@@ -130,19 +130,38 @@ mod tests {
         assert_eq!(groups.len(), GROUPS.len());
     }
 
+    /// Names of the files of a folder, without what comes before and after the suite's name.
+    fn files(folder: &str, ending: &str) -> BTreeSet<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let files =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let name = |file: String| {
+            file.strip_suffix(ending).unwrap().trim_start_matches(|c: char| c.is_ascii_digit()).to_owned()
+        };
+        files
+            .filter(|file| file != "mod.rs")
+            .map(name)
+            .map(|name| name.trim_start_matches('-').replace('_', "-"))
+            .collect()
+    }
+
+    /// `tests/rings.sh` knows by it which suite a file can reach.
     #[test]
-    fn every_file_in_shell_is_in_a_group() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/e2e/promises");
-        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-        let files: BTreeSet<String> =
-            files.map(|file| file.to_string_lossy().trim_end_matches(".sh").to_owned()).collect();
-        let named: BTreeSet<String> = all()
-            .iter()
-            .filter_map(|suite| match suite.code {
-                Code::Shell(file) => Some(file.to_owned()),
-                Code::Rust(_) => None,
-            })
-            .collect();
-        assert_eq!(files, named);
+    fn every_file_is_a_suite_of_its_name() {
+        let named = |shell: bool| -> BTreeSet<String> {
+            let all = all().into_iter().filter(|suite| matches!(suite.code, Code::Shell(_)) == shell);
+            all.map(|suite| suite.name.to_owned()).collect()
+        };
+        assert_eq!(files("../tests/e2e/promises", ".sh"), named(true));
+        assert_eq!(files("src/suites", ".rs"), named(false));
+    }
+
+    #[test]
+    fn a_shell_suite_is_named_as_its_file() {
+        for suite in all() {
+            if let Code::Shell(file) = suite.code {
+                assert_eq!(file.split_once('-').unwrap().1, suite.name);
+            }
+        }
     }
 }
