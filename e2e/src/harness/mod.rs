@@ -2,6 +2,8 @@
 
 pub mod archive;
 pub mod backup;
+pub mod bank;
+pub mod catalog;
 pub mod child;
 pub mod client;
 pub mod cluster;

@@ -121,6 +121,13 @@ pub fn ready(pod: &Pod) -> bool {
     containers.is_some_and(|all| !all.is_empty() && all.iter().all(|container| container.ready))
 }
 
+/// The image of a container; empty when there is none of the name.
+pub fn image<'a>(pod: &'a Pod, container: &str) -> &'a str {
+    let containers = pod.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
+    let found = containers.iter().find(|found| found.name == container);
+    found.and_then(|found| found.image.as_deref()).unwrap_or_default()
+}
+
 /// Identity of a pod and how often each of its containers was started again: the same as long as nobody restarted anything.
 pub fn identity(pod: &Pod) -> (String, Vec<i32>) {
     let containers =

@@ -11,18 +11,20 @@ use super::child;
 /// What the images offer.
 pub struct Versions {
     all: BTreeMap<String, String>,
-    /// Newest minor of the newest major, as `17.91`.
-    pub newest: String,
-    /// Its image.
-    pub newest_image: String,
-    /// The version of the other image: another minor where there is one, else the same.
-    pub other: String,
-    /// Another image of the same major.
-    pub other_image: String,
     /// The newest major.
     pub major: String,
-    /// Newest minor of the older major.
+    /// Its newest minor, as `17.91`.
+    pub newest: String,
+    /// The older major, to be upgraded from.
+    pub old_major: String,
+    /// Its newest minor.
     pub old_newest: String,
+    /// The image of that.
+    pub old_newest_image: String,
+    /// The version of the older major's other image: another minor where there is one, else the same.
+    pub old_other: String,
+    /// That image.
+    pub old_other_image: String,
 }
 
 impl Versions {
@@ -47,14 +49,24 @@ impl Versions {
             value.ok_or_else(|| Broken::new(format!("images/engine-images.sh env tells no {name}")))
         };
         Ok(Self {
-            newest: get("PG_NEWEST")?,
-            newest_image: get("PG_NEWEST_IMAGE")?,
-            other: get("PG_OTHER")?,
-            other_image: get("PG_OTHER_IMAGE")?,
             major: get("PG_MAJOR")?,
+            newest: get("PG_NEWEST")?,
+            old_major: get("OLD_MAJOR")?,
             old_newest: get("OLD_NEWEST")?,
+            old_newest_image: get("OLD_NEWEST_IMAGE")?,
+            old_other: get("OLD_OTHER")?,
+            old_other_image: get("OLD_OTHER_IMAGE")?,
             all,
         })
+    }
+
+    /// The older major's other image, in words.
+    pub fn old_other_name(&self) -> String {
+        if self.old_other == self.old_newest {
+            format!("another build of {}, as there is no other minor,", self.old_newest)
+        } else {
+            self.old_other.clone()
+        }
     }
 
     /// All of them, for shell suites.
@@ -67,15 +79,22 @@ impl Versions {
 mod tests {
     use super::*;
 
-    const TOLD: &str = "PG_MAJOR=17\nexport PG_NEWEST='17.91'\nPG_NEWEST_IMAGE=\"localhost/postgres:17.91\"\n\
-                        PG_OTHER=17.91\nPG_OTHER_IMAGE=localhost/postgres:17.91-b\nOLD_NEWEST=15.92\n\nPG_OTHER_KIND=build\n";
+    const TOLD: &str = "PG_MAJOR=17\nexport PG_NEWEST='17.91'\nPG_OTHER_KIND=build\n\nOLD_MAJOR=15\nOLD_NEWEST=15.92\n\
+                        OLD_NEWEST_IMAGE=\"localhost/postgres:15.92@sha256:a\"\nOLD_OTHER=15.90\nOLD_OTHER_IMAGE=b\n";
 
     #[test]
     fn lines_of_a_shell_are_read() {
         let versions = Versions::read(TOLD).unwrap();
         assert_eq!((versions.newest.as_str(), versions.old_newest.as_str()), ("17.91", "15.92"));
-        assert_eq!(versions.newest_image, "localhost/postgres:17.91");
+        assert_eq!(versions.old_newest_image, "localhost/postgres:15.92@sha256:a");
         assert_eq!(versions.environment()["PG_OTHER_KIND"], "build");
+        assert_eq!(versions.old_other_name(), "15.90");
+    }
+
+    #[test]
+    fn a_second_build_is_told_as_one() {
+        let versions = Versions::read(&TOLD.replace("OLD_OTHER=15.90", "OLD_OTHER=15.92")).unwrap();
+        assert!(versions.old_other_name().starts_with("another build of 15.92"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! runs in one namespace, one suite after the other. New promises are written in Rust.
 
 mod base;
+mod catalog;
 mod in_place;
 mod major;
 mod odd;
@@ -104,7 +105,13 @@ pub static GROUPS: &[Group] = &[
     Group { name: "in-place", millicores: 400, prelude: None, suites: &[rust!("in-place", 400, in_place)] },
     Group { name: "base", millicores: 500, prelude: None, suites: &[rust!("base", 500, base)] },
     Group { name: "archive", millicores: 800, prelude: None, suites: &[shell("archive", "56-archive", 600)] },
-    Group { name: "major", millicores: 400, prelude: None, suites: &[rust!("major", 600, major)] },
+    // One after the other: both are on the older major, and one of them edits what the image catalog has for it.
+    Group {
+        name: "older",
+        millicores: 800,
+        prelude: None,
+        suites: &[rust!("major", 600, major), rust!("catalog", 600, catalog)],
+    },
     Group { name: "disk", millicores: 400, prelude: None, suites: &[shell("disk", "47-disk", 300)] },
     Group { name: "odd", millicores: 200, prelude: None, suites: &[rust!("odd", 200, odd)] },
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 200, refuse)] },
