@@ -10,11 +10,11 @@ docs: crd ## write docs/reference/ and crds/ from the code
 	  cargo run --quiet --locked -- reference $$page > docs/reference/$$page.new && mv docs/reference/$$page.new docs/reference/$$page.md; done
 
 test-rust: ## format, lints, documentation, dependencies, all tests of Rust
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps
 	make/deny.sh
-	cargo test --locked
+	cargo test --locked --workspace
 
 deny: ## check dependencies, and their known faults, which fail here
 	make/deny.sh strict

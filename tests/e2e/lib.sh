@@ -1,52 +1,76 @@
-# What all promises use: how a promise is shown, and the questions asked of the cluster. Sourced by run.sh.
+# What promises in shell use: how a promise is shown, and the questions asked of the cluster. Sourced by suite.sh. New promises are
+# written in Rust, with the harness in e2e/.
 # shellcheck shell=bash
 
-NS=e2e
-KEPT=0
-BROKEN=()
-
-# promise WHAT FUNCTION [ARGS]: one line for each; what a broken one printed is shown, and the ring goes on.
+# promise WHAT FUNCTION [ARGS]: one line for each; what a broken one printed is shown, and the suite goes on.
 promise() {
   local what=$1 started=$SECONDS
   shift
+  [ -z "${E2E_LIST:-}" ] || { printf '%s\n' "$what"; return; }
   # In the background, so that `set -e` holds inside the function, which it does not in a condition.
   ( set -euo pipefail; "$@" ) >"$WORK/out" 2>&1 &
   if wait $!; then
     printf 'ok    %4ss  %s\n' $((SECONDS - started)) "$what"
-    KEPT=$((KEPT + 1))
   else
     printf 'FAIL  %4ss  %s\n' $((SECONDS - started)) "$what"
     tail -n 25 "$WORK/out" | sed 's/^/        /'
-    BROKEN+=("$what")
-    circumstances 2>&1 | sed 's/^/        /'
+    "$E2E_BIN" --post-mortem "$NS" 2>&1 | sed 's/^/        /' || true
   fi
+  [ "$what" != "${E2E_LAST:-}" ] || exit 0
 }
 
-# circumstances: what a person would look at first when a promise was broken.
-circumstances() {
-  local pod
-  k get pgc,pods || true
-  for pod in $(k get pods -l app.kubernetes.io/component=member -o json | jq -r '.items[]
-    | select(all(.status.conditions[]?; .type != "Ready" or .status == "False")) | .metadata.name'); do
-    echo "-- what Patroni on $pod says"
-    k exec "$pod" -c postgres -- python3 -c '
-import ssl, urllib.request
-context = ssl._create_unverified_context()
-print(urllib.request.urlopen("https://127.0.0.1:8008/patroni", context=context, timeout=5).read().decode())' || true
-    k exec "$pod" -c postgres -- psql -XU postgres -xc 'select * from pg_stat_wal_receiver' || true
-    k logs "$pod" -c postgres --tail=5 || true
-  done
+# What suites side by side owe each other; e2e/src/harness/room.rs has the same locks. Each goes before `promise`, `in_slot` first.
+# calmly: no storm of another suite meanwhile. Who comes later waits behind a storm that waits, so that none starves.
+calmly() {
+  local gate calm
+  [ -z "${E2E_LIST:-}" ] || { "$@"; return; }
+  exec {gate}>"$E2E_ROOM/gate" {calm}>"$E2E_ROOM/calm"
+  flock "$gate" && flock -s "$calm" && flock -u "$gate"
+  "$@"
+  flock -u "$calm"
+  exec {gate}>&- {calm}>&-
+}
+# stormily: what disturbs all suites, such as the end of operators. Clocks of others stand still until one leads again; a function
+# that goes on for long after its disturbance says storm_over.
+stormily() {
+  [ -z "${E2E_LIST:-}" ] || { "$@"; return; }
+  exec {STORM_GATE}>"$E2E_ROOM/gate" {STORM}>"$E2E_ROOM/calm"
+  flock "$STORM_GATE" && flock "$STORM"
+  STORMING=yes
+  "$@"
+  within 60 one_leads || true
+  flock -u "$STORM" && flock -u "$STORM_GATE"
+  STORMING=
+  exec {STORM_GATE}>&- {STORM}>&-
+}
+storm_over() {
+  within 60 one_leads
+  flock -u "$STORM" && flock -u "$STORM_GATE"
+  STORMING=
+}
+stormy() { [ -z "${STORMING:-}" ] && ! flock -ns "$E2E_ROOM/calm" true; }
+# in_slot: the fleet has one disruption slot, so planned rollouts of two suites would wait for each other.
+in_slot() {
+  local slot
+  [ -z "${E2E_LIST:-}" ] || { "$@"; return; }
+  exec {slot}>"$E2E_ROOM/slot"
+  flock "$slot"
+  "$@"
+  flock -u "$slot"
+  exec {slot}>&-
 }
 
 # within SECONDS COMMAND...: asks every half second until it is true; says what it waited for when it never is. The seconds are
 # those of an idle machine; one with other work gets PATIENCE times as many, since how fast things are is measured by `make bench`.
-PATIENCE=2
+# The clock stands still in a storm of another suite.
 within() {
-  local limit=$(($1 * PATIENCE)) deadline=$((SECONDS + $1 * PATIENCE))
+  local limit=$(($1 * PATIENCE)) left=$(($1 * PATIENCE)) last=$SECONDS
   shift
   while ! "$@" >/dev/null 2>&1; do
-    ((SECONDS < deadline)) || { echo "not true within $limit s: $*"; "$@" || true; return 1; }
+    ((left > 0)) || { echo "not true within $limit s: $*"; "$@" || true; return 1; }
     sleep 0.5
+    stormy || left=$((left - (SECONDS - last)))
+    last=$SECONDS
   done
 }
 
@@ -116,6 +140,19 @@ holds() { archived "$1" | grep -q "/$2-"; }
 # answers CLUSTER: the pooler leads to a member that takes writes.
 answers() { [ "$(sql "$1" app "$1-user-app" "${2:-bank}" 'select not pg_is_in_recovery()')" = t ]; }
 
+# one_leads: the lease's holder runs, and two operators are ready. The lease of an operator that was cut off runs out within 30 s.
+one_leads() {
+  holder_runs && [ "$(kubectl -n "$OPERATOR_NS" get deploy stylobate -o 'jsonpath={.status.readyReplicas}')" = 2 ]
+}
+holder_runs() {
+  local holder
+  holder=$(kubectl -n "$OPERATOR_NS" get lease stylobate -o 'jsonpath={.spec.holderIdentity}')
+  [ -n "$holder" ] && kubectl -n "$OPERATOR_NS" get pods -o name | grep -F "${holder%%_*}"
+}
+# kill_operators: both at once, without a word of farewell; for a promise that is made stormily.
+kill_operators() {
+  kubectl -n "$OPERATOR_NS" delete pods -l app.kubernetes.io/name=stylobate-operator --grace-period=0 --force 2>/dev/null
+}
 # operator COMMAND...: the command line as the operator's image has it.
 operator() { kubectl -n "$OPERATOR_NS" exec deploy/stylobate -- stylobate "$@"; }
 # operator_logs: of both operators, and of what ran before.
@@ -128,6 +165,39 @@ operator_logs() {
 }
 # events CLUSTER: notes of its events.
 events() { k get events.events.k8s.io -o json | jq -r --arg name "$1" '.items[] | select(.regarding.name == $name) | .note'; }
+
+# example NAME [INSTANCES]: the cluster of docs/examples with this name, in the suite's namespace.
+example() {
+  sed -e "s/^  name: .*/  name: $1/" -e "s/^  namespace: .*/  namespace: $NS/" -e "s/^  instances: .*/  instances: ${2:-3}/" \
+    -e "s/version: \"[0-9.]*\"/version: \"$PG_NEWEST\"/" docs/examples/ledger.yaml
+}
+# backup NAME [SPEC]: asks for a backup of the cluster `shop`, with these further fields.
+backup() {
+  printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresBackup' "metadata: {name: $1, namespace: $NS}" \
+    "spec: {cluster: shop${2:+, $2}}" | kubectl apply -f -
+}
+# member_uids CLUSTER: identities of its members.
+member_uids() { k get pods -l "stylobate.dev/cluster=$1,app.kubernetes.io/component=member" -o 'jsonpath={.items[*].metadata.uid}'; }
+# member_images CLUSTER: the image of each member's Postgres, each once.
+member_images() {
+  k get pods -l "stylobate.dev/cluster=$1,app.kubernetes.io/component=member" -o json |
+    jq -r '[.items[].spec.containers[] | select(.name == "postgres") | .image] | unique | join(" ")'
+}
+# Two images of one major to roll between: two minors where the archive has them, else two builds of one.
+case ${PG_OTHER_KIND:-} in
+  minor) OTHER_NAME="PostgreSQL $PG_OTHER, another minor than $PG_NEWEST" OTHER_ENGINE="{\"version\":\"$PG_OTHER\"}" ;;
+  *)
+    OTHER_NAME="another build of PostgreSQL $PG_NEWEST, as there is no other minor"
+    OTHER_ENGINE="{\"version\":\"$PG_NEWEST\",\"image\":\"$PG_OTHER_IMAGE\"}"
+    ;;
+esac
+NEWEST_ENGINE="{\"version\":\"$PG_NEWEST\",\"image\":null}"
+# runs_version CLUSTER MEMBERS VERSION IMAGE: so many members run this version, from this image.
+runs_version() {
+  local version versions=
+  for ((version = 0; version < $2; version++)); do versions+="${versions:+ }$3"; done
+  [ "$(field "$1" '.status.members[*].version')" = "$versions" ] && [ "$(member_images "$1")" = "$4" ]
+}
 
 # children CLUSTER: kind/name of everything that the cluster owns directly.
 children() {

@@ -16,40 +16,53 @@ quorum_is_seen() { [ "$(field shop '.status.members[?(@.role=="SyncReplica")].na
 
 restart_writes_nothing() {
   versions shop >"$WORK/before"
-  kubectl -n $OPERATOR_NS delete pod -l app.kubernetes.io/name=stylobate-operator
-  kubectl -n $OPERATOR_NS rollout status deployment stylobate --timeout=90s
+  kubectl -n "$OPERATOR_NS" delete pod -l app.kubernetes.io/name=stylobate-operator
+  kubectl -n "$OPERATOR_NS" rollout status deployment stylobate --timeout=90s
   within 40 one_leads
   sleep 10
   versions shop >"$WORK/after"
   diff "$WORK/before" "$WORK/after"
 }
 
-# The API server's own log of what the operator's account wrote in our namespace or in none, where the local cluster keeps one. Another
-# namespace may be on its way out.
+# The API server's own log of what the operator's account wrote in our namespace or in none, where the local cluster keeps one. What it
+# writes for other suites is not ours: other namespaces, and the snapshots' contents, which are in none, of theirs.
 writes() {
-  jq -r --arg ours "$NS" 'select(.objectRef.resource != "leases" and (.objectRef.namespace // $ours) == $ours)
+  kubectl get volumesnapshotcontents -o json | jq -r --arg ours "$NS" \
+    '.items[] | select(.spec.volumeSnapshotRef.namespace != $ours) | .metadata.name' >>"$WORK/contents-of-others"
+  jq -r --arg ours "$NS" --rawfile others "$WORK/contents-of-others" '($others | split("\n")) as $theirs
+    | select(.objectRef.resource != "leases" and (.objectRef.namespace // $ours) == $ours)
+    | select((.objectRef.resource == "volumesnapshotcontents" and (.objectRef.name | IN($theirs[]))) | not)
     | "\(.verb) \(.objectRef.resource) \(.objectRef.name)"' "$STYLOBATE_AUDIT"
+}
+# silent_meanwhile COMMAND...: nothing was written while it ran. The list of others' contents grows until the last look, so the log is
+# read from the same line twice.
+silent_meanwhile() {
+  local lines log
+  lines=$(wc -l <"$STYLOBATE_AUDIT")
+  log=$(stat -c %i "$STYLOBATE_AUDIT")
+  writes >/dev/null # contents that are there now, and may go meanwhile
+  "$@"
+  [ "$(stat -c %i "$STYLOBATE_AUDIT")" = "$log" ] || { echo "the API server began another log meanwhile"; return 1; }
+  tail -n "+$((lines + 1))" "$STYLOBATE_AUDIT" >"$WORK/audit"
+  STYLOBATE_AUDIT=$WORK/audit writes | diff /dev/null -
 }
 audit_is_silent() {
   [ -s "${STYLOBATE_AUDIT:-/dev/null}" ] || { echo "the API server keeps no audit log here"; return 1; }
   within 30 healthy shop
-  writes >"$WORK/before"
-  sleep $QUIET_SECONDS
-  writes | diff "$WORK/before" -
+  silent_meanwhile sleep $QUIET_SECONDS
 }
 
 # A process that takes over at once, as where the one before gave the lease back when it was told to end, has to read everything
 # before it acts: what it does not see yet is not missing.
-fresh_leaders_write_nothing() {
-  writes >"$WORK/before"
+fresh_leaders() {
   for _ in 1 2 3; do
-    kubectl -n $OPERATOR_NS delete pod -l app.kubernetes.io/name=stylobate-operator --grace-period=0 --force 2>/dev/null
+    kill_operators
     sleep 4
   done
   within 60 one_leads
   sleep 10
-  writes | diff "$WORK/before" -
 }
+fresh_leaders_write_nothing() { silent_meanwhile fresh_leaders; }
 
 # Every child but the system's Secrets, one after the other; the last column of the report is the time.
 children_come_back() {
@@ -81,14 +94,14 @@ drift_is_put_right() {
   within 60 healthy shop
 }
 
-# audited WHAT FUNCTION: a promise that only the API server's own audit log can show, which a foreign cluster may not give.
+# audited WHEN WHAT FUNCTION: a promise, made calmly or stormily, that only the API server's own audit log can show, which a foreign cluster may not give.
 audited() {
-  if [ -n "${STYLOBATE_AUDIT:-}" ]; then promise "$@"; else echo "skipped, no audit log of the API server is at hand here: $1"; fi
+  if [ -n "${STYLOBATE_AUDIT:-}" ]; then "$1" promise "${@:2}"; else echo "skipped, no audit log of the API server is at hand here: $2"; fi
 }
 
-promise "a converged cluster is not written to for $QUIET_SECONDS s" nothing_is_written
-audited "the API server's audit log agrees: no write but the lease" audit_is_silent
-promise "operators that start again write nothing" restart_writes_nothing
-audited "operators that take over again and again write nothing either" fresh_leaders_write_nothing
+calmly promise "a converged cluster is not written to for $QUIET_SECONDS s" nothing_is_written
+audited calmly "the API server's audit log agrees: no write but the lease" audit_is_silent
+stormily promise "operators that start again write nothing" restart_writes_nothing
+audited stormily "operators that take over again and again write nothing either" fresh_leaders_write_nothing
 promise "every child that is deleted comes back, and clients are served again" children_come_back
 promise "what somebody changed by hand is put right" drift_is_put_right

@@ -18,5 +18,5 @@ to_three() {
   k get pvc -l stylobate.dev/cluster=shop -o 'jsonpath={.items[*].metadata.uid}' | diff - "$WORK/volumes"
 }
 
-promise "spec.instances 2: a member leaves, and it is not the one that takes writes" to_two
+in_slot promise "spec.instances 2: a member leaves, and it is not the one that takes writes" to_two
 promise "kubectl scale to 3: it joins again on its old volume" to_three

@@ -66,7 +66,7 @@ pooler_reload() {
 }
 
 promise "a reload-only setting is live on all members without a restart, and an edit of its ConfigMap too" reload_only
-promise "an unknown setting is refused by source, key and value; the last good set stays" refused
-promise "a ConfigMap that vanishes is told; the last good set stays" vanished
+calmly promise "an unknown setting is refused by source, key and value; the last good set stays" refused
+calmly promise "a ConfigMap that vanishes is told; the last good set stays" vanished
 promise "settings that are put right are taken, and those that nobody asks for any more go" put_right
 promise "a reload-only parameter of the pooler is live without new pods" pooler_reload

@@ -33,4 +33,4 @@ refuses() {
 
 promise "stylobate psql opens a verified session from outside and passes on the exit code" session_from_outside
 promise "stylobate switchover hands the role over to a member of the quorum" hands_over
-promise "a switchover that can't be is refused with the reason, also as an Event" refuses
+calmly promise "a switchover that can't be is refused with the reason, also as an Event" refuses

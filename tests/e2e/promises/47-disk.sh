@@ -4,9 +4,8 @@
 # The cluster `disk`: three members on volumes of 1Gi, small enough to fill in seconds, and small beside what else runs on a
 # node of two CPUs (the demo's cluster may).
 disk_made() {
-  sed -e 's/name: ledger/name: disk/' -e "s/namespace: ledger/namespace: $NS/" -e 's/{size: 2Gi}/{size: 1Gi}/' \
-    -e 's/{cpu: 200m, memory: 1Gi}/{cpu: 100m, memory: 512Mi}/' -e 's/^  instances: 3/&\n  pooler: {instances: 1}/' \
-    docs/examples/ledger.yaml | kubectl apply -f -
+  example disk | sed -e 's/{size: 2Gi}/{size: 1Gi}/' -e 's/{cpu: 200m, memory: 1Gi}/{cpu: 100m, memory: 512Mi}/' \
+    -e 's/^  instances: 3/&\n  pooler: {instances: 1}/' | kubectl apply -f -
   within 180 healthy disk
   inside "$(primary disk)" 'create table kept(n int)' >/dev/null
 }
@@ -81,7 +80,7 @@ template_follows() {
 }
 
 class_forbids() {
-  local small="spec: {engine: {version: '17.12'}, instances: 1, resources: {cpu: 100m, memory: 512Mi}, storage: {size: 1Gi, storageClass: fixed}}"
+  local small="spec: {engine: {version: '$PG_NEWEST'}, instances: 1, resources: {cpu: 100m, memory: 512Mi}, storage: {size: 1Gi, storageClass: fixed}}"
   kubectl get storageclass stylobate-local -o json | jq '.metadata = {name: "fixed"} | .allowVolumeExpansion = false' | kubectl apply -f -
   printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresCluster' "metadata: {name: fixed, namespace: $NS}" "$small" |
     kubectl apply -f -

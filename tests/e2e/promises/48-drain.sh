@@ -38,4 +38,4 @@ cordon_is_told() {
 
 promise "the eviction of the primary is refused by its budget" primary_stays
 promise "the eviction of a replica is allowed, and it comes back" replica_goes
-promise "a cordoned node with the primary: DrainOk says what the drain waits for" cordon_is_told
+stormily promise "a cordoned node with the primary: DrainOk says what the drain waits for" cordon_is_told

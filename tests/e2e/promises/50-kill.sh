@@ -26,17 +26,17 @@ delete_pooler_pod() {
 
 kill_leader() {
   local holder
-  holder=$(kubectl -n $OPERATOR_NS get lease stylobate -o 'jsonpath={.spec.holderIdentity}')
-  kubectl -n $OPERATOR_NS delete pod "${holder%%_*}" --grace-period=0 --force
+  holder=$(kubectl -n "$OPERATOR_NS" get lease stylobate -o 'jsonpath={.spec.holderIdentity}')
+  kubectl -n "$OPERATOR_NS" delete pod "${holder%%_*}" --grace-period=0 --force
   k delete configmap shop-pooler
   within 45 k get configmap shop-pooler
   within 10 writing
 }
 
-promise "the bank runs through Pgpool" bank_starts 120
+promise "the bank runs through Pgpool" bank_starts 1500
 promise "kill -9 of the postmaster: writes go on" kill_postmaster
 promise "the primary's pod is deleted: another member takes over" delete_primary
 promise "the primary's pod is deleted by force: another member takes over" delete_primary --grace-period=0 --force
 promise "a pooler pod is deleted: clients go on by the other" delete_pooler_pod
-promise "the leading operator is killed: the other one goes on" kill_leader
+stormily promise "the leading operator is killed: the other one goes on" kill_leader
 promise "no acknowledged transfer is lost and the total is kept" bank_is_right

@@ -9,22 +9,18 @@ archiving() {
   [[ $told == "$1 $2 "* ]] || { echo "$told"; return 1; }
 }
 # ledger NAME INSTANCES: the example, small enough that three of them fit one node.
-ledger() {
-  sed -e "s/^  name: .*/  name: $1/" -e "s/^  namespace: .*/  namespace: $NS/" -e "s/^  instances: .*/  instances: $2/" \
-    -e 's/cpu: 200m/cpu: 100m/' docs/examples/ledger.yaml
-}
+ledger() { example "$1" "$2" | sed -e 's/cpu: 200m/cpu: 100m/'; }
 
 archive_made() {
   local pods
-  local/gcs.sh "$NS"
+  flock "$E2E_ROOM/gcs" local/gcs.sh "$NS"
   ledger wal 3 | kubectl apply -f -
   within 240 healthy wal
-  pods=$(k get pods -l stylobate.dev/cluster=wal,app.kubernetes.io/component=member -o 'jsonpath={.items[*].metadata.uid}')
+  pods=$(member_uids wal)
   k patch pgc wal --type=merge -p '{"spec":{"backup":{"archive":{"switchSeconds":10,
     "gcs":{"bucket":"wal","endpoint":"gcs:4443","anonymous":true,"caSecret":"gcs-tls"}}}}}'
   within 60 archiving True AsWanted
-  [ "$(k get pods -l stylobate.dev/cluster=wal,app.kubernetes.io/component=member -o 'jsonpath={.items[*].metadata.uid}')" = "$pods" ] ||
-    { echo "members were made anew"; return 1; }
+  [ "$(member_uids wal)" = "$pods" ] || { echo "members were made anew"; return 1; }
 }
 
 pushed() {

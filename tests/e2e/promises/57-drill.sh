@@ -49,7 +49,8 @@ survives_operators() {
   k annotate pgb sound --overwrite "stylobate.dev/verify=again-$SECONDS"
   within 30 drilled sound Running
   sleep 5
-  kubectl -n "$OPERATOR_NS" delete pods -l app.kubernetes.io/name=stylobate-operator --grace-period=0 --force 2>/dev/null
+  kill_operators
+  storm_over
   within 420 drilled sound Passed
   within 120 test_equal "" left
 }
@@ -83,7 +84,7 @@ by_schedule() {
   test_equal "$name" field shop '.status.backup.lastVerified.name'
   drilled "$name" Passed || drilled "$name" Running
   of "$name" '.metadata.annotations.stylobate\.dev/verify' | grep -E '^schedule-[0-9-]{10}T[0-9:]{5}:00Z$'
-  says "last drill by schedule: $name, due" operator backup list shop -n "$NS"
+  within 20 says "last drill by schedule: $name, due" operator backup list shop -n "$NS"
   unscheduled
   within 30 test_equal "" condition shop DrillsCurrent
   # The one that runs comes to its end, and no other begins.
@@ -94,6 +95,6 @@ by_schedule() {
 
 promise "a drill passes: every page, structure and mark are right, and it is measured and removed" passes
 promise "a damaged page fails the drill, which says where it is" names_the_page
-promise "operators that are killed go on with a drill" survives_operators
+stormily promise "operators that are killed go on with a drill" survives_operators
 promise "a drill goes with its backup" goes_with_its_backup
 promise "a schedule has the newest backup drilled without anybody asking, says so, and stops when it is removed" by_schedule
