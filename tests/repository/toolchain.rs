@@ -22,6 +22,26 @@ fn one_release_of_rust_is_tested_asked_for_named_and_built_with() {
     assert_eq!(between("images/operator/Dockerfile", "ARG RUST=rust:", "-"), tested);
 }
 
+#[test]
+fn what_readme_asks_of_a_machine_is_what_make_up_checks() {
+    let asked = |name: &str| between("local/lib/check.sh", &format!("\n{name}="), "\n");
+    let gib = |name: &str| asked(name).parse::<u32>().expect("MiB") / 1024;
+    let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in [
+        format!("Go {},", asked("MIN_GO")),
+        format!("{} GiB of free memory", gib("MIN_MEMORY_MIB")),
+        format!("{} GiB of free disk for the first build", gib("MIN_BUILD_DISK_MIB")),
+    ] {
+        assert!(readme.contains(&wanted), "README.md does not say: {wanted}");
+    }
+    let kubernetes = between("local/lib/build.sh", "KUBERNETES_VERSION=", "\n");
+    let minor = kubernetes.rsplit_once('.').expect("a version with its patch").0;
+    assert!(
+        read("local/README.md").contains(&format!("Kubernetes {minor} ")),
+        "local/README.md names another Kubernetes"
+    );
+}
+
 /// A rustup that has one toolchain, under this name, with this release of rustc, and fetches none.
 fn names(toolchain: &str, release: &str) -> String {
     let folder = std::env::temp_dir()
