@@ -1,3 +1,11 @@
+# The tested release may be there under another name alone; then everything that make starts takes that one.
+ifneq ($(wildcard rust-toolchain.toml),)
+TOOLCHAIN := $(shell make/toolchain.sh)
+ifneq ($(TOOLCHAIN),)
+export RUSTUP_TOOLCHAIN := $(TOOLCHAIN)
+endif
+endif
+
 .PHONY: crd docs test-rust deny
 crd: ## write the generated definitions to crds/, and the chart's copies of them
 	cargo build --quiet --locked
