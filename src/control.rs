@@ -15,6 +15,7 @@ use tracing::Instrument;
 use crate::api::{ClusterStatus, PostgresCluster, SwitchoverOutcome};
 use crate::apply::{self, Writer};
 use crate::decide::{Again, Input, decide};
+use crate::fleet::pull_failures;
 use crate::lease::Claim;
 use crate::metrics::{ClusterFigures, ClusterKey, Metrics, archive, figures, write_of};
 use crate::name::ClusterName;
@@ -141,6 +142,8 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
     let started = Instant::now();
     let mut seen = observe(&context.client, &context.stores, &context.platform, cluster.clone()).await?;
     seen.slots = context.slots.seen(&name);
+    let fleet = context.clusters.state();
+    seen.pull_failures = pull_failures(&name, fleet.iter().map(AsRef::as_ref));
     if let Some(backups) = &mut seen.backups {
         note_restores(backups, &name, &context.clusters);
     }

@@ -61,6 +61,7 @@ pub fn observed(spec: Value) -> Observed {
         server: None,
         draining: BTreeMap::new(),
         slots: SlotsSeen::default(),
+        pull_failures: Vec::new(),
         restore: RestoreSeen::default(),
         backups: Some(BTreeMap::new()),
     }

@@ -21,6 +21,7 @@ pub mod drill;
 pub mod engine;
 #[cfg(test)]
 mod fixture;
+pub mod fleet;
 pub mod images;
 pub mod lease;
 pub mod maintenance;

@@ -11,6 +11,8 @@ mod base;
 mod catalog;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
+#[path = "scenarios/settings.rs"]
+mod settings;
 
 use std::fs;
 

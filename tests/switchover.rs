@@ -67,6 +67,7 @@ fn seen(request: Option<&str>) -> Observed {
         database: None,
         server: None,
         slots: Default::default(),
+        pull_failures: Vec::new(),
         restore: Default::default(),
         backups: None,
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::api::{BackupStatus, PostgresBackup, PostgresBackupSpec, PostgresCluster};
 use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
+use crate::fleet::PullFailure;
 use crate::images::CatalogSeen;
 use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
@@ -61,6 +62,8 @@ pub struct Observed {
     pub draining: BTreeMap<String, String>,
     /// Who is disrupted on purpose.
     pub slots: SlotsSeen,
+    /// Images of the catalog that other clusters can't pull.
+    pub pull_failures: Vec<PullFailure>,
     /// What a cluster that is made from a backup begins with.
     pub restore: RestoreSeen,
     /// Backups of this very cluster by name; none while they are not known, or may not be read.

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::api::{MemberRole, MemberStatus, OperatorStatus, PostgresBackup, PostgresCluster};
 use crate::child::{ChildRef, Kind};
+use crate::fleet::{PullFailure, pull_failures};
 use crate::images::{CONFIG_MAP, CatalogSeen, Entry, ImageCatalog};
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 use crate::patroni::pending;
@@ -51,7 +52,7 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
     let volumes: BTreeMap<String, VolumeSeen> =
         volumes.iter().map(|claim| (claim.name_any(), pods::volume(claim))).collect();
     let given = reader.given(&cluster, &children).await?;
-    let slots = reader.slots(&cluster).await?;
+    let (slots, pull_failures) = reader.fleet(&cluster).await?;
     let draining = reader.draining().await?;
     let backups = reader.backups(&cluster).await?;
     let config = reader.config().await?;
@@ -75,6 +76,7 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
         server: None,
         draining,
         slots,
+        pull_failures,
         restore,
         backups,
         cluster,
@@ -218,8 +220,11 @@ impl Reader<'_> {
         }
     }
 
-    /// Who else is disrupted: known only to a person who may list clusters everywhere.
-    async fn slots(&mut self, cluster: &PostgresCluster) -> Result<SlotsSeen, kube::Error> {
+    /// Who else is disrupted, or can't pull an image: known only to a person who may list clusters everywhere.
+    async fn fleet(
+        &mut self,
+        cluster: &PostgresCluster,
+    ) -> Result<(SlotsSeen, Vec<PullFailure>), kube::Error> {
         let all: Api<PostgresCluster> = Api::all(self.client.clone());
         let found = all.list(&ListParams::default()).await;
         let found = self.allowed("disruption slots that clusters of other namespaces hold", found)?;
@@ -228,11 +233,12 @@ impl Reader<'_> {
         let held_by = found.iter().flatten().filter(|other| holds(other) && other.uid() != cluster.uid());
         let held_by =
             held_by.map(|other| ClusterName::new(other.namespace().unwrap_or_default(), other.name_any()));
-        Ok(SlotsSeen {
+        let slots = SlotsSeen {
             total: operator.map_or(1, |operator| operator.disruption_slots.max(1) as usize),
             held_by: held_by.collect(),
             mine: holds(cluster),
-        })
+        };
+        Ok((slots, pull_failures(self.name, found.iter().flatten())))
     }
 
     /// Patroni's dynamic configuration.

@@ -115,6 +115,7 @@ pub async fn observe(
         images: stores.images(),
         draining: stores.draining(),
         slots: SlotsSeen::default(),
+        pull_failures: Vec::new(),
         restore: restore::restore(client, Some(&platform.namespace), &cluster, &children, &volumes).await?,
         volumes,
         backups: stores.backups(&cluster),

@@ -7,6 +7,7 @@ mod backup_before_major;
 mod backup_in_use;
 mod healthy;
 mod image_offered;
+mod image_pulls;
 mod keep_last_good_backup;
 mod keep_passwords;
 mod keep_volumes;
@@ -95,6 +96,7 @@ pub static CATALOG: &[&dyn Policy] = &[
     &healthy::Healthy,
     &image_offered::ImageOffered,
     &backup_before_major::BackupBeforeMajor,
+    &image_pulls::ImagePulls,
     &window::MaintenanceWindow,
     &one_at_a_time::OneAtATime,
 ];

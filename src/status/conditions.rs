@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::ClusterStatus;
+use crate::fleet::PULL_FAULTS;
 use crate::images::place;
 use crate::observe::{Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
@@ -370,7 +371,7 @@ fn trouble(seen: &Observed, which: impl Fn(&PodSeen) -> bool) -> Option<Finding>
             return Some((false, reason::UNSCHEDULABLE, message));
         }
         let (why, _) = pod.main.waiting.as_ref()?;
-        matches!(why.as_str(), "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull").then(|| {
+        PULL_FAULTS.contains(&why.as_str()).then(|| {
             let field = match (pod.component == crate::name::COMPONENT_POOLER, &seen.cluster.spec.engine.image) {
                 (true, _) => "pooler.image of the operator's chart".to_owned(),
                 (false, Some(_)) => "spec.engine.image".to_owned(),

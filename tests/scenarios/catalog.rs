@@ -38,6 +38,11 @@ fn two_clusters_that_follow_a_newer_minor_take_turns() {
 }
 
 #[test]
+fn a_digest_that_does_not_exist_costs_one_cluster_of_the_fleet_a_replica_and_no_other() {
+    scenario("fleet-broken");
+}
+
+#[test]
 fn a_crash_between_any_two_steps_of_following_the_catalog_ends_in_the_same_cluster() {
     let (healthy, _) = rest(ledger(), |_| {}, None);
     every_crash_ends_alike(&healthy, |world| world.change_catalog(&["adds", "17.92"]));

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use stylobate::decide::Decision;
+use stylobate::fleet::pull_failures;
 
 use super::World;
 
@@ -16,6 +17,8 @@ pub fn settle(worlds: &mut [World], turns: bool) -> String {
         let mut still = true;
         for index in 0..worlds.len() {
             worlds[index].disrupted = held(worlds, index);
+            let clusters = worlds.iter().map(|world| &world.cluster);
+            worlds[index].pull_failures = pull_failures(&worlds[index].name(), clusters);
             let world = &mut worlds[index];
             let before = world.cluster.status.clone();
             let decision = world.round(None);

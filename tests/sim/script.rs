@@ -179,7 +179,14 @@ impl Stage {
             ["fix-class", class] => self.world().fixed_class = Some((*class).to_owned()),
             ["lead", pod] => self.world().lead(pod),
             ["lose-image", image] => {
-                self.world().missing_images.insert((*image).to_owned());
+                for world in self.others.iter_mut().chain(&mut self.world) {
+                    world.missing_images.insert((*image).to_owned());
+                }
+            }
+            ["find-image", image] => {
+                for world in self.others.iter_mut().chain(&mut self.world) {
+                    assert!(world.missing_images.remove(*image), "{image} is not missing");
+                }
             }
             ["clock", length] => {
                 let length: jiff::SignedDuration =
@@ -203,8 +210,8 @@ impl Stage {
             }
             ["crash", "after", "step", count] => self.cut = Some(count.parse().expect("a number of steps")),
             ["wait", seconds] => {
-                let seconds = seconds.parse().expect("a number of seconds");
-                self.world().now += jiff::SignedDuration::from_secs(seconds);
+                let seconds = jiff::SignedDuration::from_secs(seconds.parse().expect("a number of seconds"));
+                self.others.iter_mut().chain(&mut self.world).for_each(|world| world.now += seconds);
             }
             ["show", what] => {
                 let text = self.world().show(what);

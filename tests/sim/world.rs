@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use stylobate::api::{PostgresBackup, PostgresCluster};
 use stylobate::child::{ChildRef, Kind};
 use stylobate::decide::{Decision, Input, decide};
+use stylobate::fleet::PullFailure;
 use stylobate::images::CatalogSeen;
 use stylobate::name::{ClusterName, GroupName};
 use stylobate::observe::{
@@ -102,6 +103,8 @@ pub struct World {
     pub drilled: Vec<String>,
     /// Other clusters that hold a disruption slot.
     pub disrupted: BTreeSet<ClusterName>,
+    /// Images that other clusters can't pull.
+    pub pull_failures: Vec<PullFailure>,
     pub now: Timestamp,
     pub counter: u64,
 }
@@ -154,6 +157,7 @@ impl World {
             drills_end: DrillsEnd::Well,
             drilled: Vec::new(),
             disrupted: BTreeSet::new(),
+            pull_failures: Vec::new(),
             now: "2026-11-21T12:00:00Z".parse().expect("a time"),
             counter: 0,
         }
@@ -192,6 +196,7 @@ impl World {
             database: None,
             draining: self.draining.clone(),
             slots: self.slots(),
+            pull_failures: self.pull_failures.clone(),
             restore: self.restore(),
             backups: Some(self.backups.clone()),
         };

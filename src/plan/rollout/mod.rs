@@ -263,7 +263,7 @@ impl<'a> Sight<'a> {
             let why = self.unfit(name, pod)?;
             let halt = if late(pod, self.target.member_deadline, self.now) {
                 Halt::Blocked(format!(
-                    "{name} is not back after {} s: {why}. The others serve as before. Correct the spec, or look at: \
+                    "{name} is not back after {} s: {why}. The others serve as before. Correct what was changed, or look at: \
                      kubectl -n {} describe pod {name}",
                     self.target.member_deadline.as_secs(),
                     self.target.name.namespace,
