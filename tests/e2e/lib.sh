@@ -1,6 +1,6 @@
 # What promises in shell use: how a promise is shown, and the questions asked of the cluster. Sourced by suite.sh. New promises are
 # written in Rust, with the harness in e2e/.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # suites read what is set here
 
 # promise WHAT FUNCTION [ARGS]: one line for each; what a broken one printed is shown, and the suite goes on.
 promise() {
@@ -113,6 +113,7 @@ secret() { k get secret "$1" -o "jsonpath={.data['$2']}" | base64 -d; }
 # sql CLUSTER USER SECRET DATABASE STATEMENT: through the pooler, as a client would: verify-full, password by stdin.
 sql() {
   local cluster=$1
+  # shellcheck disable=SC2016 # expanded in the member
   secret "$3" password | k exec -i "$cluster-0" -c postgres -- env \
     PGHOST="$cluster-pooler.$NS.svc" PGUSER="$2" PGDATABASE="$4" PGSSLMODE=verify-full PGCONNECT_TIMEOUT=5 \
     PGSSLROOTCERT=/etc/stylobate/tls/ca.crt \

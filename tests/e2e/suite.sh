@@ -8,7 +8,9 @@ cd "$(dirname "$0")/../.."
 OPERATOR_NS=stylobate-system
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
+# shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
+# shellcheck source=tests/e2e/bank.sh
 . tests/e2e/bank.sh
 # shellcheck source=/dev/null
 . "tests/e2e/promises/$1.sh"

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 kill_postmaster() {
+  # shellcheck disable=SC2016 # expanded in the member
   k exec "$(primary shop)" -c postgres -- sh -c 'kill -9 "$(head -1 /data/pgdata/postmaster.pid)"'
   sleep 2
   within 30 writing
