@@ -55,6 +55,11 @@ pub const KINDS: &[Meaning] = &[
         there: ALWAYS,
     },
     Meaning {
+        kind: kind::ENGINE,
+        good: "the image catalog offers what runs, or a newer minor of it",
+        there: "while the spec can be carried out",
+    },
+    Meaning {
         kind: kind::ARCHIVING,
         good: "WAL is archived as it comes",
         there: "with `spec.backup.archive`",
@@ -156,8 +161,32 @@ pub const REASONS: &[Reason] = &[
         kinds: PODS,
         reason: reason::IMAGE_PULL,
         means: "a pod can't pull its image; image and the kubelet's word are named",
-        remedy: "correct `spec.engine.version` or `.image` (members), `image.prefix` or `poolerTag` of the operator's chart (pooler), or \
-                 make the image reachable",
+        remedy: "correct the image catalog (`engineImages` of the operator's chart) or `spec.engine.image` for members, `pooler.image` of \
+                 the chart for the pooler, or make the image reachable",
+    },
+    Reason {
+        kinds: &[kind::ENGINE],
+        reason: reason::CATALOG_MISSING,
+        means: "there is no image catalog; what runs is kept",
+        remedy: "install the operator's chart again: `engineImages` of its values becomes the ConfigMap that the message names",
+    },
+    Reason {
+        kinds: &[kind::ENGINE],
+        reason: reason::CATALOG_INVALID,
+        means: "the image catalog is refused; the message says where and why, and what runs is kept",
+        remedy: "correct the ConfigMap, or `engineImages` of the operator's chart",
+    },
+    Reason {
+        kinds: &[kind::ENGINE],
+        reason: reason::NOT_IN_CATALOG,
+        means: "the image catalog does not have what runs, which is kept",
+        remedy: "put it back into the catalog, or choose in `spec.engine.version` what the catalog has; the message names it",
+    },
+    Reason {
+        kinds: &[kind::ENGINE],
+        reason: reason::IMAGE_WITHDRAWN,
+        means: "what runs is withdrawn from the image catalog; the message has the reason",
+        remedy: "name the major, or a minor that is not withdrawn, in `spec.engine.version`",
     },
     Reason {
         kinds: PODS,
