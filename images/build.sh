@@ -79,8 +79,11 @@ build() {
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
   ./sources.sh "$SUITE" >"$work/sources.list"
   [[ $args$under_line != *OLD_* ]] || ./sources.sh "$OLD_SUITE" >>"$work/sources.list"
-  # An archive on this machine's disk (STYLOBATE_APT_SOURCES) has to be seen in there too.
-  for archive in $(grep -o 'file:/[^ ]*' "$work/sources.list" | sort -u); do arguments+=(--volume "${archive#file:}:${archive#file:}:ro"); done
+  # An archive on this machine's disk (STYLOBATE_APT_SOURCES) has to be seen in there too, and not in a folder that is cleaned.
+  while read -r archive; do
+    arguments+=(--volume "${archive#file:}:/srv${archive#file:}:ro")
+    sed -i "s, $archive , file:/srv${archive#file:} ," "$work/sources.list"
+  done < <(grep -o 'file:/[^ ]*' "$work/sources.list" | sort -u)
   cp -rL "$folder" "$work/context"
   [ "$kind" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
