@@ -8,6 +8,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")"
+# shellcheck source=images/plan.sh
 . ./plan.sh
 SUITE=trixie # of base.sh
 BASE=$REPOSITORY/base:$SUITE
@@ -18,8 +19,9 @@ KEEP_DAYS=30
 # The tools that Debian carries, installed only when absent.
 need_tools() {
   command -v buildah >/dev/null && command -v mmdebstrap >/dev/null && return
-  apt-get install -y --no-install-recommends buildah mmdebstrap >/dev/null ||
-    { echo "failed to install buildah and mmdebstrap: run apt-get update, or install them yourself" >&2; exit 1; }
+  # This machine's lists may be empty, or name what its mirror has no longer.
+  { apt-get update -qq && apt-get install -y --no-install-recommends buildah mmdebstrap >/dev/null; } ||
+    { echo "failed to install buildah and mmdebstrap: see above; or install them yourself" >&2; exit 1; }
 }
 
 # One line of progress: what, how it came about, how long it took or how old it is, how big.
@@ -157,3 +159,4 @@ main() {
 }
 
 main "$@"
+exit

@@ -34,8 +34,9 @@ way_out() { env | grep -iE '^((https?|no|all)_proxy|GOPROXY|GOSUMDB|GONOSUMDB|GO
 # Makes the root of the machine, with a copy of the checkout in it.
 machine() {
   local lines
-  lines=$(images/sources.sh "$SUITE")
+  lines=$(STYLOBATE_APT_SOURCES="" images/sources.sh "$SUITE")
   mapfile -t lines <<<"$lines"
+  # shellcheck disable=SC2016 # expanded by mmdebstrap's shell
   mmdebstrap --quiet --variant=important --include="$INCLUDE" --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' \
     "$SUITE" "$ROOT" "${lines[@]}"
   printf '%s\n' "${lines[@]}" >"$ROOT/etc/apt/sources.list"
