@@ -15,6 +15,7 @@ make_base() {
   trap 'rm -rf "$work"' RETURN
   lines=$(./sources.sh "$SUITE")
   mapfile -t lines <<<"$lines"
+  # shellcheck disable=SC2016 # expanded by mmdebstrap's shell
   mmdebstrap --quiet --variant=minbase \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \

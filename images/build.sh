@@ -8,6 +8,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")"
+# shellcheck source=images/plan.sh
 . ./plan.sh
 SUITE=trixie # of base.sh
 BASE=$REPOSITORY/base:$SUITE
@@ -18,8 +19,9 @@ KEEP_DAYS=30
 # The tools that Debian carries, installed only when absent.
 need_tools() {
   command -v buildah >/dev/null && command -v mmdebstrap >/dev/null && return
-  apt-get install -y --no-install-recommends buildah mmdebstrap >/dev/null ||
-    { echo "failed to install buildah and mmdebstrap: run apt-get update, or install them yourself" >&2; exit 1; }
+  # This machine's lists may be empty, or name what its mirror has no longer.
+  { apt-get update -qq && apt-get install -y --no-install-recommends buildah mmdebstrap >/dev/null; } ||
+    { echo "failed to install buildah and mmdebstrap: see above; or install them yourself" >&2; exit 1; }
 }
 
 # One line of progress: what, how it came about, how long it took or how old it is, how big.
@@ -79,8 +81,11 @@ build() {
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
   ./sources.sh "$SUITE" >"$work/sources.list"
   [[ $args$under_line != *OLD_* ]] || ./sources.sh "$OLD_SUITE" >>"$work/sources.list"
-  # An archive on this machine's disk (STYLOBATE_APT_SOURCES) has to be seen in there too.
-  for archive in $(grep -o 'file:/[^ ]*' "$work/sources.list" | sort -u); do arguments+=(--volume "${archive#file:}:${archive#file:}:ro"); done
+  # An archive on this machine's disk (STYLOBATE_APT_SOURCES) has to be seen in there too, and not in a folder that is cleaned.
+  while read -r archive; do
+    arguments+=(--volume "${archive#file:}:/srv${archive#file:}:ro")
+    sed -i "s, $archive , file:/srv${archive#file:} ," "$work/sources.list"
+  done < <(grep -o 'file:/[^ ]*' "$work/sources.list" | sort -u)
   cp -rL "$folder" "$work/context"
   [ "$kind" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
@@ -154,3 +159,4 @@ main() {
 }
 
 main "$@"
+exit

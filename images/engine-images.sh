@@ -10,6 +10,7 @@
 # A second build of the same version is for tests of a change of images and never in the catalog.
 set -euo pipefail
 cd "$(dirname "$0")"
+# shellcheck source=images/plan.sh
 . ./plan.sh
 
 FLAVOR=Postgres
@@ -35,7 +36,8 @@ read_images() {
     [ "$digest" != - ] || fail "read the digest of $image: it is not built; run make images"
     image=${image##*/}
     REFERENCE[$image]=$REGISTRY/$image@$digest
-    SINCE[$image]=$([ -n "$DRY" ] && echo DAY || date -u -d "@$(stat -c %Y "$archive")" +%F)
+    SINCE[$image]=DAY
+    [ -n "$DRY" ] || SINCE[$image]=$(date -u -d "@$(stat -c %Y "$archive")" +%F)
   done <<<"$lines"
   [ -n "${REFERENCE[operator:dev]:-}" ] || fail "read the digest of the operator's image: it is not built; run make images"
 }

@@ -26,10 +26,10 @@ has() { awk -v name="$1" -v digest="$2" '$1 == name && $3 == digest { found = 1 
 
 # Imports what is missing; $STYLOBATE_CTR is a command with arguments (ctr, its socket, its namespace).
 load() {
-  local archive image key digest by_digest started loaded='' lines
+  local archive image digest by_digest started loaded='' lines
   lines=$(./build.sh --list)
   see
-  while read -r archive image key digest; do
+  while read -r archive image _ digest; do
     by_digest=${image%:*}@$digest
     if [ "$digest" = - ] || { has "$image" "$digest" && has "$by_digest" "$digest"; }; then continue; fi
     started=$SECONDS
@@ -37,8 +37,10 @@ load() {
       { echo "failed to import $image: $archive may be damaged; remove it and run make images" >&2; exit 1; }
     "${CTR[@]}" images tag --force "$image" "$by_digest" >/dev/null
     see
-    has "$image" "$digest" && has "$by_digest" "$digest" ||
-      { echo "failed to import $image: containerd does not have it as $digest; remove $archive and run make images" >&2; exit 1; }
+    if ! has "$image" "$digest" || ! has "$by_digest" "$digest"; then
+      echo "failed to import $image: containerd does not have it as $digest; remove $archive and run make images" >&2
+      exit 1
+    fi
     printf '%-36s %-7s %4ss\n' "$image" loaded $((SECONDS - started))
     loaded=1
   done <<<"$lines"

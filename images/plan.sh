@@ -4,6 +4,7 @@
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/stylobate/images
 REPOSITORY=localhost/stylobate
 # The older major's suite, of which versions.sh has the rest.
+# shellcheck disable=SC2034 # read by build.sh
 OLD_SUITE=bookworm
 # Where cargo, run from the repository's root, leaves the operator's binary.
 BINARY=$(cd .. && realpath -m "${CARGO_TARGET_DIR:-target}")/release/stylobate

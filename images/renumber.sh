@@ -22,8 +22,9 @@ renumber() {
   (cd "$work" && apt-get -qq -o Dir::State="$LISTS/state" -o Dir::State::status=/dev/null -o Dir::Cache="$LISTS/cache" -o APT::Sandbox::User=root \
     -o Dir::Etc::sourcelist="$LISTS/sources.list" -o Dir::Etc::sourceparts=/dev/null download "$name=$package" >/dev/null)
   dpkg-deb --raw-extract "$work"/*.deb "$work/tree"
-  # In the programs, libraries and scripts; md5sums would no longer be true.
-  find "$work/tree" -type f -print0 | xargs -0 sed -i "s/${version//./\\.}/$other/g"
+  # In the programs, libraries and scripts; sums would no longer be true. What the package depends on is there as it was.
+  find "$work/tree" -path "$work/tree/DEBIAN" -prune -o -type f -print0 | xargs -0 sed -i "s/${version//./\\.}/$other/g"
+  sed -i "/^Version:/s/${version//./\\.}/$other/" "$work/tree/DEBIAN/control"
   rm -f "$work/tree/DEBIAN/md5sums"
   mkdir -p "$FOLDER/pool/$suite"
   file=$FOLDER/pool/$suite/${name}_${package//$version/$other}_$ARCHITECTURE.deb

@@ -6,8 +6,9 @@ set -euo pipefail
 # A file of apt source lines to use instead of those of this machine's mirrors: another mirror, or a test's own archive.
 SOURCES=${STYLOBATE_APT_SOURCES:-}
 
-# What apt knows of the Debian suites of this machine: address, release, origin. $@ are options of apt.
-targets() { apt-get "$@" indextargets --format '$(REPO_URI) $(RELEASE) $(ORIGIN)' 'Created-By: Packages' | awk '$3 == "Debian"'; }
+# What apt knows of the Debian suites of this machine: address, release, origin.
+# shellcheck disable=SC2016 # expanded by apt
+targets() { apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(ORIGIN)' 'Created-By: Packages' | awk '$3 == "Debian"'; }
 
 # The same on a machine whose package lists are empty, where apt can't tell whose a suite is: only the releases' own files are fetched, to
 # lists that are thrown away, and each says its origin.

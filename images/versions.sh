@@ -79,7 +79,7 @@ ask() {
     # shellcheck disable=SC2086 # a list
     lines=$(versions "$offers" "$major" "$suite" $packages)
     [ -n "$lines" ] || fail "find $name $major in $suite: the archive has no version that ${packages// / and } share; choose another suite in images/versions.sh"
-    sed "s/^/$name $major /" <<<"$lines"
+    while read -r lines; do echo "$name $major $lines"; done <<<"$lines"
   done
 }
 
@@ -112,7 +112,10 @@ find_versions() {
 
 case "${1:-}" in
   find) find_versions ;;
-  hours) [ -s "$RECORD" ] && echo $((($(date +%s) - $(stat -c %Y "$RECORD")) / 3600)) || fail "tell when versions were found: none were; run make images" ;;
+  hours)
+    [ -s "$RECORD" ] || fail "tell when versions were found: none were; run make images"
+    echo $((($(date +%s) - $(stat -c %Y "$RECORD")) / 3600))
+    ;;
   wanted) printf '%s\n' "${WANTED[@]}" ;;
   last) cat "$(newest_record)" 2>/dev/null ;;
   known) if [ -s "$RECORD" ]; then cat "$RECORD"; else find_versions; fi ;;

@@ -9,7 +9,7 @@ mkdir "$WORK/images"
 cp versions.sh "$WORK/images/"
 
 # Majors, with a minor that Debian may have had; put together here, so that this file names none.
-NEW=17 OLD=15 MINOR=.13
+NEW=17 OLD=15 MINOR=.13 POOLER=4
 broken() { printf 'BROKEN  %s: %s\n' "$1" "$2" >&2; exit 1; }
 # Each line of standard input, as a file of its own, is found ($1 = 1) or let be ($1 = 0).
 each() {
@@ -29,12 +29,12 @@ image: localhost/stylobate/postgres:$NEW$MINOR
 localhost/stylobate/postgres:15-to-$NEW$MINOR
 ARG PG_VERSION=$OLD$MINOR
 apt-get install postgresql-$NEW=$NEW$MINOR-*
-apt-get install "pgbackrest=2.5${OLD%5}-1"
+apt-get install "pgbackrest=$POOLER.55-1"
 postgresql $NEW$MINOR-0+deb13u1
 says $NEW.1 "the version of pgAudit"
-poolerTag: "4.6"
-image: registry.example/pgpool:4.6
-Pgpool-II 4.6.${OLD%5}
+poolerTag: "$POOLER.6"
+image: registry.example/pgpool:$POOLER.6
+Pgpool-II $POOLER.6.1
 LINES
 each 0 "majors, made-up versions, measured numbers and other people's numbers are let be" <<LINES
   version: "$NEW"

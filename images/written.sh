@@ -7,7 +7,7 @@ set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
 
 # Versions that tests make up begin here: no minor of PostgreSQL has ever come near.
-FICTION='(?!9\d|[1-9]\d\d)'
+FICTION='(?![89]\d|[1-9]\d\d)'
 # Files that may hold them: what was true once, other registries' lists, and measured numbers.
 EXEMPT='(^|/)(CHANGELOG\.md|Cargo\.lock|go\.(mod|sum)|docs/benchmarks\.md)$'
 
@@ -16,10 +16,10 @@ majors=$(sed -n 's/^  "postgres \([0-9]*\) .*/\1/p' images/versions.sh | paste -
 [ -n "$majors" ] || { echo "failed to read majors: images/versions.sh names none in WANTED" >&2; exit 1; }
 
 # A minor: 17 and a dot and a number, not within a longer number and not a measured time or size (15.3 s).
-MINOR="(?<![\\d.])($majors)\\.$FICTION[1-9]\\d?(?![\\d]|\\.\\d| ?((s|ms|min|h|[kMGT]i?B)\\b|%))"
+MINOR="(?<![\\d.])($majors)\\.${FICTION}[1-9]\\d?(?![\\d]|\\.\\d| ?((s|ms|min|h|[kMGT]i?B)\\b|%))"
 # A pooler: pgpool and a number of three parts, or its tag.
 POOLER="(?i)pgpool.*(?<![\\d.])4\\.$FICTION\\d+\\.\\d|(pgpool|poolerTag|pooler_tag|POOLER_TAG)\\b[\"']?[:=] ?[\"']?4\\.$FICTION\\d"
-# A package of Debian's with its revision; a package that is asked for in one version (pkg=1.2-3, pkg=1.2.*), which no option (--x=1-2) is.
+# A package of Debian's with its revision; a package that is asked for in one version (NAME=VERSION-REVISION or NAME=VERSION.*), which no option of a command is.
 PACKAGE="(?<![\\d.])\\d+(\\.\\d+)*\\.$FICTION\\d+-\\d+\\+deb\\d|(?<![\\w-])[a-z][a-z0-9.+-]*=\\d+(\\.\\d+)*(-\\d|\\.?\\*)"
 
 files() {

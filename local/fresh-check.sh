@@ -3,8 +3,9 @@
 # lists, an empty cache, a copy of the checkout, and of this machine only its kernel, Go and Rust. Then `make demo` and `make down`.
 # It compiles Kubernetes and the operator from nothing: most of an hour on two idle cores, 30 GiB of disk for that time.
 #   fresh-check.sh           all of it
+#   fresh-check.sh --lend    the same, but what was compiled here of Kubernetes and of the operator's crates is lent (15 minutes)
 #   fresh-check.sh --quick   what is cheap (20 s): versions are found with empty package lists, and what would be built of them
-# It takes root. STYLOBATE_APT_SOURCES (a file of apt source lines) chooses another archive for the images.
+# It takes root. STYLOBATE_APT_SOURCES (a file of apt source lines) chooses another archive for the images, as one of images/renumber.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,8 +34,9 @@ way_out() { env | grep -iE '^((https?|no|all)_proxy|GOPROXY|GOSUMDB|GONOSUMDB|GO
 # Makes the root of the machine, with a copy of the checkout in it.
 machine() {
   local lines
-  lines=$(images/sources.sh "$SUITE")
+  lines=$(STYLOBATE_APT_SOURCES="" images/sources.sh "$SUITE")
   mapfile -t lines <<<"$lines"
+  # shellcheck disable=SC2016 # expanded by mmdebstrap's shell
   mmdebstrap --quiet --variant=important --include="$INCLUDE" --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' \
     "$SUITE" "$ROOT" "${lines[@]}"
   printf '%s\n' "${lines[@]}" >"$ROOT/etc/apt/sources.list"
@@ -44,7 +46,20 @@ machine() {
   cp /etc/ssl/certs/ca-certificates.crt "$ROOT/etc/ssl/certs/ca-certificates.crt" # with what a proxy of this network signs
   [ ! -e "${CARGO_HOME:-$HOME/.cargo}/config.toml" ] || cp "${CARGO_HOME:-$HOME/.cargo}/config.toml" "$ROOT/root/.cargo/"
   [ -z "${SSL_CERT_FILE:-}" ] || install -D "$SSL_CERT_FILE" "$ROOT$SSL_CERT_FILE"
-  [ -z "${STYLOBATE_APT_SOURCES:-}" ] || install -D "$STYLOBATE_APT_SOURCES" "$ROOT$STYLOBATE_APT_SOURCES"
+  if [ -n "${STYLOBATE_APT_SOURCES:-}" ]; then
+    install -D "$STYLOBATE_APT_SOURCES" "$ROOT$STYLOBATE_APT_SOURCES"
+    grep -o 'file:/[^ ]*' "$STYLOBATE_APT_SOURCES" | sort -u | while read -r archive; do
+      mkdir -p "$ROOT${archive#file:}" && cp -r "${archive#file:}/." "$ROOT${archive#file:}"
+    done
+  fi
+}
+
+# Gives the machine what was compiled here. Cargo sees by itself what of it still counts.
+lend() {
+  local target=${CARGO_TARGET_DIR:-target}/release
+  mkdir -p "$ROOT/root/.cache/stylobate/parts"
+  cp -r --reflink=auto "${XDG_CACHE_HOME:-$HOME/.cache}/stylobate/parts/." "$ROOT/root/.cache/stylobate/parts"
+  [ ! -d "$target" ] || { mkdir -p "$ROOT$CHECKOUT/target" && cp -a --reflink=auto "$target" "$ROOT$CHECKOUT/target/"; }
 }
 
 # Runs a shell's text in the machine: root, mounts and processes of its own; this machine's devices, kernel and network.
@@ -56,7 +71,7 @@ inside() {
     root=$1 go=$2 rust=$3; shift 3
     mount --bind "$root" "$root"
     mount --rbind /dev "$root/dev" && mount --rbind /sys "$root/sys" && mount -t proc proc "$root/proc"
-    mount -t tmpfs tmpfs "$root/run" && mount -t tmpfs tmpfs "$root/tmp"
+    mount -t tmpfs tmpfs "$root/run"
     mount --bind "$go" "$root/opt/go" && mount --bind "$rust" "$root/opt/rust"
     cd "$root" && pivot_root . old && umount -l /old
     exec env -i "$@"' inside "$ROOT" "$(go env GOROOT)" "$(rustc --print sysroot)" \
@@ -85,6 +100,7 @@ command -v mmdebstrap >/dev/null || { echo "failed to make a machine of its own:
 trap finish EXIT
 began=$SECONDS
 machine
-echo "fresh-check: a new Debian ($SUITE) after $((SECONDS - began)) s; compiling and booting in it takes most of an hour"
+if [ "${1:-}" = --lend ]; then lend; fi
+echo "fresh-check: a new Debian ($SUITE) after $((SECONDS - began)) s; what follows is make demo in it"
 inside 'make demo; make down'
 echo "fresh-check: make demo and make down ended well on a fresh machine after $((SECONDS - began)) s"

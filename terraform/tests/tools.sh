@@ -11,9 +11,10 @@ TERRAFORM_MIN=1.11
 say() { printf '%s\n' "$*" >&2; }
 
 need_debian() {
-  command -v jq >/dev/null && command -v shellcheck >/dev/null && return
-  apt-get install -y --no-install-recommends jq shellcheck >/dev/null ||
-    { say "failed to install jq and shellcheck: run apt-get update, or install them yourself"; return 1; }
+  command -v jq >/dev/null && command -v shellcheck >/dev/null && python3 -c 'import ensurepip' 2>/dev/null && return
+  # This machine's lists may be empty, or name what its mirror has no longer.
+  { apt-get update -qq && apt-get install -y --no-install-recommends jq shellcheck python3-venv >/dev/null; } ||
+    { say "failed to install jq, shellcheck and python3-venv: see above; or install them yourself"; return 1; }
 }
 
 # True when the machine's own Terraform will do.
