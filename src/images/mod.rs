@@ -1,7 +1,7 @@
 //! The image catalog: which version of the server is which image, and what is no longer to be run.
 //!
 //! It is a ConfigMap in the operator's own namespace, where tenants can't write. All here is pure: [`parse`] reads its text, and
-//! [`choose`] says what one cluster runs, given its spec, the catalog and what it runs now. Why: `docs/decisions/0022-image-catalog.md`.
+//! [`choose`] says what one cluster runs, given its spec, the catalog and what it runs now. Why: `docs/decisions/0023-image-catalog.md`.
 
 mod choose;
 mod entry;
