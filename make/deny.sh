@@ -28,12 +28,12 @@ install() {
 }
 
 [[ -x $DENY ]] || install
-"$DENY" --locked check --hide-inclusion-graph licenses bans sources
+"$DENY" --locked --workspace check --hide-inclusion-graph licenses bans sources
 
-if ! said=$(timeout "$FETCH_SECONDS" "$DENY" --locked fetch db 2>&1); then
+if ! said=$(timeout "$FETCH_SECONDS" "$DENY" --locked --workspace fetch db 2>&1); then
   echo "advisories NOT CHECKED: their database can't be had here (${said##*$'\n'})"
   [[ ${1:-} != strict ]]
-elif ! "$DENY" --locked check --disable-fetch advisories; then
+elif ! "$DENY" --locked --workspace check --disable-fetch advisories; then
   echo "advisories: dependencies have known faults, told above; take newer ones, or say in deny.toml why they don't concern us"
   [[ ${1:-} != strict ]]
 fi

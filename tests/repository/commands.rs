@@ -64,12 +64,15 @@ fn every_subcommand_that_a_document_names_is_there() {
 }
 
 #[test]
-fn the_table_of_tests_in_readme_has_every_part_of_make_test() {
-    let rule = read("make/test.mk");
-    let rule = rule.lines().find(|line| line.starts_with("test:")).expect("make/test.mk has the rule test");
-    let parts = rule.split("##").next().unwrap_or_default().split_whitespace().skip(1);
+fn the_table_of_tests_in_readme_has_every_ring() {
+    let script = read("tests/rings.sh");
+    let rings =
+        script.lines().find_map(|line| line.strip_prefix("RINGS=(")).expect("tests/rings.sh lists the rings");
     let readme = read("README.md");
-    for part in parts {
-        assert!(readme.contains(&format!("| `make {part}` |")), "README.md has no row for make {part}");
+    for ring in rings.trim_end_matches(')').split_whitespace() {
+        assert!(
+            readme.contains(&format!("| `make test-{ring}` |")),
+            "README.md has no row for make test-{ring}"
+        );
     }
 }

@@ -48,7 +48,7 @@ fn named(line: &str) -> Vec<String> {
         if led_up || !word.contains('/') || !FOLDERS.contains(&folder) {
             continue;
         }
-        let many = rest.starts_with(['*', '<', '{', '$', '?', '[']);
+        let many = rest.starts_with(['*', '<', '{', '$', '?', '[', '\\']);
         found.push(fixed(word, many));
     }
     found
@@ -92,6 +92,8 @@ fn read_part<'a>(file: &Text, line: &'a str) -> Option<&'a str> {
 fn paths(file: &Text, line: &str) -> Vec<String> {
     let mut found = read_part(file, line).map(named).unwrap_or_default();
     found.extend(named(line).into_iter().filter(|path| path.starts_with("docs/")));
+    found.sort();
+    found.dedup();
     found
 }
 

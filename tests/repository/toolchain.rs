@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::tree::read;
+use crate::tree::{files, read};
 
 /// The text between these two, in this file.
 fn between(path: &str, before: &str, after: &str) -> String {
@@ -17,7 +17,9 @@ fn between(path: &str, before: &str, after: &str) -> String {
 fn one_release_of_rust_is_tested_asked_for_named_and_built_with() {
     let tested = between("rust-toolchain.toml", "channel = \"", "\"");
     let minor = tested.rsplit_once('.').expect("a release with its patch, as 1.95.0").0;
-    assert_eq!(between("Cargo.toml", "rust-version = \"", "\""), minor);
+    for file in files().iter().filter(|file| file.path.ends_with("Cargo.toml")) {
+        assert_eq!(between(&file.path, "rust-version = \"", "\""), minor, "{}", file.path);
+    }
     assert_eq!(between("README.md", ", Rust ", ","), minor);
     assert_eq!(between("images/operator/Dockerfile", "ARG RUST=rust:", "-"), tested);
 }
