@@ -98,8 +98,8 @@ find_versions() {
   flock 8 # apt gives up at once when another one has its lists
   if update "$said"; then
     found=$(ask)
-    echo "$found" >"$RECORD.new"
-    mv "$RECORD.new" "$RECORD"
+    echo "$found" >"$CACHE/apt/found"
+    mv "$CACHE/apt/found" "$RECORD"
   else
     cause=$(grep -m1 -E '^[EW]: |^failed' "$said" || tail -n 1 "$said")
     # What this checkout has images of counts before what another one found since.
