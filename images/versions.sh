@@ -98,11 +98,13 @@ find_versions() {
   flock 8 # apt gives up at once when another one has its lists
   if update "$said"; then
     found=$(ask)
-    echo "$found" >"$RECORD.new"
-    mv "$RECORD.new" "$RECORD"
+    echo "$found" >"$CACHE/apt/found"
+    mv "$CACHE/apt/found" "$RECORD"
   else
     cause=$(grep -m1 -E '^[EW]: |^failed' "$said" || tail -n 1 "$said")
-    record=$(newest_record)
+    # What this checkout has images of counts before what another one found since.
+    record=$RECORD
+    [ -s "$record" ] || record=$(newest_record)
     [ -n "$record" ] || fail "ask the archive for its versions: ${cause#?: }; no image was built on this machine before, so connect it to a Debian mirror (apt-get update has to succeed) and run make images again"
     [ "$record" -ef "$RECORD" ] || cp -p "$record" "$RECORD"
     echo "the archive can't be reached (${cause#?: }): going on with the versions that it had $(age $(($(date +%s) - $(stat -c %Y "$RECORD")))) ago" >&2
