@@ -2,6 +2,8 @@
 //! remedy, and nothing that runs is touched. What the API server refuses by itself is in `tests/admission/`.
 
 // Each test program uses a part of the shared simulator.
+#[path = "bad_input/images.rs"]
+mod images;
 #[allow(dead_code)]
 mod sim;
 #[path = "bad_input/tuning.rs"]

@@ -125,3 +125,19 @@ fn a_member_that_is_added_after_a_restore_in_place_gets_a_volume_beside_those_in
     assert_eq!((size("data2-ledger-0"), size("data2-ledger-3"), size("data-ledger-0")), (3, 3, 2));
     assert!(!grown.volumes.contains_key("data-ledger-3"));
 }
+
+#[test]
+fn a_catalog_that_vanishes_at_any_moment_of_a_restore_in_place_leaves_no_member_down() {
+    let mut start = with_a_backup();
+    go_back(&mut start);
+    for at in 0..20 {
+        let mut world = start.clone();
+        for _ in 0..at {
+            world.round(None);
+        }
+        let (restored, _) = rest(world, |world| world.change_catalog(&["vanishes"]), None);
+        let status = restored.cluster.status.as_ref().expect("it was told");
+        assert_eq!(status.ready, "3/3", "gone in round {at}: {:?}", status.conditions);
+        assert_eq!(restored.claim_of("ledger-0").as_deref(), Some("data2-ledger-0"), "gone in round {at}");
+    }
+}
