@@ -366,7 +366,8 @@ fn trouble(seen: &Observed, which: impl Fn(&PodSeen) -> bool) -> Option<Finding>
     seen.pods.iter().filter(|(_, pod)| which(pod)).find_map(|(name, pod)| {
         if let Some(why) = &pod.unscheduled {
             let message = format!(
-                "pod {name} finds no node: {why}. Add nodes, or lower spec.resources or spec.scheduling"
+                "pod {name} finds no node: {}. Add nodes, or lower spec.resources or spec.scheduling",
+                why.trim_end_matches('.')
             );
             return Some((false, reason::UNSCHEDULABLE, message));
         }
