@@ -121,7 +121,8 @@ pub const REASONS: &[Reason] = &[
         reason: reason::HELD_BACK,
         means: "a policy objects to a step; the message says which, and what lets it go on",
         remedy: "`paused`: set `spec.paused` to false. `healthy-before-disrupt`: wait until the successor streams. \
-                 `maintenance-window`, `one-disruption-at-a-time`: `docs/operations.md`, *Windows and pace*. `backup-before-major`: \
+                 `maintenance-window`, `one-disruption-at-a-time`: `docs/operations.md`, *Windows and pace*. `image-offered`, `image-can-be-pulled`: \
+                 `docs/operations.md`, *Images*. `backup-before-major`: \
                  `stylobate backup NAME -n NS`. `legal-hold`, `backup-in-use`, `keep-last-good-backup`, `keep-what-stands`, \
                  `keep-passwords`: nothing; it is kept on purpose, and the message says what it would take",
     },
