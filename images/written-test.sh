@@ -39,7 +39,7 @@ LINES
 each 0 "majors, made-up versions, measured numbers and other people's numbers are let be" <<LINES
   version: "$NEW"
 image: localhost/stylobate/postgres:$NEW.90
-version $OLD.91, then $OLD.100
+version $OLD.91, then $OLD.100, or $NEW.9
 services_cidr = "10.20.$NEW.12/20", or 10.$NEW.2.0
 it took $NEW.2 s, of $OLD.3 GiB, at $NEW.5 %
 Parameters of Pgpool-II 4.6

@@ -6,6 +6,7 @@ images: ## build stale images; load them into the local cluster
 
 test-images: fresh-check-quick ## check what is in the images, and that they run read-only and non-root
 	@python3 -B -m unittest discover -q -s images/postgres -p '*_test.py'
+	@images/written-test.sh
 	@images/compare-test.sh
 	@images/versions-test.sh
 	@images/build.sh

@@ -46,7 +46,7 @@ pub fn observed(spec: Value) -> Observed {
     Observed {
         cluster: Arc::new(serde_json::from_value(cluster).expect("a PostgresCluster")),
         platform: Platform {
-            pooler_image: "localhost/stylobate/pgpool:4.6".into(),
+            pooler_image: "localhost/stylobate/pgpool:4.90".into(),
             domain: "cluster.local".into(),
             namespace: "stylobate-system".into(),
         },

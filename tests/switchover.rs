@@ -48,7 +48,7 @@ fn seen(request: Option<&str>) -> Observed {
     Observed {
         cluster: Arc::new(cluster),
         platform: Platform {
-            pooler_image: "images/pgpool:4.6".into(),
+            pooler_image: "images/pgpool:4.90".into(),
             domain: "cluster.local".into(),
             namespace: "stylobate-system".into(),
         },

@@ -87,7 +87,7 @@ mod tests {
         change(&mut fresh);
         seen.backups.as_mut().unwrap().insert("b".into(), fresh);
         let set = Child { reference: ChildRef::new(Kind::StatefulSet, "c"), body: serde_json::Value::Null };
-        let version = |major| Version { major, minor: 1 };
+        let version = |major| Version { major, minor: 90 };
         let step = Step::BeginUpgrade { set: Box::new(set), from: version(15), to: version(17) };
         let judged = BackupBeforeMajor.judge(&step, &Case { seen: &seen, now: start() });
         judged.map(|objection| objection.to_string())
@@ -105,7 +105,7 @@ mod tests {
             backup.status.cut_at = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at));
         };
         let why = held(|backup| cut(backup, 25)).unwrap();
-        assert!(why.starts_with("no backup of the data of PostgreSQL 15.1 is younger than 24 h"), "{why}");
+        assert!(why.starts_with("no backup of the data of PostgreSQL 15.90 is younger than 24 h"), "{why}");
         assert!(why.contains("stylobate backup c -n shop"), "{why}");
         for phase in [BackupPhase::Failed, BackupPhase::Lost, BackupPhase::Finishing] {
             assert!(held(|backup| backup.status.phase = phase).is_some(), "{phase:?}");

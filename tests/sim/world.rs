@@ -120,7 +120,7 @@ impl World {
             cluster,
             exists: true,
             platform: Platform {
-                pooler_image: "localhost/stylobate/pgpool:4.6".into(),
+                pooler_image: "localhost/stylobate/pgpool:4.90".into(),
                 domain: "cluster.local".into(),
                 namespace: "stylobate-system".into(),
             },
