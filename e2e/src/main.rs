@@ -80,7 +80,8 @@ async fn run_in(arguments: Arguments, dir: PathBuf) -> Kept<bool> {
         harness::postmortem::of(&world, &namespace).await.iter().for_each(|line| println!("{line}"));
         return Ok(true);
     }
-    let choice = Choice { filters: arguments.filters, exact: arguments.exact };
+    let names = suites::all().iter().map(|suite| suite.name).collect();
+    let choice = Choice { filters: arguments.filters, exact: arguments.exact, suites: names };
     let ring = Ring::new(world, arguments.lanes, arguments.keep);
     if arguments.list {
         list(&ring, &choice).await?;
@@ -91,13 +92,8 @@ async fn run_in(arguments: Arguments, dir: PathBuf) -> Kept<bool> {
 
 /// Names of what is chosen, and how many there are.
 async fn list(ring: &Ring, choice: &Choice) -> Kept {
-    let preludes = suites::GROUPS.iter().filter_map(|group| group.prelude);
-    let mut suites: Vec<_> = std::iter::once(&suites::INSTALL).chain(preludes).collect();
-    suites.extend(suites::GROUPS.iter().flat_map(|group| group.suites));
-    suites.sort_by_key(|suite| suite.name);
-    suites.dedup_by_key(|suite| suite.name);
     let mut count = 0;
-    for suite in suites {
+    for suite in suites::all() {
         for what in ring.names(suite).await? {
             if choice.wants(suite.name, &what) {
                 println!("{}", told::name(suite.name, &what));

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{ListParams, LogParams};
 use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
 use stylobate::api::PostgresCluster;
 
 use crate::broken::Kept;
@@ -124,9 +125,30 @@ fn when(event: &Event) -> Option<Timestamp> {
 
 async fn operator_lines(operator: &Operator, namespace: &str) -> Kept<Vec<String>> {
     let logs = operator.logs().await?;
-    let mut lines: Vec<String> =
-        logs.lines().filter(|line| line.contains(&format!("\"{namespace}\""))).map(str::to_owned).collect();
+    let quoted = format!("\"{namespace}\"");
+    let mut lines: Vec<String> = logs.lines().filter(|line| line.contains(&quoted)).map(brief).collect();
     // Of two operators: by the time that each line begins with.
     lines.sort();
     Ok(lines.split_off(lines.len().saturating_sub(LINES)))
+}
+
+/// Time, level, about what, and the message of a line in JSON; any other line as it is.
+fn brief(line: &str) -> String {
+    let Ok(fields) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
+    let text = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
+    let about = ["cluster", "backup"].map(text).concat();
+    let error = fields["error"].as_str().map(|error| format!(": {error}")).unwrap_or_default();
+    format!("{} {} {about}: {}{error}", text("time"), text("level"), text("message"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_log_is_told_in_short() {
+        let line = r#"{"time":"T","level":"INFO","message":"began","target":"x","cluster":"shop","object.ref":"y","error":"no"}"#;
+        assert_eq!(brief(line), "T INFO shop: began: no");
+        assert_eq!(brief("panicked"), "panicked");
+    }
 }

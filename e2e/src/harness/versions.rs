@@ -15,6 +15,8 @@ pub struct Versions {
     pub major: String,
     /// Its newest minor, as `17.91`.
     pub newest: String,
+    /// The image of that.
+    pub newest_image: String,
     /// The older major, to be upgraded from.
     pub old_major: String,
     /// Its newest minor.
@@ -51,6 +53,7 @@ impl Versions {
         Ok(Self {
             major: get("PG_MAJOR")?,
             newest: get("PG_NEWEST")?,
+            newest_image: get("PG_NEWEST_IMAGE")?,
             old_major: get("OLD_MAJOR")?,
             old_newest: get("OLD_NEWEST")?,
             old_newest_image: get("OLD_NEWEST_IMAGE")?,
@@ -79,7 +82,7 @@ impl Versions {
 mod tests {
     use super::*;
 
-    const TOLD: &str = "PG_MAJOR=17\nexport PG_NEWEST='17.91'\nPG_OTHER_KIND=build\n\nOLD_MAJOR=15\nOLD_NEWEST=15.92\n\
+    const TOLD: &str = "PG_MAJOR=17\nexport PG_NEWEST='17.91'\nPG_NEWEST_IMAGE=a\nPG_OTHER_KIND=build\n\nOLD_MAJOR=15\nOLD_NEWEST=15.92\n\
                         OLD_NEWEST_IMAGE=\"localhost/postgres:15.92@sha256:a\"\nOLD_OTHER=15.90\nOLD_OTHER_IMAGE=b\n";
 
     #[test]

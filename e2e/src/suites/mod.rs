@@ -117,17 +117,18 @@ pub static GROUPS: &[Group] = &[
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 200, refuse)] },
 ];
 
+/// All suites, each once.
+pub fn all() -> Vec<&'static Suite> {
+    let mut all = vec![&INSTALL, &SHOP];
+    all.extend(GROUPS.iter().flat_map(|group| group.suites));
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::path::Path;
-
-    fn all() -> Vec<&'static Suite> {
-        let mut all = vec![&INSTALL, &SHOP];
-        all.extend(GROUPS.iter().flat_map(|group| group.suites));
-        all
-    }
 
     #[test]
     fn names_are_there_once() {
