@@ -170,7 +170,7 @@ events() { k get events.events.k8s.io -o json | jq -r --arg name "$1" '.items[] 
 # example NAME [INSTANCES]: the cluster of docs/examples with this name, in the suite's namespace.
 example() {
   sed -e "s/^  name: .*/  name: $1/" -e "s/^  namespace: .*/  namespace: $NS/" -e "s/^  instances: .*/  instances: ${2:-3}/" \
-    -e "s/version: \"[0-9.]*\"/version: \"$PG_NEWEST\"/" docs/examples/ledger.yaml
+    -e "s/version: \"[0-9.]*\"/version: \"$PG_NEWEST\"/" -e 's/cpu: 200m/cpu: 100m/' docs/examples/ledger.yaml
 }
 # backup NAME [SPEC]: asks for a backup of the cluster `shop`, with these further fields.
 backup() {

@@ -77,7 +77,7 @@ static SHOP: Suite = shell("make", "11-make", 90);
 pub static GROUPS: &[Group] = &[
     Group {
         name: "shop",
-        millicores: 800,
+        millicores: 600,
         prelude: Some(&SHOP),
         suites: &[
             shell("secure", "20-secure", 60),
@@ -92,8 +92,9 @@ pub static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        // Beside the source a copy of four and one of three in another namespace.
         name: "backup",
-        millicores: 800,
+        millicores: 1000,
         prelude: Some(&SHOP),
         suites: &[
             shell("backup", "55-backup", 300),

@@ -69,8 +69,8 @@ bad_image() {
 promise "the bank runs through Pgpool" bank_starts 1500
 in_slot promise "spec.engine to $OTHER_NAME: one member at a time, on the same volumes" roll_to "$OTHER_ENGINE" "$PG_OTHER" "$PG_OTHER_IMAGE"
 in_slot promise "and back to $PG_NEWEST in the same way" roll_to "$NEWEST_ENGINE" "$PG_NEWEST" "$PG_NEWEST_IMAGE"
-promise "spec.resources.cpu up: the same pods, no restart" resize_in_place 250m
-promise "and down again" resize_in_place 200m
+promise "spec.resources.cpu up: the same pods, no restart" resize_in_place 150m
+promise "and down again" resize_in_place 100m
 in_slot promise "spec.resources.memory up: the same pods, and settings follow" memory 1536Mi 384MB
 in_slot promise "spec.resources.memory down: settings first, the same pods" memory 1Gi 256MB
 in_slot promise "an image that can't be pulled: one replica is away, the others serve, and another edit mends it" bad_image

@@ -4,7 +4,7 @@
 # The cluster `disk`: three members on volumes of 1Gi, small enough to fill in seconds, and small beside what else runs on a
 # node of two CPUs (the demo's cluster may).
 disk_made() {
-  example disk | sed -e 's/{size: 2Gi}/{size: 1Gi}/' -e 's/{cpu: 200m, memory: 1Gi}/{cpu: 100m, memory: 512Mi}/' \
+  example disk | sed -e 's/{size: 2Gi}/{size: 1Gi}/' -e 's/memory: 1Gi/memory: 512Mi/' \
     -e 's/^  instances: 3/&\n  pooler: {instances: 1}/' | kubectl apply -f -
   within 180 healthy disk
   inside "$(primary disk)" 'create table kept(n int)' >/dev/null
