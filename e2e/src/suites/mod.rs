@@ -94,7 +94,7 @@ pub static GROUPS: &[Group] = &[
     Group {
         // Beside the source a copy of four and one of three in another namespace.
         name: "backup",
-        millicores: 1000,
+        millicores: 1340,
         prelude: Some(&SHOP),
         suites: &[
             shell("backup", "55-backup", 300),

@@ -12,7 +12,7 @@ kind: PostgresCluster
 metadata: {name: $1, namespace: $2}
 spec:
   engine: {version: "$PG_NEWEST"}
-  resources: {cpu: 50m, memory: 512Mi}
+  resources: {cpu: 100m, memory: 512Mi}
   pooler: {instances: 1}
   storage: {size: ${4:-2Gi}}
   users: [{name: app}]
