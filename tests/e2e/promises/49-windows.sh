@@ -19,7 +19,9 @@ change_waits() {
 plan() { operator plan shop -n "$NS" "$@"; }
 
 plan_tells() {
-  says "image $(member_images shop) -> " plan
+  # It cuts digests short.
+  says "image ${PG_NEWEST_IMAGE%@*}@sha256:" plan
+  says " -> ${PG_OTHER_IMAGE%@*}@sha256:" plan
   says "maintenance-window" plan
   says "switch over from" plan
   [ "$(plan --output json | jq '.later | length')" -ge 1 ]
