@@ -9,20 +9,21 @@ image=$(sed -n 's/^image: {\(.*\)}$/\1/p' <<<"$pins")
   { echo "failed to pin the chart's images: standard input is not what engine-images.sh values prints" >&2; exit 1; }
 cp -r "$1" "$2"
 
-# Fields of `image` are set in its block, what is there of them is left out; `pooler` and `engineImages` are written anew where they stood.
+# Fields of `image` are set where they stand, or at the end of its block; `pooler` and `engineImages` are written anew where they stood.
 IMAGE=$image POOLER=$(grep '^pooler:' <<<"$pins") ENGINES=$(sed -n '/^engineImages:/,$p' <<<"$pins") awk '
-  function flush() { if (block == "image") { count = split(ENVIRON["IMAGE"], field, ", "); for (i = 1; i <= count; i++) print "  " field[i] } block = "" }
+  function flush(  name) { if (block == "image") for (name in field) print "  " name ": " field[name]; block = "" }
+  BEGIN { count = split(ENVIRON["IMAGE"], pin, ", "); for (i = 1; i <= count; i++) { name = pin[i]; sub(/:.*/, "", name); sub(/^[^:]*: /, "", pin[i]); field[name] = pin[i] } }
   /^[a-zA-Z]/ {
     flush()
     key = $1; sub(/:.*/, "", key)
     written[key] = 1
-    if (key == "image") { block = key; print "image:"; next }
+    if (key == "image") { block = key; print; next }
     if (key == "pooler") { block = "left"; print ENVIRON["POOLER"]; next }
     if (key == "engineImages") { block = "left"; print ENVIRON["ENGINES"]; next }
   }
   /^#/ || /^$/ { flush() }
   block == "left" { next }
-  block == "image" && /^  (prefix|tag|digest):/ && index(ENVIRON["IMAGE"], substr($1, 1) " ") { next }
+  block == "image" { name = $1; sub(/:.*/, "", name); if (name in field) { print "  " name ": " field[name]; delete field[name]; next } }
   { print }
   END {
     flush()

@@ -32,6 +32,18 @@ publishes_all() {
   done
 }
 
+# The chart that is pushed, rendered: operator, pooler and catalog name their images by digest.
+pins_the_chart() {
+  local digest rendered image
+  digest=sha256:$(printf '0%.0s' {1..64})
+  images/engine-images.sh values --dry-run --registry example.invalid/stylobate --operator-tag 9.9.9 |
+    sed "s/sha256:DIGEST/$digest/; s/DAY/2026-01-31/; s/\\.N/.90/g" | images/pin-chart.sh charts/stylobate "$WORK/pinned" || return 1
+  rendered=$(helm template stylobate "$WORK/pinned" --kube-version "$(. local/lib/build.sh && echo "v$KUBERNETES_VERSION")") || return 1
+  while read -r image; do
+    grep -qF "$image@$digest" <<<"$rendered" || { echo "the chart does not name $image by digest"; return 1; }
+  done < <(images/build.sh --names | sed '/-rebuilt$/d; s,^localhost,example.invalid,; s/operator:dev/operator:9.9.9/; s/\.N/.90/g')
+}
+
 refuses_a_version() {
   local said
   if said=$(images/publish.sh --dry-run --version latest --registry example.invalid/stylobate 2>&1); then echo "it took 'latest'"; return 1; fi
@@ -52,6 +64,7 @@ prove_workflows() {
   keeps "actionlint has nothing against the pipelines" workflows_are_sound
   keeps "every action is pinned by the digest of a commit" actions_are_pinned
   keeps "a release pushes, signs and describes every image and both charts (dry run)" publishes_all
+  keeps "a release's chart, rendered, names every image by digest" pins_the_chart
   keeps "notes of a release are written from the changelog" notes_are_written
   keeps "a release under a name that is no version is refused" refuses_a_version
 }
