@@ -193,7 +193,7 @@ async fn kept_and_deleted(diary: &Cluster<'_>) -> Kept {
     stage.within(60, async || held.is_gone().await).await?;
     // The last good one outlives its days, and evidence stays.
     some_run(diary, BackupPhase::Missed).await?;
-    same("good ones", good().await?.len(), 1)?;
+    stage.within(60, async || same("good ones", good().await?.len(), 1)).await?;
     without_policy(diary).await
 }
 
