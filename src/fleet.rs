@@ -31,9 +31,14 @@ pub fn pull_failures<'a>(
     of: &ClusterName,
     clusters: impl Iterator<Item = &'a PostgresCluster> + Clone,
 ) -> Vec<PullFailure> {
-    let runs: BTreeSet<&str> = clusters.clone().filter_map(running).collect();
-    let others = clusters.filter_map(failure).filter(|failure| failure.cluster != *of);
-    others.filter(|failure| !runs.contains(failure.image.as_str())).collect()
+    let others = clusters.clone().filter_map(failure).filter(|failure| failure.cluster != *of);
+    let mut failures: Vec<PullFailure> = others.collect();
+    // Asked in every round of every cluster, and nearly always there is none: then nobody's image is looked up.
+    if !failures.is_empty() {
+        let runs: BTreeSet<&str> = clusters.filter_map(running).collect();
+        failures.retain(|failure| !runs.contains(failure.image.as_str()));
+    }
+    failures
 }
 
 /// The image that all members of a cluster run.
