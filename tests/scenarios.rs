@@ -13,6 +13,8 @@ mod catalog;
 mod in_place;
 #[path = "scenarios/settings.rs"]
 mod settings;
+#[path = "scenarios/sizes.rs"]
+mod sizes;
 
 use std::fs;
 
@@ -80,16 +82,6 @@ fn an_upgrade_takes_the_replicas_first_and_proves_that_the_data_stayed() {
 #[test]
 fn an_upgrade_together_with_less_memory_comes_to_its_end() {
     scenario("upgrade-and-shrink");
-}
-
-#[test]
-fn a_resize_happens_in_place_and_settings_follow_it() {
-    scenario("resize");
-}
-
-#[test]
-fn a_quantity_may_be_spelled_in_any_way() {
-    scenario("spelling");
 }
 
 #[test]
@@ -219,7 +211,11 @@ fn drills_follow_their_schedule_and_what_does_not_come_about_is_told() {
 
 #[test]
 fn every_script_has_its_test() {
-    let source = concat!(include_str!("scenarios.rs"), include_str!("scenarios/catalog.rs"));
+    let source = concat!(
+        include_str!("scenarios.rs"),
+        include_str!("scenarios/catalog.rs"),
+        include_str!("scenarios/sizes.rs")
+    );
     for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {
         let name = entry.expect("an entry").file_name().into_string().expect("a name");
         if let Some(name) = name.strip_suffix(".txt") {
