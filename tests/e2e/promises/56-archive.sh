@@ -8,13 +8,11 @@ archiving() {
   told=$(condition wal Archiving)
   [[ $told == "$1 $2 "* ]] || { echo "$told"; return 1; }
 }
-# ledger NAME INSTANCES: the example, small enough that three of them fit one node.
-ledger() { example "$1" "$2"; }
 
 archive_made() {
   local pods
   flock "$E2E_ROOM/gcs" local/gcs.sh "$NS"
-  ledger wal 3 | kubectl apply -f -
+  example wal 3 | kubectl apply -f -
   within 240 healthy wal
   pods=$(member_uids wal)
   k patch pgc wal --type=merge -p '{"spec":{"backup":{"archive":{"switchSeconds":10,
@@ -76,7 +74,7 @@ refused() {
 
 # The cluster that is brought back. $1 target, as "targetTime: ...".
 past() {
-  ledger past 2
+  example past 2
   printf '  bootstrap:\n    fromBackup: {name: base}\n    pointInTime: {%s}\n' "$1"
   printf '  backup: {archive: {switchSeconds: 10, gcs: {bucket: wal, endpoint: "gcs:4443", anonymous: true, caSecret: gcs-tls}}}\n'
 }
