@@ -26,6 +26,7 @@ use crate::record::Record;
 use crate::serve::{BEAT_EVERY, Health};
 use crate::slots::Slots;
 use crate::status::{kind, missed_drill, reason};
+use crate::text::one_line;
 
 /// Longest time that one reconcile may take: a switchover with a long shutdown checkpoint fits.
 const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -35,6 +36,12 @@ const SOON: Duration = Duration::from_secs(2);
 const LATER: Duration = Duration::from_secs(15);
 /// How soon to try again after an error.
 const AFTER_ERROR: Duration = Duration::from_secs(3);
+
+/// Time for SQL in one reconcile, in which each piece may wait for locks of others: what is left is done in the next one.
+const SQL_ROUND: Duration = Duration::from_secs(40);
+
+/// Problems of a spec, and refused settings, that have an event each: their number is who writes the ConfigMap's to choose.
+const MOST_TOLD: usize = 20;
 
 /// What all reconciles share.
 pub struct Context {
@@ -190,12 +197,12 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
         if let Some(missed) = missed_drill(&before, &decision.status) {
             context.record.alarm(&cluster, reason::DRILL_MISSED, missed.reason.clone()).await;
         }
-        for problem in &decision.problems {
+        for problem in decision.problems.iter().take(MOST_TOLD) {
             if !said(&before, &problem.to_string()) {
                 context.record.note(&cluster, "InvalidSpec", problem.to_string()).await;
             }
         }
-        for refused in &decision.refused {
+        for refused in decision.refused.iter().take(MOST_TOLD) {
             if !said(&before, &refused.to_string()) {
                 context.record.note(&cluster, "TuningRefused", refused.to_string()).await;
             }
@@ -211,8 +218,19 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
         context.record.rollout(&cluster, rollout).await;
     }
     let mut failure = None;
+    let mut sql_took = Duration::ZERO;
     for step in &decision.steps {
+        let is_sql = matches!(step, plan::Step::Sql { .. });
+        if is_sql && sql_took > SQL_ROUND {
+            continue;
+        }
+        let began = Instant::now();
         let outcome = writer.take(step, &seen).await;
+        if let plan::Step::Sql { task, .. } = step {
+            sql_took += began.elapsed();
+            let cause = outcome.as_ref().err().map(|error| error.to_string());
+            context.stores.servers().note_sql(&name, &task.summary, cause, Timestamp::now());
+        }
         let error = outcome.as_ref().err().map(|error| error.to_string());
         if outcome.is_ok() {
             let (kind, verb) = write_of(step);
@@ -236,7 +254,8 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
             metrics.wrote("PostgresCluster", "status");
         }
         if let Err(error) = outcome {
-            failure = failure.or(Some(error));
+            // SQL that failed is told by condition and tried again in its own time: nobody else waits for it.
+            failure = failure.or(Some(error).filter(|_| !is_sql));
             // One child that can't be written must not keep the others from being put right; what mounts a Secret that
             // could not be made would only wait.
             if matches!(step, plan::Step::Guard | plan::Step::Mint(_)) || !context.claim.is_current() {
@@ -258,13 +277,24 @@ async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Ac
 fn alarming(condition: &Condition) -> bool {
     // Each drill that was missed has an event of its own.
     let quiet = [reason::GROWING, reason::IN_PROGRESS, reason::NO_PRIMARY, reason::DRILL_MISSED];
-    [kind::STORAGE, kind::DRAIN, kind::ENGINE, kind::ARCHIVING, kind::RESTORED, kind::BACKUPS, kind::DRILLS]
-        .contains(&condition.type_.as_str())
+    let loud = [
+        kind::STORAGE,
+        kind::DRAIN,
+        kind::ENGINE,
+        kind::ARCHIVING,
+        kind::RESTORED,
+        kind::BACKUPS,
+        kind::DRILLS,
+        kind::DATABASES,
+        kind::RIGHTS,
+    ];
+    loud.contains(&condition.type_.as_str())
         && condition.status == "False"
         && !quiet.contains(&condition.reason.as_str())
 }
 
 /// Whether the status said so already: an event is for news.
 fn said(before: &ClusterStatus, text: &str) -> bool {
+    let text = &one_line(text, usize::MAX);
     before.conditions.iter().any(|condition| condition.message.contains(text))
 }

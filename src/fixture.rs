@@ -59,6 +59,7 @@ pub fn observed(spec: Value) -> Observed {
         leaders: BTreeMap::new(),
         database: None,
         server: None,
+        database_unread: None,
         draining: BTreeMap::new(),
         slots: SlotsSeen::default(),
         pull_failures: Vec::new(),

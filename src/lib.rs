@@ -47,6 +47,7 @@ pub mod sql;
 pub mod status;
 pub mod target;
 pub mod telemetry;
+mod text;
 pub mod tuning;
 pub mod upgrade;
 pub mod workload;

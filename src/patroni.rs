@@ -15,6 +15,8 @@ use crate::sql::tls::{self, Verify};
 
 /// Longest wait for an answer to a question. A member that is slower counts as not answering.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// More than any answer is long: the configuration of a group with every setting there is has 20 kB.
+const MOST_BYTES: usize = 1 << 20;
 /// Longest wait for Postgres to stop and start again in its pod.
 pub const RESTART_LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for a switchover: Patroni itself waits 2 * loop_wait for the old primary and as long for the new one.
@@ -37,6 +39,9 @@ pub enum Error {
         /// What went wrong.
         cause: reqwest::Error,
     },
+    /// An answer that does not come to an end.
+    #[error("failed to read what Patroni on {0} answers: it is longer than {MOST_BYTES} bytes")]
+    Long(String),
     /// An answer that says no.
     #[error("Patroni on {member} refused: {answer} (HTTP {status})")]
     Refused {
@@ -85,8 +90,7 @@ impl Patroni {
     ) -> Result<(StatusCode, String), Error> {
         let reach = |cause: reqwest::Error| Error::Reach { member: member.to_owned(), cause };
         let answer = request.timeout(wait).send().await.map_err(reach)?;
-        let status = answer.status();
-        Ok((status, answer.text().await.map_err(reach)?))
+        Ok((answer.status(), read(member, answer).await?))
     }
 
     async fn must(
@@ -156,6 +160,20 @@ impl Patroni {
     }
 }
 
+/// The text of an answer, as long as it has a length that an answer has.
+async fn read(member: &str, mut answer: reqwest::Response) -> Result<String, Error> {
+    let mut body = Vec::new();
+    while let Some(part) =
+        answer.chunk().await.map_err(|cause| Error::Reach { member: member.to_owned(), cause })?
+    {
+        if body.len() + part.len() > MOST_BYTES {
+            return Err(Error::Long(member.to_owned()));
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
 /// Patroni's answer to `GET /patroni` (`rest_api.rst` in the documentation of Patroni 4.1).
 fn parse_member(answer: &Value) -> MemberSeen {
     let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -216,5 +234,12 @@ mod tests {
         let member = parse_member(&answer);
         let pending = &member.pending["max_connections"];
         assert_eq!((pending.old.as_str(), pending.new.as_str()), ("100", "200"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_to_an_end_is_given_up() {
+        let answer = |bytes: usize| reqwest::Response::from(axum::http::Response::new("x".repeat(bytes)));
+        assert_eq!(read("c-0", answer(MOST_BYTES)).await.unwrap().len(), MOST_BYTES);
+        assert!(matches!(read("c-0", answer(MOST_BYTES + 1)).await, Err(Error::Long(_))));
     }
 }

@@ -14,6 +14,7 @@ use crate::api::{
 use crate::name::digest;
 use crate::plan::Step;
 use crate::policy::Verdict;
+use crate::text::one_line;
 
 /// Bytes of a note: the API server takes at most 1024.
 const MAX_NOTE_BYTES: usize = 1000;
@@ -117,7 +118,7 @@ impl Record {
         action: &str,
         note: String,
     ) {
-        let note = note[..note.floor_char_boundary(MAX_NOTE_BYTES)].to_owned();
+        let note = one_line(&note, MAX_NOTE_BYTES);
         let said = Said { type_, reason, action, note };
         match self.publish_said(object, &said).await {
             // A namespace on its way out takes no new objects, and nobody will look for them there.

@@ -1,5 +1,7 @@
 //! The bank workload against a real server: a crash loses nothing, and a loss does not go unseen.
 
+// Each test program uses a part of the shared server.
+#[allow(dead_code)]
 mod postgres;
 #[path = "bank/tls.rs"]
 mod tls;

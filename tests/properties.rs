@@ -26,8 +26,9 @@ use stylobate::decide::{Decision, Input, decide};
 use stylobate::images::CatalogSeen;
 use stylobate::name::FINALIZER;
 use stylobate::observe::{
-    ArchiveSeen, ContainerSeen, DatabaseFacts, DatabaseSeen, LeaderSeen, MemberSeen, Observed, PodSeen,
-    RoleSeen, StorageClassSeen, VolumeSeen,
+    ArchiveSeen, AvailableSeen, Closed, ContainerSeen, Contents, DatabaseFacts, DatabaseSeen, FailedSql,
+    Inside, LeaderSeen, MemberSeen, Observed, PodSeen, Right, RightSeen, RoleSeen, StorageClassSeen,
+    VolumeSeen,
 };
 use stylobate::plan::{Mint, Step};
 use stylobate::policy::CATALOG;
@@ -184,11 +185,22 @@ prop_compose! {
     }
 }
 
+fn inside() -> impl Strategy<Value = Inside> {
+    let contents = (btree_map(typed(), typed(), 0..3), btree_map(typed(), any::<bool>(), 0..3));
+    prop_oneof![
+        Just(Inside::NotAsked),
+        typed().prop_map(Inside::Unread),
+        contents.prop_map(|(extensions, schemas)| Inside::Read(Contents { extensions, schemas })),
+    ]
+}
+
 prop_compose! {
     fn database()(
         roles in btree_map(typed(), (any::<bool>(), option::of(typed())), 0..4),
-        databases in btree_map(typed(), (typed(), any::<bool>(), vec(typed(), 0..2)), 0..4),
-        available in vec(typed(), 0..3),
+        databases in btree_map(typed(), (typed(), any::<bool>(), inside(), 0..3_usize), 0..4),
+        rights in vec((typed(), any::<u32>(), option::of((typed(), any::<u32>()))), 0..3),
+        available in btree_map(typed(), (any::<bool>(), option::of(typed()), vec(typed(), 0..3)), 0..3),
+        failed in btree_map(typed(), typed(), 0..2),
         archive in option::of((any::<i64>(), any::<i64>(), option::of(typed()))),
     ) -> DatabaseSeen {
         let archive = archive.map(|(waiting, failures, trouble)| ArchiveSeen {
@@ -197,11 +209,22 @@ prop_compose! {
         let role = |(login, verifier): (bool, Option<String>)| RoleSeen {
             login, verifier: verifier.map(SecretText::new), ..RoleSeen::default()
         };
-        let facts = |(owner, restricted, extensions)| DatabaseFacts { owner, restricted, extensions };
+        let facts = |(owner, restricted, inside, closed)| {
+            let closed = [None, Some(Closed::ByOwner), Some(Closed::HalfDropped)][closed];
+            DatabaseFacts { owner, restricted, closed, inside }
+        };
+        let right = |(role, oid, member): (String, u32, Option<(String, u32)>)| {
+            let right = member.map_or(Right::Superuser, |(of, grantor)| Right::Member { of, grantor });
+            RightSeen { role, oid, right }
+        };
+        let extension = |(relocatable, schema, requires)| AvailableSeen { relocatable, schema, requires };
+        let failure = |cause| FailedSql { cause, again: HEALTHY.now, times: 1 };
         DatabaseSeen {
             roles: roles.into_iter().map(|(name, seen)| (name, role(seen))).collect(),
             databases: databases.into_iter().map(|(name, seen)| (name, facts(seen))).collect(),
-            available,
+            rights: rights.into_iter().map(right).collect(),
+            available: Arc::new(available.into_iter().map(|(name, seen)| (name, extension(seen))).collect()),
+            failed: failed.into_iter().map(|(what, cause)| (what, failure(cause))).collect(),
             upgrade: Default::default(),
             archive,
         }
@@ -334,12 +357,13 @@ proptest! {
     fn a_spec_with_problems_only_keeps_alive_what_runs(seen in observed()) {
         let decision = decided(&seen);
         if !decision.problems.is_empty() {
-            // A certificate that ends, the claim of a pod that has ended, and backups that are due.
-            let harmless = |step: &Step| matches!(
-                step,
+            // A certificate that ends, the claim of a pod that has ended, backups that are due, and rights that no spec can give.
+            let harmless = |step: &Step| match step {
                 Step::ReleaseClaim { .. } | Step::Mint(Mint::Leaf { .. }) | Step::CreateBackup { .. }
-                    | Step::RecordMissed { .. } | Step::RequestDrill { .. }
-            );
+                | Step::RecordMissed { .. } | Step::RequestDrill { .. } => true,
+                Step::Sql { task, .. } => task.summary.ends_with("which nothing in the spec gives it"),
+                _ => false,
+            };
             prop_assert!(decision.steps.iter().all(harmless), "{:?}", decision.steps);
             for problem in &decision.problems {
                 prop_assert!(!problem.field.is_empty() && !problem.remedy.is_empty());
@@ -459,9 +483,9 @@ fn holds(world: &World) -> Result<(), TestCaseError> {
     for database in &world.cluster.spec.databases {
         let live = &world.database.databases[&database.name];
         prop_assert_eq!(&live.owner, &database.owner);
-        prop_assert!(
-            live.restricted && database.extensions.iter().all(|name| live.extensions.contains(name))
-        );
+        let found = live.inside.contents().expect("somebody looked");
+        let there = database.extensions.iter().all(|name| found.extensions.contains_key(name));
+        prop_assert!(live.restricted && there);
     }
     let conf = world.child(Kind::ConfigMap, "ledger-pooler").expect("the pooler's configuration");
     for line in

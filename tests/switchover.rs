@@ -66,6 +66,7 @@ fn seen(request: Option<&str>) -> Observed {
         leaders: BTreeMap::new(),
         database: None,
         server: None,
+        database_unread: None,
         slots: Default::default(),
         pull_failures: Vec::new(),
         restore: Default::default(),

@@ -5,19 +5,24 @@ import importlib.util
 import json
 import os
 import stat
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
+sys.path.insert(0, str(Path(__file__).parent))  # sessions.py, in the image beside it
 LOADER = importlib.machinery.SourceFileLoader("verify", str(Path(__file__).parent / "verify-member"))
 verify = importlib.util.module_from_spec(importlib.util.spec_from_loader("verify", LOADER))
 LOADER.exec_module(verify)
 
 PSQL = """case "$*" in
+  --version) echo "psql (PostgreSQL) 17.91" ;;
+  *json_agg*) echo "${DATABASES:-[\\"62616e6b\\"]}" ;;
+  *"extname = 'amcheck'"*) case "$*" in *closed*) echo "FATAL: no" >&2; exit 2 ;; esac ;;
   *data_checksums*) echo "${CHECKSUMS:-on}" ;;
   *pg_size_pretty*) echo "27 MB" ;;
-  *"FROM pg_database WHERE oid = 5"*) echo bank ;;
+  *"FROM pg_catalog.pg_database WHERE oid = 5"*) echo '"bank"' ;;
   *"pg_filenode_relation(0, 16387)"*) echo public.t ;;
   *) exit 3 ;;
 esac"""
@@ -67,6 +72,12 @@ class Verify(unittest.TestCase):
         faults = verify.look("one")["faults"]
         self.assertIn("no pg_hba.conf entry", faults[0])
         self.assertIn("could not connect", faults[1])
+
+    def test_a_database_that_cannot_be_entered_is_a_fault_and_hides_no_other(self):
+        with mock.patch.dict(os.environ, {"DATABASES": json.dumps([name.encode().hex() for name in ("closed", "bank", "host=x user=y")])}):
+            said, faults = verify.amcheck()
+        self.assertEqual(said, "amcheck: 1088 relations, 1 faults")
+        self.assertEqual(faults, ["amcheck: database closed could not be looked through: psql said: FATAL: no"])
 
     def test_a_cluster_without_checksums_says_so(self):
         with mock.patch.dict(os.environ, {"CHECKSUMS": "off"}):

@@ -206,6 +206,9 @@ pub struct Tls {
 #[x_kube(validation = Rule::new("!self.name.matches('[\\n\\r]')").message(
     "spec.users[].name has a line break, which Pgpool's password file can't hold: remove it"
 ))]
+#[x_kube(validation = Rule::new("!has(self.replicationFrom) || size(self.replicationFrom) == 0 || (has(self.options) && 'Replication' in self.options)").message(
+    "spec.users[].replicationFrom names networks for a user without the option Replication: add the option, or remove the networks"
+))]
 pub struct User {
     /// Name of the role, 1 to 63 bytes, any text that Postgres takes (it is quoted), but none of the system's own roles.
     #[schemars(length(min = 1, max = 63))]
@@ -217,6 +220,14 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
     pub options: Vec<RoleOption>,
+    /// Networks, as `10.20.0.0/16`, from which a user with the option `Replication` is let in, past the pooler: from nowhere else, for
+    /// plain sessions either, since who replicates reads every database.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        inner(length(min = 4, max = 43), regex(pattern = "^[0-9a-fA-F:.]+/[0-9]{1,3}$"))
+    )]
+    pub replication_from: Vec<String>,
 }
 
 /// A key of a Secret.
@@ -241,9 +252,9 @@ fn default_password_key() -> String {
 pub enum RoleOption {
     /// May create databases.
     CreateDb,
-    /// May create roles.
+    /// May create roles. From PostgreSQL 16 on: in 15 who creates roles is as good as superuser, and it is refused.
     CreateRole,
-    /// May replicate, logical slots included.
+    /// May replicate, logical slots included, and reads every database by that; only from the networks of `replicationFrom`.
     Replication,
     /// Sees all rows where row security is on.
     BypassRls,

@@ -4,8 +4,10 @@ mod backups;
 mod material;
 mod mint;
 mod restore;
+mod sql;
 
 pub use material::{Material, material};
+pub use sql::run as run_sql;
 
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::DynamicObject;
@@ -196,7 +198,7 @@ impl Writer<'_> {
                     .map_err(api)
             }
             Step::Configure { group: _, pod, patch } => Ok(links()?.patroni.configure(pod, patch).await?),
-            Step::Sql { pod, task } => self.sql(links()?, pod, task).await,
+            Step::Sql { pod, task } => Ok(run_sql(&links()?.sql, pod, task).await?),
             Step::Switchover { group: _, from, to, reason: _, cause: _ } => {
                 self.checkpoint(links()?, from).await;
                 links()?.patroni.switchover(from, to).await?;
@@ -231,14 +233,6 @@ impl Writer<'_> {
         }
     }
 
-    async fn sql(&self, links: &Links, pod: &str, task: &SqlTask) -> Result<(), Error> {
-        let session = links.session(pod, &task.database).await?;
-        for statement in &task.statements {
-            session.execute(statement.sql().expose()).await?;
-        }
-        Ok(())
-    }
-
     /// Leaves little for the shutdown checkpoint, during which the server takes no writes. One that fails holds nothing up.
     async fn checkpoint(&self, links: &Links, pod: &str) {
         let task = SqlTask {
@@ -246,7 +240,7 @@ impl Writer<'_> {
             summary: format!("checkpoint {pod}, so that it stops fast"),
             statements: vec![Statement::plain("CHECKPOINT")],
         };
-        if let Err(error) = self.sql(links, pod, &task).await {
+        if let Err(error) = run_sql(&links.sql, pod, &task).await {
             tracing::info!(%error, pod, "no checkpoint before the stop");
         }
     }

@@ -51,7 +51,9 @@ pub fn files(
 pub fn conf(archive: &ArchiveTarget, prefix: &str, passphrase: &SecretText) -> SecretText {
     let file = |name: &str| format!("{}/{prefix}{name}", paths::ARCHIVE);
     let mut lines = vec!["[global]".to_owned()];
-    let mut set = |name: &str, value: &str| lines.push(format!("{name}={value}"));
+    // A value is one line: what a Secret of somebody else's has after it is no option of its own.
+    let mut set =
+        |name: &str, value: &str| lines.push(format!("{name}={}", value.lines().next().unwrap_or_default()));
     match &archive.place {
         Place::Gcs { bucket, prefix: folder, endpoint, login, authority } => {
             set("repo1-type", "gcs");
@@ -139,6 +141,12 @@ mod tests {
         assert!(has(&text, "repo1-storage-upload-chunk-size=32MiB"), "an emulator takes no upload in parts");
         assert!(has(&text, "repo1-cipher-type=aes-256-cbc") && has(&text, "repo1-cipher-pass=hush"));
         assert!(!format!("{text:?} {archive:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_passphrase_of_several_lines_adds_no_option() {
+        let text = conf(&gcs(Login::Workload, None), "", &SecretText::new("hush\nrepo1-host=evil"));
+        assert!(has(&text, "repo1-cipher-pass=hush") && !text.expose().contains("evil"));
     }
 
     #[test]

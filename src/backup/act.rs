@@ -319,8 +319,10 @@ async fn checkpoint(links: &Links, member: &str, pace: CheckpointPace) -> Result
         CheckpointPace::Fast => session.execute_within("CHECKPOINT", CHECKPOINT_TIMEOUT).await?,
         // The one statement that waits for a checkpoint at the server's own pace is the start of a base backup.
         CheckpointPace::Spread => {
-            session.execute_within("SELECT pg_backup_start('stylobate', false)", SPREAD_TIMEOUT).await?;
-            session.execute("SELECT pg_backup_stop(false)").await?;
+            session
+                .execute_within("SELECT pg_catalog.pg_backup_start('stylobate', false)", SPREAD_TIMEOUT)
+                .await?;
+            session.execute("SELECT pg_catalog.pg_backup_stop(false)").await?;
         }
     }
     Ok(Fact::Checkpointed { lsn: redo(&session).await?, at: Timestamp::now() })
@@ -338,17 +340,20 @@ async fn mark(links: &Links, member: &str, restore_point: &str, seen: &Seen) -> 
     let uid = seen.uid();
     session
         .execute(&format!(
-            "INSERT INTO stylobate.backup_mark VALUES ('{uid}', 1, clock_timestamp()) \
-             ON CONFLICT (backup) DO UPDATE SET attempt = backup_mark.attempt + 1, at = clock_timestamp()"
+            "INSERT INTO stylobate.backup_mark VALUES ('{uid}', 1, pg_catalog.clock_timestamp()) \
+             ON CONFLICT (backup) DO UPDATE SET attempt = backup_mark.attempt + 1, at = pg_catalog.clock_timestamp()"
         ))
         .await?;
     session
-        .execute(&format!("DELETE FROM stylobate.backup_mark WHERE at < now() - interval '{MARKS_KEPT}'"))
+        .execute(&format!(
+            "DELETE FROM stylobate.backup_mark WHERE at < pg_catalog.now() - interval '{MARKS_KEPT}'"
+        ))
         .await?;
     session.execute_within("CHECKPOINT", CHECKPOINT_TIMEOUT).await?;
-    let lsn = one(&session, &format!("SELECT pg_create_restore_point('{restore_point}')::text")).await?;
+    let lsn =
+        one(&session, &format!("SELECT pg_catalog.pg_create_restore_point('{restore_point}')::text")).await?;
     // The segment with the restore point is archived now, not when it is full.
-    session.execute("SELECT pg_switch_wal()").await?;
+    session.execute("SELECT pg_catalog.pg_switch_wal()").await?;
     let checkpoint_lsn = redo(&session).await?;
     let stall = probe.stop().await.unwrap_or_default();
     Ok(Fact::Marked { restore_point: restore_point.to_owned(), lsn, checkpoint_lsn, stall })
@@ -357,11 +362,12 @@ async fn mark(links: &Links, member: &str, restore_point: &str, seen: &Seen) -> 
 /// Where writes have moved to since the backup began; none when they have not. Each promotion begins a timeline.
 async fn moved(links: &Links, part: &CutPart) -> Result<Option<String>, Error> {
     let session = links.session(&part.member, "postgres").await?;
-    let recovering = one(&session, "SELECT pg_is_in_recovery()::text").await?;
+    let recovering = one(&session, "SELECT pg_catalog.pg_is_in_recovery()::text").await?;
     if recovering == "true" {
         return Ok(Some(format!("{} takes no writes any more: take another backup", part.member)));
     }
-    let file = one(&session, "SELECT pg_walfile_name(pg_current_wal_insert_lsn())").await?;
+    let file =
+        one(&session, "SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn())").await?;
     let timeline = file.get(..8).and_then(|digits| i64::from_str_radix(digits, 16).ok());
     Ok((timeline != Some(part.timeline)).then(|| {
         format!("{} was promoted again while the snapshots were cut: take another backup", part.member)
@@ -370,7 +376,7 @@ async fn moved(links: &Links, part: &CutPart) -> Result<Option<String>, Error> {
 
 /// Where recovery would begin.
 async fn redo(session: &Session) -> Result<String, Error> {
-    one(session, "SELECT redo_lsn::text FROM pg_control_checkpoint()").await
+    one(session, "SELECT redo_lsn::text FROM pg_catalog.pg_control_checkpoint()").await
 }
 
 async fn one(session: &Session, statement: &str) -> Result<String, Error> {

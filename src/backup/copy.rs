@@ -97,8 +97,8 @@ impl Errand {
             Some(stanza(&name.namespace, &name.name, &status.source.as_ref()?.cluster_uid, generation))
         };
         Some(Self {
-            stanza: recorded.map(|copy| copy.stanza.clone()).or_else(own)?,
-            backup: backup.uid()?,
+            stanza: recorded.map(|copy| copy.stanza.clone()).or_else(own).filter(is_word)?,
+            backup: backup.uid().filter(is_word)?,
             since: status.started_at.as_ref().map(|at| at.0),
             until: status.completed_at.as_ref().map(|at| at.0),
         })
@@ -121,6 +121,11 @@ impl Errand {
     }
 }
 
+/// A text that is one word to a shell, whoever wrote it into the status.
+fn is_word(text: &String) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 /// Asks a member.
 ///
 /// # Errors
@@ -128,7 +133,8 @@ impl Errand {
 pub async fn ask(links: &Links, member: &str, verb: Verb, errand: &Errand) -> Result<Answer, Error> {
     let session = links.session(member, "postgres").await?;
     session.execute_within(&errand.statement(verb), ANSWER_TIMEOUT).await?;
-    let read = format!("SELECT pg_read_binary_file('{ANSWERS}/{}.json', 0, 10000, true)", errand.backup);
+    let read =
+        format!("SELECT pg_catalog.pg_read_binary_file('{ANSWERS}/{}.json', 0, 10000, true)", errand.backup);
     let rows = session.query(&read).await?;
     let bytes = rows.first().and_then(|row| row.get::<_, Option<Vec<u8>>>(0)).unwrap_or_default();
     Ok(read_answer(&bytes))
@@ -183,5 +189,13 @@ mod tests {
         status.checkpoint_at.clone_from(&status.started_at);
         let asked = Errand::of(&backup).unwrap().statement(Verb::Begin);
         assert_eq!(asked, "COPY (SELECT) TO PROGRAM 'archive-backup begin shop-c-0b5a4f4e-2 u-1 60 0'");
+
+        let copy = serde_json::json!({
+            "stanza": "x; touch /tmp/x", "label": "20261122-143144F", "startLsn": "0/1", "stopLsn": "0/2",
+            "startWal": "1", "stopWal": "1", "databaseBytes": 1, "stoppedAt": "2026-11-22T14:31:47Z",
+        });
+        let group = &mut backup.status.as_mut().unwrap().groups[0];
+        group.archived = Some(serde_json::from_value(copy).unwrap());
+        assert_eq!(Errand::of(&backup), None, "a shell would read it");
     }
 }

@@ -26,7 +26,7 @@ use super::manifest as stored;
 
 /// Settings that a standby or a restored server must not have smaller than they were, or recovery stops ("insufficient
 /// parameter settings" in PostgreSQL's chapter on hot standby).
-const SETTINGS: &str = "SELECT name::text, setting FROM pg_settings WHERE name IN ('max_connections', \
+const SETTINGS: &str = "SELECT name::text, setting FROM pg_catalog.pg_settings WHERE name IN ('max_connections', \
     'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction')";
 
 /// Why nothing can be said.

@@ -86,7 +86,7 @@ async fn ask(context: &Context, cluster: &PostgresCluster, backup: &PostgresBack
 }
 
 async fn findings(session: &Session, uid: &str) -> Result<Findings, session::Error> {
-    let known = session.query("SELECT to_regclass('stylobate.backup_mark') IS NOT NULL").await?;
+    let known = session.query("SELECT pg_catalog.to_regclass('stylobate.backup_mark') IS NOT NULL").await?;
     let mut marked_at = None;
     if known.first().is_some_and(|row| row.get(0)) {
         let mark = format!(
@@ -96,7 +96,8 @@ async fn findings(session: &Session, uid: &str) -> Result<Findings, session::Err
         let rows = session.query(&mark).await?;
         marked_at = rows.first().and_then(|row| Timestamp::from_millisecond(row.get(0)).ok());
     }
-    let report = format!("SELECT pg_read_file('/data/drill/verify.json', 0, {REPORT_BYTES}, true)");
+    let report =
+        format!("SELECT pg_catalog.pg_read_file('/data/drill/verify.json', 0, {REPORT_BYTES}, true)");
     let rows = session.query(&report).await?;
     let report = rows.first().and_then(|row| Report::read(&row.get::<_, Option<String>>(0)?));
     Ok(Findings { marked_at, report })

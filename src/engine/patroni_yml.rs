@@ -100,7 +100,7 @@ pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value
                 "ssl_ca_file": authority,
                 "ssl_min_protocol_version": "TLSv1.2",
             },
-            "pg_hba": hba(),
+            "pg_hba": hba(&target.users),
             "pg_ident": ident(),
         },
         "watchdog": {"mode": "off"},

@@ -28,11 +28,11 @@ pub struct ArchiveSeen {
 /// One row. Times are seconds since 1970; files that are not there give null. Notes are read as bytes: what pgBackRest prints of a
 /// file that it can't decrypt is no text.
 const STATE: &str = "SELECT extract(epoch FROM a.last_archived_time)::float8, a.failed_count, w.count, w.oldest, \
-    pg_read_binary_file('/tmp/archive/trouble', 0, 2000, true), \
-    (SELECT extract(epoch FROM s.modification)::float8 FROM pg_stat_file('/data/archive-given-up', true) s), \
-    pg_read_binary_file('/tmp/archive/pruned', 0, 100000, true) \
-    FROM pg_stat_archiver a, (SELECT count(*), extract(epoch FROM min(modification))::float8 AS oldest \
-    FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') w";
+    pg_catalog.pg_read_binary_file('/tmp/archive/trouble', 0, 2000, true), \
+    (SELECT extract(epoch FROM s.modification)::float8 FROM pg_catalog.pg_stat_file('/data/archive-given-up', true) s), \
+    pg_catalog.pg_read_binary_file('/tmp/archive/pruned', 0, 100000, true) \
+    FROM pg_catalog.pg_stat_archiver a, (SELECT pg_catalog.count(*), extract(epoch FROM pg_catalog.min(modification))::float8 AS oldest \
+    FROM pg_catalog.pg_ls_archive_statusdir() WHERE name LIKE '%.ready') w";
 
 /// Reads it on the primary.
 ///

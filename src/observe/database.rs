@@ -1,72 +1,100 @@
-//! The primary's catalogs: roles, databases and extensions.
+//! Reads the primary's catalogs. Only rows that the spec names are read, and all of them in the database `postgres`, in which nobody
+//! else can make anything: how many roles and databases there are, and what they are called, is other people's.
 
-use crate::api::PostgresClusterSpec;
+use std::collections::BTreeMap;
+
+use tokio_postgres::Row;
+
+use crate::api::{PostgresClusterSpec, RoleOption};
+use crate::engine::hba::{MONITOR_ROLE, POOLER_MONITOR_ROLE, REPLICATION_ROLE, REWIND_ROLE, SUPERUSER};
 use crate::engine::paths;
 use crate::secret::SecretText;
+use crate::sql::Ways;
 use crate::sql::session::{Error, Session};
 use crate::upgrade::Report;
 
 use super::archive::archive;
-use super::facts::{DatabaseFacts, DatabaseSeen, RoleSeen};
-use super::read::Links;
+use super::catalogs::{AvailableSeen, Closed, DatabaseFacts, DatabaseSeen, Right, RightSeen, RoleSeen};
+use super::inside;
 use super::server::{ServerCache, ServerKey};
 
-/// Roles that may matter, with what they are members of.
-const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, r.rolcreatedb, r.rolcreaterole, r.rolreplication, \
-    r.rolbypassrls, r.rolpassword, \
-    ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) \
-    FROM pg_authid r WHERE r.rolname !~ '^pg_' ORDER BY 1";
-/// Databases, their owners, and whether rights on them were ever set.
-const DATABASES: &str = "SELECT datname::text, pg_get_userbyid(datdba)::text, datacl IS NOT NULL \
-    FROM pg_database WHERE NOT datistemplate";
+/// The operator's own roles. The first is made with the cluster and is the one superuser.
+pub const SYSTEM_ROLES: [&str; 5] =
+    [SUPERUSER, REPLICATION_ROLE, REWIND_ROLE, MONITOR_ROLE, POOLER_MONITOR_ROLE];
+/// Predefined roles whose members are as good as superusers, or read and write what others own.
+const STRONG_ROLES: [&str; 5] = [
+    "pg_execute_server_program",
+    "pg_read_server_files",
+    "pg_write_server_files",
+    "pg_read_all_data",
+    "pg_write_all_data",
+];
+
+/// Roles, with what matters of them. A verifier that PostgreSQL makes has 133 bytes, and who sets his own may make it as long as a
+/// row can be: more than 512 bytes are of no use.
+const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, r.rolcreatedb, r.rolcreaterole, r.rolreplication, r.rolbypassrls, \
+    pg_catalog.left(r.rolpassword, 512), \
+    EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_authid g ON g.oid = m.roleid \
+        WHERE m.member = r.oid AND g.rolname = 'pg_monitor'), \
+    EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s \
+        WHERE s.setrole = r.oid AND s.setdatabase = 0 AND 'search_path=pg_catalog, pg_temp' = ANY (s.setconfig)) \
+    FROM pg_catalog.pg_authid r WHERE r.rolname = ANY ($1::text[])";
+/// Databases and their owners, rights on them, and whether anybody can connect; a template is one as well.
+const DATABASES: &str = "SELECT d.datname::text, pg_catalog.textsend(pg_catalog.pg_get_userbyid(d.datdba)::text), \
+    d.datacl IS NOT NULL, d.datallowconn, d.datconnlimit, d.oid FROM pg_catalog.pg_database d WHERE d.datname = ANY ($1::text[])";
+/// Rights that the spec can't give. The bootstrap superuser has the number 10. Names are read as bytes: in a database of another
+/// encoding a role may get one that is no UTF-8. What is more than a hundred at a time is seen once the first are gone.
+const RIGHTS: &str = "SELECT pg_catalog.textsend(r.rolname::text), r.oid, 'superuser', NULL, NULL::pg_catalog.oid \
+        FROM pg_catalog.pg_authid r WHERE r.rolsuper AND r.oid <> 10 \
+    UNION ALL SELECT pg_catalog.textsend(r.rolname::text), r.oid, 'replication', NULL, NULL::pg_catalog.oid \
+        FROM pg_catalog.pg_authid r WHERE r.rolreplication AND r.oid <> 10 AND r.rolname <> ALL ($1::text[]) \
+    UNION ALL SELECT pg_catalog.textsend(r.rolname::text), r.oid, 'member', g.rolname::text, m.grantor \
+        FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_authid r ON r.oid = m.member \
+        JOIN pg_catalog.pg_authid g ON g.oid = m.roleid \
+        WHERE g.rolname = ANY ($2::text[]) AND r.rolname <> ALL ($3::text[]) AND pg_catalog.left(r.rolname::text, 3) <> 'pg_' \
+    LIMIT 100";
 /// Extensions whose files the server has.
-const AVAILABLE: &str = "SELECT name::text FROM pg_available_extensions ORDER BY 1";
-/// Extensions of one database.
-const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension ORDER BY 1";
+const AVAILABLE: &str = "SELECT v.name::text, v.relocatable, v.schema::text, COALESCE(v.requires, '{}')::text[] \
+    FROM pg_catalog.pg_available_extensions e JOIN pg_catalog.pg_available_extension_versions v \
+    ON v.name = e.name AND v.version = e.default_version";
 
 /// More than any report is long: each problem in it is cut where it is written.
 const REPORT_BYTES: i64 = 1 << 20;
+/// `datconnlimit` of a database that is half dropped.
+const HALF_DROPPED: i32 = -2;
 
-/// Reads the catalogs of the member `primary`.
+/// Reads the catalogs of the member `primary`. One session is open at a time.
 ///
 /// # Errors
-/// Those of the session.
+/// Those of the session. What can't be read in one database of the spec is told of that database, and hides no other.
 pub async fn database(
-    links: &Links,
+    ways: &Ways,
     primary: &str,
     spec: &PostgresClusterSpec,
     server: ServerKey,
     cache: &ServerCache,
     upgrading: bool,
 ) -> Result<DatabaseSeen, Error> {
-    let wanted = &spec.databases;
-    let session = links.session(primary, "postgres").await?;
-    cache.ask(server, &session).await?;
-    let mut seen = DatabaseSeen::default();
-    for row in session.query(ROLES).await? {
-        let role = RoleSeen {
-            login: row.get(1),
-            create_db: row.get(2),
-            create_role: row.get(3),
-            replication: row.get(4),
-            bypass_rls: row.get(5),
-            verifier: row.get::<_, Option<String>>(6).map(SecretText::new),
-            member_of: row.get(7),
+    let session = ways.session(primary, "postgres").await?;
+    cache.ask(&server, &session).await?;
+    let mut seen = DatabaseSeen {
+        roles: roles(&session, spec).await?,
+        rights: rights(&session, spec).await?,
+        failed: cache.failed(&server),
+        ..DatabaseSeen::default()
+    };
+    let mut numbers = BTreeMap::new();
+    let names: Vec<&str> = spec.databases.iter().map(|database| database.name.as_str()).collect();
+    for row in session.query_with(DATABASES, &[&names]).await? {
+        let name: String = session.column(&row, 0)?;
+        numbers.insert(name.clone(), session.column::<u32>(&row, 5)?);
+        seen.databases.insert(name, facts(&session, &row)?);
+    }
+    if spec.databases.iter().any(|database| !database.extensions.is_empty()) {
+        seen.available = match cache.available(&server) {
+            Some(known) => known,
+            None => cache.note_available(&server, available(&session).await?),
         };
-        seen.roles.insert(row.get(0), role);
-    }
-    for row in session.query(DATABASES).await? {
-        let facts = DatabaseFacts { owner: row.get(1), restricted: row.get(2), extensions: Vec::new() };
-        seen.databases.insert(row.get(0), facts);
-    }
-    if wanted.iter().any(|database| !database.extensions.is_empty()) {
-        seen.available = session.query(AVAILABLE).await?.iter().map(|row| row.get(0)).collect();
-    }
-    for database in wanted.iter().filter(|database| !database.extensions.is_empty()) {
-        if let Some(facts) = seen.databases.get_mut(&database.name) {
-            let session: Session = links.session(primary, &database.name).await?;
-            facts.extensions = session.query(EXTENSIONS).await?.iter().map(|row| row.get(0)).collect();
-        }
     }
     if spec.backup.archive.is_some() {
         seen.archive = archive(&session).await?;
@@ -75,13 +103,89 @@ pub async fn database(
         seen.upgrade.check = report(&session, "check").await?;
         seen.upgrade.finish = report(&session, "finish").await?;
     }
+    drop(session);
+    inside::look(ways, primary, spec, &server, cache, &numbers, &mut seen).await;
     Ok(seen)
+}
+
+async fn roles(session: &Session, spec: &PostgresClusterSpec) -> Result<BTreeMap<String, RoleSeen>, Error> {
+    let names: Vec<&str> =
+        SYSTEM_ROLES.into_iter().chain(spec.users.iter().map(|user| user.name.as_str())).collect();
+    let rows = session.query_with(ROLES, &[&names]).await?;
+    rows.iter()
+        .map(|row| {
+            let role = RoleSeen {
+                login: session.column(row, 1)?,
+                create_db: session.column(row, 2)?,
+                create_role: session.column(row, 3)?,
+                replication: session.column(row, 4)?,
+                bypass_rls: session.column(row, 5)?,
+                verifier: session.column::<Option<String>>(row, 6)?.map(SecretText::new),
+                monitors: session.column(row, 7)?,
+                catalogs_first: session.column(row, 8)?,
+            };
+            Ok((session.column(row, 0)?, role))
+        })
+        .collect()
+}
+
+async fn rights(session: &Session, spec: &PostgresClusterSpec) -> Result<Vec<RightSeen>, Error> {
+    let replicate = spec.users.iter().filter(|user| user.options.contains(&RoleOption::Replication));
+    let replicate: Vec<&str> = replicate.map(|user| user.name.as_str()).chain([REPLICATION_ROLE]).collect();
+    let closed: Vec<&str> = STRONG_ROLES.into_iter().chain(SYSTEM_ROLES).collect();
+    let rows = session.query_with(RIGHTS, &[&replicate, &closed, &SYSTEM_ROLES.as_slice()]).await?;
+    rows.iter()
+        .map(|row| {
+            let right = match session.column::<&str>(row, 2)? {
+                "superuser" => Right::Superuser,
+                "replication" => Right::Replication,
+                _ => Right::Member { of: session.column(row, 3)?, grantor: session.column(row, 4)? },
+            };
+            Ok(RightSeen { role: name(session.column(row, 0)?), oid: session.column(row, 1)?, right })
+        })
+        .collect()
+}
+
+fn facts(session: &Session, row: &Row) -> Result<DatabaseFacts, Error> {
+    let (admits, limit): (bool, i32) = (session.column(row, 3)?, session.column(row, 4)?);
+    let closed = match (limit, admits) {
+        (HALF_DROPPED, _) => Some(Closed::HalfDropped),
+        (_, false) => Some(Closed::ByOwner),
+        (_, true) => None,
+    };
+    Ok(DatabaseFacts {
+        owner: name(session.column(row, 1)?),
+        restricted: session.column(row, 2)?,
+        closed,
+        ..DatabaseFacts::default()
+    })
+}
+
+async fn available(session: &Session) -> Result<BTreeMap<String, AvailableSeen>, Error> {
+    let rows = session.query(AVAILABLE).await?;
+    rows.iter()
+        .map(|row| {
+            let extension = AvailableSeen {
+                relocatable: session.column(row, 1)?,
+                schema: session.column(row, 2)?,
+                requires: session.column(row, 3)?,
+            };
+            Ok((session.column(row, 0)?, extension))
+        })
+        .collect()
+}
+
+/// A name that others gave. Of one that is no UTF-8, what is text.
+fn name(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A report of `upgrade-member`, a file of the member; the form of `pg_read_file` that every major has.
 async fn report(session: &Session, name: &str) -> Result<Option<Report>, Error> {
     let file = format!("{}/upgrade/{name}.json", paths::DATA);
-    let rows = session.query(&format!("SELECT pg_read_file('{file}', 0, {REPORT_BYTES}, true)")).await?;
-    let text = rows.first().and_then(|row| row.get::<_, Option<String>>(0));
-    Ok(text.and_then(|text| Report::read(&text)))
+    let rows =
+        session.query(&format!("SELECT pg_catalog.pg_read_file('{file}', 0, {REPORT_BYTES}, true)")).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let text: Option<&str> = session.column(row, 0)?;
+    Ok(text.and_then(Report::read))
 }

@@ -17,9 +17,8 @@ use crate::name::{ClusterName, ROLE_PRIMARY};
 use crate::secret::SecretText;
 use crate::target::Version;
 use crate::tuning::Catalog;
-use crate::upgrade::Reports;
 
-use super::archive::ArchiveSeen;
+use super::catalogs::DatabaseSeen;
 use super::source::SourceSeen;
 
 /// Settings of the operator itself, the same for all clusters.
@@ -58,6 +57,8 @@ pub struct Observed {
     pub database: Option<DatabaseSeen>,
     /// What the server said last of its settings, also while it does not answer; none before it was asked.
     pub server: Option<Arc<ServerSettings>>,
+    /// Why the catalogs of a primary that runs could not be read: what was not looked at is never as it should be.
+    pub database_unread: Option<String>,
     /// Nodes that are being emptied, by name, and the sign of it in words.
     pub draining: BTreeMap<String, String>,
     /// Who is disrupted on purpose.
@@ -448,49 +449,4 @@ pub struct LeaderSeen {
     pub holder: String,
     /// Version of the ConfigMap that says so.
     pub resource_version: String,
-}
-
-/// What the primary's catalogs hold.
-#[derive(Clone, Debug, Default)]
-pub struct DatabaseSeen {
-    /// Roles by name.
-    pub roles: BTreeMap<String, RoleSeen>,
-    /// Databases by name.
-    pub databases: BTreeMap<String, DatabaseFacts>,
-    /// Extensions that the server could create; read only where the spec names some.
-    pub available: Vec<String>,
-    /// Reports of a major upgrade; read only while one is under way.
-    pub upgrade: Reports,
-    /// How its archive does; read only where the spec asks for one.
-    pub archive: Option<ArchiveSeen>,
-}
-
-/// A role.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RoleSeen {
-    /// May log in.
-    pub login: bool,
-    /// `CREATEDB`.
-    pub create_db: bool,
-    /// `CREATEROLE`.
-    pub create_role: bool,
-    /// `REPLICATION`.
-    pub replication: bool,
-    /// `BYPASSRLS`.
-    pub bypass_rls: bool,
-    /// The stored SCRAM verifier.
-    pub verifier: Option<SecretText>,
-    /// Roles that it is a member of.
-    pub member_of: Vec<String>,
-}
-
-/// A database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DatabaseFacts {
-    /// Its owner.
-    pub owner: String,
-    /// Rights on it were set once: a database that is just created is open to every role.
-    pub restricted: bool,
-    /// Extensions in it; read only where the spec names some.
-    pub extensions: Vec<String>,
 }

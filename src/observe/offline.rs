@@ -74,6 +74,7 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
         leaders,
         database: None,
         server: None,
+        database_unread: None,
         draining,
         slots,
         pull_failures,

@@ -1,7 +1,7 @@
 //! One observation: all reads for one cluster, put together.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -10,23 +10,25 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::api::PostgresCluster;
 use crate::engine::hba::SUPERUSER;
+use crate::engine::ports;
 use crate::name::{COMPONENT_MEMBER, ClusterName};
 use crate::patroni::Patroni;
 use crate::plan::suspects;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
+use crate::sql::{Door, Ways};
 use crate::upgrade::recorded;
 
 use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SlotsSeen};
 use super::server::ServerKey;
-use super::{database, given, restore, stores::Stores};
+use super::{database, given, passwords, restore, stores::Stores};
 
 /// Ways to the members of one cluster.
 #[derive(Clone, Debug)]
 pub struct Links {
     /// REST.
     pub patroni: Patroni,
-    credentials: Credentials,
-    addresses: BTreeMap<String, (String, IpAddr)>,
+    /// SQL.
+    pub sql: Ways,
 }
 
 impl Links {
@@ -35,18 +37,12 @@ impl Links {
     /// # Errors
     /// When the member has no address or does not let us in.
     pub async fn session(&self, member: &str, database: &str) -> Result<Session, SqlError> {
-        let Some((host, address)) = self.addresses.get(member) else {
-            return Err(SqlError::Connect {
-                host: member.to_owned(),
-                cause: "the pod has no address".into(),
-            });
-        };
-        Session::open(host, *address, database, &self.credentials).await
+        self.sql.session(member, database).await
     }
 
     /// Pods that have an address.
     pub fn members(&self) -> impl Iterator<Item = &String> {
-        self.addresses.keys()
+        self.sql.members()
     }
 }
 
@@ -81,8 +77,11 @@ pub fn links(
     let patroni = Patroni::new(&credentials, &members)
         .inspect_err(|error| tracing::warn!(%error, "members can't be asked"))
         .ok()?;
-    let addresses = members.into_iter().map(|(pod, host, address)| (pod, (host, address))).collect();
-    Some(Links { patroni, credentials, addresses })
+    let door = |(pod, host, ip): (String, String, IpAddr)| {
+        (pod, Door { host, address: SocketAddr::new(ip, ports::POSTGRES as u16) })
+    };
+    let sql = Ways::new(credentials, members.into_iter().map(door).collect());
+    Some(Links { patroni, sql })
 }
 
 /// Reads everything.
@@ -111,6 +110,7 @@ pub async fn observe(
         given: given::given(client, &name, &cluster.spec, &children, stores.pod_monitors()).await?,
         leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
         database: None,
+        database_unread: None,
         server: None,
         images: stores.images(),
         draining: stores.draining(),
@@ -130,10 +130,17 @@ pub async fn observe(
     if let (Some(primary), Some(links)) = (primary.map(str::to_owned), &links) {
         let key = ServerKey::new(&seen, &primary);
         let wanted = &seen.cluster.spec;
-        seen.database = database::database(links, &primary, wanted, key, stores.servers(), upgrading)
-            .await
-            .inspect_err(|error| tracing::info!(%error, "the primary's catalogs can't be read yet"))
-            .ok();
+        let read = database::database(&links.sql, &primary, wanted, key, stores.servers(), upgrading);
+        match read.await {
+            Ok(found) => {
+                passwords::compare(&seen, &found).await;
+                seen.database = Some(found);
+            }
+            Err(error) => {
+                tracing::info!(%error, "the primary's catalogs can't be read yet");
+                seen.database_unread = Some(error.to_string());
+            }
+        }
     }
     seen.server = stores.servers().last(&name);
     Ok(seen)

@@ -1,43 +1,96 @@
-//! Roles, databases and extensions: SQL for what differs from the spec.
+//! Roles, databases and extensions: SQL for what differs from the spec, and what stands in its way.
 //!
-//! A password is compared by its SCRAM verifier, and set as a verifier, so that it never travels in SQL nor stands in a
-//! server's log. Roles and databases that are no longer in the spec are left alone: dropping data is a person's step.
+//! Roles and databases that are no longer in the spec are left alone: dropping data is a person's step. Rights that the spec can't
+//! give are taken back all the same.
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use postgres_protocol::escape::escape_identifier;
 
 use crate::api::RoleOption;
 use crate::build::{pooler_monitor_password, user_password};
-use crate::engine::hba::{MONITOR_ROLE, POOLER_MONITOR_ROLE};
-use crate::observe::{DatabaseSeen, Observed, RoleSeen};
-use crate::secret::SecretText;
-use crate::target::{DatabaseTarget, Target};
+use crate::engine::hba::POOLER_MONITOR_ROLE;
+use crate::observe::{Closed, DatabaseSeen, Inside, Observed};
+use crate::target::{CREATE_ROLE_SINCE, DatabaseTarget, Target};
 
 use super::step::{SqlTask, Statement, Step};
 
+mod extensions;
+mod rights;
+mod roles;
 pub mod scram;
 
+pub use rights::told as rights_told;
+
+/// What keeps a database from being as the spec says, for a person to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What can't be done, or could not be looked at.
+    pub what: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+/// What there is to do, and what stands in the way.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// SQL that can be run now.
+    pub tasks: Vec<SqlTask>,
+    /// What can't be done by SQL, could not be looked at, or failed and is tried again later.
+    pub troubles: Vec<Trouble>,
+}
+
 /// SQL steps for all that differs; empty while no primary answers.
-pub fn statements(target: &Target, seen: &Observed) -> Vec<Step> {
+pub fn statements(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
     let (Some(database), Some(pod)) = (&seen.database, seen.primary()) else { return Vec::new() };
-    let mut tasks = Vec::new();
-    tasks.extend(monitor(database));
+    let Access { tasks, .. } = access(target, seen, database, now);
+    tasks.into_iter().map(|task| Step::Sql { pod: pod.to_owned(), task }).collect()
+}
+
+/// SQL steps that take back rights which no spec can give.
+pub fn taken_back(seen: &Observed) -> Vec<Step> {
+    let (Some(database), Some(pod)) = (&seen.database, seen.primary()) else { return Vec::new() };
+    rights::taken_back(database).into_iter().map(|task| Step::Sql { pod: pod.to_owned(), task }).collect()
+}
+
+/// All that differs from the spec.
+pub fn access(target: &Target, seen: &Observed, database: &DatabaseSeen, now: Timestamp) -> Access {
+    let mut found = Access { tasks: rights::taken_back(database), ..Access::default() };
+    found.tasks.extend(roles::monitor(database));
     if let Some(password) = pooler_monitor_password(target, seen) {
-        tasks.extend(pooler_monitor(&password, database.roles.get(POOLER_MONITOR_ROLE)));
+        found.tasks.extend(roles::pooler_monitor(&password, database.roles.get(POOLER_MONITOR_ROLE)));
     }
-    let mut roles: BTreeSet<&str> = database.roles.keys().map(String::as_str).collect();
+    let mut known: BTreeSet<&str> = database.roles.keys().map(String::as_str).collect();
     for user in &target.users {
         if let Some(password) = user_password(&user.password, seen) {
-            tasks.extend(role(&user.name, &user.options, &password, database.roles.get(&user.name)));
-            roles.insert(&user.name);
+            let live = database.roles.get(&user.name);
+            // While a major upgrade is under way the older server still runs.
+            let serves = |option: &&RoleOption| {
+                **option != RoleOption::CreateRole || target.serving() >= CREATE_ROLE_SINCE
+            };
+            let options: Vec<RoleOption> = user.options.iter().filter(serves).copied().collect();
+            found.tasks.extend(roles::role(&user.name, &options, &password, live));
+            known.insert(&user.name);
         }
     }
     // An owner whose password is not generated yet has no role yet: its database comes with it, a round later.
-    for wanted in target.databases.iter().filter(|wanted| roles.contains(wanted.owner.as_str())) {
-        tasks.extend(databases(wanted, database));
+    for wanted in target.databases.iter().filter(|wanted| known.contains(wanted.owner.as_str())) {
+        databases(wanted, database, &mut found);
     }
-    tasks.into_iter().map(|task| Step::Sql { pod: pod.to_owned(), task }).collect()
+    let Access { tasks, troubles } = &mut found;
+    tasks.retain(|task| match database.failed.get(&task.summary).filter(|failed| failed.again > now) {
+        None => true,
+        Some(failed) => {
+            let again = failed.again.strftime("%H:%M:%S");
+            let why = format!("{}. It is tried again at {again} UTC", failed.cause);
+            troubles.push(Trouble { what: format!("failed to {}", task.summary), why });
+            false
+        }
+    });
+    // What failed may hold a lock for long: it comes after what never did.
+    tasks.sort_by_key(|task| database.failed.contains_key(&task.summary));
+    found
 }
 
 fn task(database: &str, summary: String, statements: Vec<String>) -> SqlTask {
@@ -45,140 +98,48 @@ fn task(database: &str, summary: String, statements: Vec<String>) -> SqlTask {
     SqlTask { database: database.to_owned(), summary, statements }
 }
 
-fn monitor(seen: &DatabaseSeen) -> Option<SqlTask> {
-    let live = seen.roles.get(MONITOR_ROLE);
-    if live.is_some_and(|role| role.login && role.member_of.iter().any(|name| name == "pg_monitor")) {
-        return None;
-    }
-    let mut statements = Vec::new();
-    if live.is_none() {
-        statements.push(format!("CREATE ROLE {MONITOR_ROLE} LOGIN"));
-    }
-    statements.push(format!("ALTER ROLE {MONITOR_ROLE} LOGIN"));
-    statements.push(format!("GRANT pg_monitor TO {MONITOR_ROLE}"));
-    Some(task("postgres", format!("keep role {MONITOR_ROLE} of the metrics exporter"), statements))
-}
-
-/// The pooler's exporter is a login without any option, kept as a user's is.
-fn pooler_monitor(password: &SecretText, live: Option<&RoleSeen>) -> Option<SqlTask> {
-    role(POOLER_MONITOR_ROLE, &[], password, live)
-}
-
-fn role(
-    user: &str,
-    options: &[RoleOption],
-    password: &SecretText,
-    live: Option<&RoleSeen>,
-) -> Option<SqlTask> {
-    let name = escape_identifier(user);
-    let has = |option| options.contains(&option);
-    let wanted = [
-        ("LOGIN", true, live.is_some_and(|role| role.login)),
-        ("CREATEDB", has(RoleOption::CreateDb), live.is_some_and(|role| role.create_db)),
-        ("CREATEROLE", has(RoleOption::CreateRole), live.is_some_and(|role| role.create_role)),
-        ("REPLICATION", has(RoleOption::Replication), live.is_some_and(|role| role.replication)),
-        ("BYPASSRLS", has(RoleOption::BypassRls), live.is_some_and(|role| role.bypass_rls)),
-    ];
-    let verifier = live.and_then(|role| role.verifier.as_ref());
-    let known = verifier.is_some_and(|verifier| scram::matches(verifier.expose(), password.expose()));
-    let differing: Vec<String> = wanted
-        .iter()
-        .filter(|(_, wanted, live)| wanted != live)
-        .map(|(option, wanted, _)| if *wanted { (*option).to_owned() } else { format!("NO{option}") })
-        .collect();
-    if live.is_some() && known && differing.is_empty() {
-        return None;
-    }
-    let verb = if live.is_some() { "ALTER" } else { "CREATE" };
-    let what = match (live.is_some(), known) {
-        (false, _) => format!("create user {user}"),
-        (true, false) => format!("set the password of user {user}"),
-        (true, true) => format!("set {} of user {user}", differing.join(" ")),
-    };
-    let statement = Statement {
-        text: [format!("{verb} ROLE {name}")].into_iter().chain(differing).collect::<Vec<_>>().join(" "),
-        password: (!known).then(|| password.clone()),
-    };
-    Some(SqlTask { database: "postgres".to_owned(), summary: what, statements: vec![statement] })
-}
-
-fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen) -> Vec<SqlTask> {
+fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen, found: &mut Access) {
     let name = escape_identifier(&wanted.name);
     let owner = escape_identifier(&wanted.owner);
-    let live = seen.databases.get(&wanted.name);
-    let mut tasks = Vec::new();
     let close = format!("REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC");
-    match live {
-        None => tasks.push(task(
-            "postgres",
-            format!("create database {}", wanted.name),
-            vec![format!("CREATE DATABASE {name} OWNER {owner}"), close.clone()],
-        )),
-        Some(live) if live.owner != wanted.owner => tasks.push(task(
-            "postgres",
-            format!("make {} the owner of database {}", wanted.owner, wanted.name),
-            vec![format!("ALTER DATABASE {name} OWNER TO {owner}")],
-        )),
-        Some(_) => {}
+    let Some(live) = seen.databases.get(&wanted.name) else {
+        // Nobody can be connected to template0, as to template1, which would keep the database from being made.
+        let made = format!("CREATE DATABASE {name} OWNER {owner} TEMPLATE template0");
+        let what = format!("create database {}", wanted.name);
+        found.tasks.push(task("postgres", what, vec![made, close]));
+        return;
+    };
+    if live.owner != wanted.owner && live.closed != Some(Closed::HalfDropped) {
+        let what = format!("make {} the owner of database {}", wanted.owner, wanted.name);
+        let give = format!("ALTER DATABASE {name} OWNER TO {owner}");
+        found.tasks.push(task("postgres", what, vec![give]));
     }
     // CREATE DATABASE runs in no transaction, so a crash may come between it and the REVOKE. Rights that somebody set
     // later are left alone.
-    if live.is_some_and(|live| !live.restricted) {
+    if !live.restricted && live.closed != Some(Closed::HalfDropped) {
         let what = format!("close database {} to roles that were granted nothing", wanted.name);
-        tasks.push(task("postgres", what, vec![close]));
+        found.tasks.push(task("postgres", what, vec![close]));
     }
-    let present = live.map(|live| live.extensions.as_slice()).unwrap_or_default();
-    let missing: Vec<&String> =
-        wanted.extensions.iter().filter(|extension| !present.contains(extension)).collect();
-    for extension in missing {
-        tasks.push(task(
-            &wanted.name,
-            format!("create extension {extension} in database {}", wanted.name),
-            vec![format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", escape_identifier(extension))],
-        ));
+    let trouble = |why: String| Trouble { what: format!("database {}", wanted.name), why };
+    match (live.closed, &live.inside) {
+        (Some(Closed::ByOwner), _) => found.troubles.push(trouble(format!(
+            "it takes no connections, so nobody can use it or look into it; if that is not wanted: ALTER DATABASE {name} \
+             ALLOW_CONNECTIONS true"
+        ))),
+        (Some(Closed::HalfDropped), _) => found.troubles.push(trouble(format!(
+            "DROP DATABASE was cut and left it half removed, so nobody can use it; end it, and it is made anew: DROP DATABASE {name}"
+        ))),
+        (None, Inside::Unread(cause)) => {
+            found.troubles.push(trouble(format!("its extensions could not be looked at: {cause}")));
+        }
+        (None, Inside::NotAsked) => {}
+        (None, Inside::Read(contents)) => {
+            let extensions = extensions::missing(wanted, contents, &seen.available);
+            found.tasks.extend(extensions.tasks);
+            found.troubles.extend(extensions.troubles);
+        }
     }
-    tasks
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::{observed, put_pods, settle, start, target};
-
-    #[test]
-    fn the_poolers_exporter_gets_a_login_without_any_right_and_one_line_in_pgpools_file() {
-        let mut seen = observed(serde_json::json!({}));
-        settle(&mut seen, start());
-        put_pods(&mut seen);
-        seen.database = Some(DatabaseSeen::default());
-        let steps = statements(&target(&seen), &seen);
-        let sql: Vec<&Statement> = steps
-            .iter()
-            .flat_map(|step| match step {
-                Step::Sql { task, .. } => task.statements.iter().collect(),
-                _ => Vec::new(),
-            })
-            .filter(|statement| statement.text.contains(POOLER_MONITOR_ROLE))
-            .collect();
-        assert_eq!(sql.len(), 1);
-        assert_eq!(sql[0].text, r#"CREATE ROLE "stylobate_pooler_monitor" LOGIN"#);
-        assert!(sql[0].password.is_some());
-        let users = seen.children.secret("c-pooler-users").unwrap();
-        assert!(users["pool_passwd"].expose().starts_with("stylobate_pooler_monitor:TEXT"));
-
-        let password = pooler_monitor_password(&target(&seen), &seen).unwrap();
-        let role = RoleSeen {
-            login: true,
-            verifier: Some(SecretText::new(postgres_protocol::password::scram_sha_256(
-                password.expose().as_bytes(),
-            ))),
-            ..RoleSeen::default()
-        };
-        assert_eq!(pooler_monitor(&password, Some(&role)), None, "a role as wanted is left alone");
-        let wider = RoleSeen { create_role: true, ..role };
-        assert_eq!(
-            pooler_monitor(&password, Some(&wider)).unwrap().statements[0].text,
-            r#"ALTER ROLE "stylobate_pooler_monitor" NOCREATEROLE"#
-        );
-    }
-}
+mod tests;

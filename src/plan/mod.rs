@@ -35,7 +35,7 @@ use jiff::Timestamp;
 use crate::observe::Observed;
 use crate::target::{Request, Target};
 
-pub use access::scram;
+pub use access::{Access, Trouble, access, rights_told, scram};
 pub use authority::Stage;
 pub use backups::runs_due;
 pub use certificates::{LeafPurpose, Mint};
@@ -105,13 +105,14 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     }
     steps.extend(replacements);
     steps.extend(settings);
-    steps.extend(access::statements(target, seen));
     steps.extend(claim::releases(seen));
     steps.extend(backups::runs(seen, now));
     // Before what retention writes into a backup: the request is made onto the version that was seen.
     steps.extend(drills::request(seen, now));
     steps.extend(backups::retention(target, seen, now));
     steps.extend(archive::prune(target, seen, now));
+    // In databases of others, so it takes as long as they let it: after what keeps the cluster safe.
+    steps.extend(access::statements(target, seen, now));
     steps.extend(drain);
     steps.extend(scaling.steps);
     steps.extend(rollout.now);
@@ -123,6 +124,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
 pub fn emergency(seen: &Observed, now: Timestamp) -> Vec<Step> {
     let mut steps = certificates::renewals(seen, now);
     steps.extend(claim::releases(seen));
+    steps.extend(access::taken_back(seen));
     steps.extend(backups::runs(seen, now));
     steps.extend(drills::request(seen, now));
     steps.extend(drain::handover(seen));

@@ -1,4 +1,10 @@
 //! What everything that speaks SQL to a Postgres server shares.
 
+mod majors;
+mod pins;
 pub mod session;
 pub mod tls;
+mod ways;
+
+pub use pins::options as pinned_options;
+pub use ways::{Door, Ways};

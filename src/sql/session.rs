@@ -1,20 +1,30 @@
 //! One session with a member, by TLS, SCRAM and client certificate. The operator never goes through the pooler: Pgpool
 //! takes some administrative statements for failures of a backend.
+//!
+//! A session is as [`super::pins`] says whatever its database says, and leaves nothing behind: the server ends a statement that takes
+//! too long, and one that nobody waits for any more is cancelled.
 
-use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Config, Row};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::{CancelToken, Client, Config, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::pins::{self, STATEMENT_TIMEOUT, SWEEP, TRANSACTION_TIMEOUT_SINCE};
 use super::tls::{self, Identity, Verify};
-use crate::engine::{hba, ports};
+use super::{majors, ways::Door};
+use crate::engine::hba;
 use crate::secret::SecretText;
 
 /// Longest wait for a connection: longer than a loaded node needs, shorter than a reconcile may last.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest time for one statement.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much longer than the server we wait for a statement: its own word about a time-out comes first, where it can say one.
+const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
 /// How the operator shows itself to members.
 #[derive(Clone, Debug)]
@@ -49,6 +59,8 @@ pub enum Error {
         host: String,
         /// What went wrong.
         cause: String,
+        /// The server's SQLSTATE, where it said one.
+        code: Option<SqlState>,
     },
     /// A statement failed.
     #[error("failed to run SQL in database {database}: {cause}")]
@@ -64,41 +76,71 @@ pub enum Error {
 pub struct Session {
     client: Client,
     database: String,
+    connection: JoinHandle<()>,
+    cancel: CancelToken,
+    connector: MakeRustlsConnect,
+    /// A statement was sent and its end is not known.
+    busy: AtomicBool,
 }
 
 impl Session {
-    /// Opens a session as superuser. `host` is the name in the member's certificate, `address` where it is now.
+    /// Opens a session as superuser.
     ///
     /// # Errors
-    /// [`Error::Tls`] and [`Error::Connect`].
-    pub async fn open(
-        host: &str,
-        address: IpAddr,
+    /// [`Error::Tls`], [`Error::Connect`], and [`Error::Statement`] when the settings of the database can't be put aside.
+    pub async fn open(door: &Door, database: &str, credentials: &Credentials) -> Result<Self, Error> {
+        let known = majors::of(door);
+        let (session, major) = match Self::connect(door, database, credentials, known).await {
+            // The server is older than the one that was met here, or than the newest.
+            Err(Error::Connect { code: Some(SqlState::UNDEFINED_OBJECT), .. }) => {
+                let oldest = Some(TRANSACTION_TIMEOUT_SINCE - 1);
+                Self::connect(door, database, credentials, oldest).await?
+            }
+            Ok((_, major)) if known.is_some_and(|known| known < major) => {
+                Self::connect(door, database, credentials, Some(major)).await?
+            }
+            other => other?,
+        };
+        majors::note(door, major);
+        session.bounded(CONNECT_TIMEOUT, session.client.batch_execute(SWEEP)).await?;
+        Ok(session)
+    }
+
+    /// A session, and the server's major.
+    async fn connect(
+        door: &Door,
         database: &str,
         credentials: &Credentials,
-    ) -> Result<Self, Error> {
+        major: Option<i32>,
+    ) -> Result<(Self, i32), Error> {
         let connector =
             tls::connector(Verify::Full(credentials.authority.as_bytes()), Some(credentials.identity()))?;
         let mut config = Config::new();
         config
-            .host(host)
-            .hostaddr(address)
-            .port(ports::POSTGRES as u16)
+            .host(&door.host)
+            .hostaddr(door.address.ip())
+            .port(door.address.port())
             .user(hba::SUPERUSER)
             .password(credentials.password.expose())
             .dbname(database)
             .application_name("stylobate")
             .ssl_mode(tokio_postgres::config::SslMode::Require)
-            .options("-c log_statement=none -c log_min_error_statement=panic")
+            .options(pins::options(major))
             .connect_timeout(CONNECT_TIMEOUT);
-        let failed = |cause: String| Error::Connect { host: host.to_owned(), cause };
-        let (client, connection) = timeout(CONNECT_TIMEOUT, config.connect(connector))
+        let failed = |cause: String, code| Error::Connect { host: door.host.clone(), cause, code };
+        let (client, connection) = timeout(CONNECT_TIMEOUT, config.connect(connector.clone()))
             .await
-            .map_err(|_| failed(format!("no answer within {CONNECT_TIMEOUT:?}")))?
-            .map_err(|error| failed(explain(&error)))?;
+            .map_err(|_| failed(format!("no answer within {CONNECT_TIMEOUT:?}"), None))?
+            .map_err(|error| failed(explain(&error), error.code().cloned()))?;
+        let version = connection.parameter("server_version").unwrap_or_default();
+        let digits = version.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
+        let major = digits.parse().unwrap_or_default();
+        let cancel = client.cancel_token();
         // The connection ends when the client is dropped; its error then is of no interest.
-        tokio::spawn(async move { connection.await.ok() });
-        Ok(Self { client, database: database.to_owned() })
+        let connection = tokio::spawn(async move { connection.await.unwrap_or_default() });
+        let busy = AtomicBool::new(false);
+        let database = database.to_owned();
+        Ok((Self { client, database, connection, cancel, connector, busy }, major))
     }
 
     /// Rows of a query.
@@ -106,7 +148,19 @@ impl Session {
     /// # Errors
     /// [`Error::Statement`].
     pub async fn query(&self, statement: &str) -> Result<Vec<Row>, Error> {
-        self.bounded(STATEMENT_TIMEOUT, self.client.query(statement, &[])).await
+        self.query_with(statement, &[]).await
+    }
+
+    /// Rows of a query with parameters.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub async fn query_with(
+        &self,
+        statement: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        self.bounded(STATEMENT_TIMEOUT, self.client.query(statement, parameters)).await
     }
 
     /// Runs a statement outside of a transaction block.
@@ -114,7 +168,7 @@ impl Session {
     /// # Errors
     /// [`Error::Statement`].
     pub async fn execute(&self, statement: &str) -> Result<(), Error> {
-        self.execute_within(statement, STATEMENT_TIMEOUT).await
+        self.bounded(STATEMENT_TIMEOUT, self.client.batch_execute(statement)).await
     }
 
     /// Runs a statement that may take longer than others, at most `limit`.
@@ -122,7 +176,26 @@ impl Session {
     /// # Errors
     /// [`Error::Statement`].
     pub async fn execute_within(&self, statement: &str, limit: Duration) -> Result<(), Error> {
-        self.bounded(limit, self.client.batch_execute(statement)).await
+        self.limit(limit).await?;
+        self.bounded(limit, self.client.batch_execute(statement)).await?;
+        self.limit(STATEMENT_TIMEOUT).await
+    }
+
+    /// Tells the server how long the statements that follow may take.
+    async fn limit(&self, limit: Duration) -> Result<(), Error> {
+        self.execute(&format!("SET statement_timeout = {}", limit.as_millis())).await
+    }
+
+    /// A column of a row. A text that is no UTF-8 (a name that was given in a database of another encoding) is an error and no panic.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub fn column<'a, T: FromSql<'a>>(&self, row: &'a Row, column: usize) -> Result<T, Error> {
+        row.try_get(column).map_err(|error| self.failed(explain(&error)))
+    }
+
+    fn failed(&self, cause: String) -> Error {
+        Error::Statement { database: self.database.clone(), cause }
     }
 
     async fn bounded<T>(
@@ -130,11 +203,29 @@ impl Session {
         limit: Duration,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Error> {
-        let failed = |cause| Error::Statement { database: self.database.clone(), cause };
-        timeout(limit, work)
-            .await
-            .map_err(|_| failed(format!("no answer within {limit:?}")))?
-            .map_err(|error| failed(explain(&error)))
+        let limit = limit + ANSWER_MARGIN;
+        self.busy.store(true, Ordering::Relaxed);
+        let done =
+            timeout(limit, work).await.map_err(|_| self.failed(format!("no answer within {limit:?}")))?;
+        self.busy.store(false, Ordering::Relaxed);
+        done.map_err(|error| self.failed(explain(&error)))
+    }
+}
+
+/// A session that goes while a statement runs takes the statement with it: tokio-postgres would wait for its end, and the server too.
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !self.busy.load(Ordering::Relaxed) {
+            return;
+        }
+        let (cancel, connector) = (self.cancel.clone(), self.connector.clone());
+        let connection = self.connection.abort_handle();
+        let Ok(runtime) = Handle::try_current() else { return connection.abort() };
+        runtime.spawn(async move {
+            // One that can't be cancelled ends all the same: the server looks whether anybody still waits (GONE_SECONDS).
+            timeout(CONNECT_TIMEOUT, cancel.cancel_query(connector)).await.ok();
+            connection.abort();
+        });
     }
 }
 

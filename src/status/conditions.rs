@@ -11,8 +11,12 @@ use crate::images::place;
 use crate::observe::{Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, tuned};
+use crate::text::one_line;
 
-use super::{Work, backup, drain, drills, meanings, storage};
+use super::{Work, backup, databases, drain, drills, meanings, storage};
+
+/// Bytes of a message: Kubernetes' own conditions hold 32768, and an object 1.5 MB.
+const MOST_BYTES: usize = 30_000;
 
 /// Types of conditions.
 pub mod kind {
@@ -39,6 +43,10 @@ pub mod kind {
     pub const ARCHIVING: &str = "Archiving";
     /// No node that is being emptied waits for this cluster.
     pub const DRAIN: &str = "DrainOk";
+    /// Nothing keeps users, databases and extensions from being as the spec says; there while the spec can be carried out.
+    pub const DATABASES: &str = "DatabasesOk";
+    /// No role has rights that the spec can't give.
+    pub const RIGHTS: &str = "RightsOk";
     /// Backups are as fresh as their schedules promise; there while there are schedules.
     pub const BACKUPS: &str = "BackupsCurrent";
     /// Backups are proved as their schedule of drills promises; there while there is one.
@@ -73,6 +81,12 @@ pub mod reason {
     pub const IMAGE_WITHDRAWN: &str = "ImageWithdrawn";
     /// A pod finds no node.
     pub const UNSCHEDULABLE: &str = "Unschedulable";
+    /// Users and databases could not be looked at.
+    pub const NOT_LOOKED_AT: &str = "NotLookedAt";
+    /// A database can't be looked at, or something in it can't be done.
+    pub const DATABASE_TROUBLE: &str = "DatabaseTrouble";
+    /// A role had rights that the spec can't give.
+    pub const RIGHTS_TAKEN_BACK: &str = "RightsTakenBack";
     /// Fewer members than wanted are up.
     pub const MEMBERS_MISSING: &str = "MembersMissing";
     /// A member did not come back from a restart; no further one is touched.
@@ -137,14 +151,16 @@ pub fn conditions(
     [
         (kind::ACCEPTED, accepted(target, problems)),
         (kind::TUNING_ACCEPTED, tuning_accepted(seen, target)),
-        (kind::CONVERGED, converged(seen, target, work)),
+        (kind::CONVERGED, converged(seen, target, work, now)),
         (kind::READY, ready(seen, status)),
         (kind::REDUNDANT, redundant(seen, status)),
         (kind::STORAGE, storage::storage(seen)),
         (kind::DRAIN, drain::drain(seen, status.primary.as_deref(), work.steps)),
+        (kind::RIGHTS, databases::rights(seen, before, now)),
     ]
     .into_iter()
     .chain(super::engine::current(target).map(|finding| (kind::ENGINE, finding)))
+    .chain(target.map(|target| (kind::DATABASES, databases::databases(seen, target, now))))
     .chain(super::archive::archiving(seen, target, now).map(|finding| (kind::ARCHIVING, finding)))
     .chain(backup::current(seen, status.backup.as_ref(), now).map(|finding| (kind::BACKUPS, finding)))
     .chain(drills::current(seen, status.backup.as_ref(), now).map(|finding| (kind::DRILLS, finding)))
@@ -167,7 +183,7 @@ pub fn conditions(
             type_: kind.into(),
             status: state.into(),
             reason: reason.into(),
-            message,
+            message: one_line(&message, MOST_BYTES),
             observed_generation: generation,
             last_transition_time: since,
         }
@@ -241,13 +257,13 @@ fn deleting(seen: &Observed) -> Option<Finding> {
     Some((false, reason::DELETING, message))
 }
 
-fn converged(seen: &Observed, target: Option<&Target>, work: Work) -> Finding {
+fn converged(seen: &Observed, target: Option<&Target>, work: Work, now: Timestamp) -> Finding {
     if let Some(deleting) = deleting(seen) {
         return deleting;
     }
-    if target.is_none() {
+    let Some(target) = target else {
         return (false, reason::INVALID_SPEC, "nothing is changed: see Accepted".into());
-    }
+    };
     if let Some(Halt::Blocked(why)) = work.halt {
         return (false, reason::BLOCKED, why.clone());
     }
@@ -259,7 +275,8 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work) -> Finding {
         [] => match work.halt {
             Some(Halt::Waits(why)) => (false, reason::IN_PROGRESS, format!("{}{why}", left(work.later))),
             _ => growing(seen)
-                .or_else(|| target.and_then(refused_tuning))
+                .or_else(|| refused_tuning(target))
+                .or_else(|| Some(databases::databases(seen, target, now)).filter(|(good, ..)| !good))
                 .unwrap_or_else(|| good("everything is as the spec says")),
         },
         [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),

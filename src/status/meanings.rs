@@ -55,6 +55,16 @@ pub const KINDS: &[Meaning] = &[
         there: ALWAYS,
     },
     Meaning {
+        kind: kind::RIGHTS,
+        good: "no role has, or had in the last three days, rights that the spec can't give",
+        there: ALWAYS,
+    },
+    Meaning {
+        kind: kind::DATABASES,
+        good: "nothing keeps users, databases and extensions from being as the spec says",
+        there: "while the spec can be carried out",
+    },
+    Meaning {
         kind: kind::ENGINE,
         good: "the image catalog offers what runs, or a newer minor of it",
         there: "while the spec can be carried out",
@@ -88,6 +98,7 @@ pub const KINDS: &[Meaning] = &[
 
 const ALWAYS: &str = "always";
 const ROOM: &[&str] = &[kind::STORAGE, kind::READY, kind::REDUNDANT];
+const SQL: &[&str] = &[kind::CONVERGED, kind::DATABASES];
 const PODS: &[&str] = &[kind::READY, kind::REDUNDANT];
 
 /// All reasons for which a condition is `False`.
@@ -145,6 +156,31 @@ pub const REASONS: &[Reason] = &[
         reason: reason::DELETING,
         means: "the cluster is being deleted; its volumes are kept",
         remedy: "nothing; the message has the command that removes the volumes afterwards",
+    },
+    Reason {
+        kinds: SQL,
+        reason: reason::NOT_LOOKED_AT,
+        means: "users and databases could not be looked at, so nobody knows whether they are as the spec says; the server's words follow",
+        remedy: "what they say; where the server does not answer: `kubectl -n NS logs NAME-0 -c postgres`",
+    },
+    Reason {
+        kinds: SQL,
+        reason: reason::DATABASE_TROUBLE,
+        means: "a database can't be looked into, or something in it can't be done; each is named with its cause. All other is done",
+        remedy: "what the message says; `docs/operations.md`, *A database is in the way*",
+    },
+    Reason {
+        kinds: &[kind::DATABASES],
+        reason: reason::IN_PROGRESS,
+        means: "no member takes writes yet, so users and databases can't be looked at",
+        remedy: "wait; if it stays, see `Ready`",
+    },
+    Reason {
+        kinds: &[kind::RIGHTS],
+        reason: reason::RIGHTS_TAKEN_BACK,
+        means: "a role was superuser, may replicate, or was a member of a role that reads what others own, without the spec's word; it was \
+                taken back and is told for three days",
+        remedy: "find out how it came about, and what was done with it: `docs/security.md`, *Rights that nobody asked for*",
     },
     Reason {
         kinds: &[kind::READY, kind::ARCHIVING],

@@ -3,6 +3,7 @@
 mod archive;
 mod backup;
 mod conditions;
+mod databases;
 mod drain;
 mod drills;
 mod engine;

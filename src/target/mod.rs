@@ -43,7 +43,7 @@ pub use point::files as source_files;
 pub use problem::Problem;
 pub use storage::human as human_size;
 pub use tuning::{KEPT_POOLER, KEPT_POSTGRES, Tunings, kept, tuned};
-pub use users::{DatabaseTarget, PasswordSource, UserTarget};
+pub use users::{CREATE_ROLE_SINCE, DatabaseTarget, PasswordSource, UserTarget, password_source};
 pub use version::{MAJORS, Version, Wanted};
 
 /// What is wanted, complete and checked.
@@ -211,6 +211,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     let told = if version_read { &mut problems } else { &mut unread };
     let Engine { choice, upgrade, upgrade_key } = engine::engine(seen, &group, wanted, &settings, now, told);
     let version = choice.version;
+    users::check_major(&users, version.major, &mut problems);
     let restore = restore::restore(seen, &group, version, storage_bytes, now, &mut problems);
     if let Some(Restore { course: RestoreCourse { in_place: Some(made), .. }, stage }) = &restore
         && *stage != Stage::Stopping

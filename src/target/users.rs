@@ -1,5 +1,7 @@
 //! Users and databases: where each password stands, and what is wrong with the given Secrets.
 
+use std::net::IpAddr;
+
 use crate::api::{Database, RoleOption, User};
 use crate::child::Kind;
 use crate::name::ClusterName;
@@ -17,6 +19,8 @@ pub struct UserTarget {
     pub password: PasswordSource,
     /// What it may do besides log in, sorted.
     pub options: Vec<RoleOption>,
+    /// Networks from which it is let in, where it may replicate.
+    pub replication_from: Vec<String>,
 }
 
 /// Where a password stands.
@@ -43,6 +47,8 @@ pub struct DatabaseTarget {
 
 /// Key of a password that the operator generates.
 const GENERATED_KEY: &str = "password";
+/// The first major in which who creates roles gets none of others (`CREATEROLE`).
+pub const CREATE_ROLE_SINCE: i32 = 16;
 /// Longest identifier in bytes (NAMEDATALEN - 1).
 const MAX_IDENTIFIER: usize = 63;
 /// Longest password in bytes: a field of Pgpool's password file holds 128, of which the mark `TEXT` takes 4 (found by
@@ -60,7 +66,7 @@ pub fn check(
     for user in &spec.users {
         let field = format!("spec.users[{}]", user.name);
         identifier(&format!("{field}.name"), &user.name, problems);
-        let password = password(seen, name, user);
+        let password = password_source(seen, name, user);
         if let Some(reference) =
             user.password.as_ref().filter(|given| name.own_secrets().contains(&given.secret))
         {
@@ -71,7 +77,13 @@ pub fn check(
         let mut options = user.options.clone();
         options.sort_unstable();
         options.dedup();
-        users.push(UserTarget { name: user.name.clone(), password, options });
+        if user.name.contains(['\n', '\r']) {
+            let remedy = "Pgpool's password file can't hold a line break: remove it";
+            problems.push(Problem::new(format!("{field}.name"), user.name.escape_debug(), remedy));
+        }
+        problems.extend(replication(&field, user));
+        let replication_from = user.replication_from.clone();
+        users.push(UserTarget { name: user.name.clone(), password, options, replication_from });
     }
     let databases = spec
         .databases
@@ -98,7 +110,7 @@ pub fn check(
 
 /// Where a user's password stands. The operator generates one only where there is no Secret at all; what a person put
 /// there is used as it is and never written.
-fn password(seen: &Observed, name: &ClusterName, user: &User) -> PasswordSource {
+pub fn password_source(seen: &Observed, name: &ClusterName, user: &User) -> PasswordSource {
     let (secret, key) = match &user.password {
         Some(reference) => (reference.secret.clone(), reference.key.clone()),
         None => (name.user_secret(&user.name), GENERATED_KEY.to_owned()),
@@ -155,6 +167,59 @@ fn password_problem(
     }
 }
 
+/// What a major does not take, or takes for more than it says.
+pub fn check_major(users: &[UserTarget], major: i32, problems: &mut Vec<Problem>) {
+    let bold = users
+        .iter()
+        .filter(|user| major < CREATE_ROLE_SINCE && user.options.contains(&RoleOption::CreateRole));
+    problems.extend(bold.map(|user| {
+        let remedy = format!(
+            "in PostgreSQL {major} who creates roles can make himself a member of pg_execute_server_program, which is as good as superuser: \
+             remove the option, or write a version of 17"
+        );
+        Problem::new(format!("spec.users[{}].options", user.name), "CreateRole", remedy)
+    }));
+}
+
+/// Who replicates reads all data, and a line of `pg_hba.conf` can't tell that from a plain session.
+fn replication(field: &str, user: &User) -> Vec<Problem> {
+    if !user.options.contains(&RoleOption::Replication) {
+        return Vec::new();
+    }
+    let networks = format!("{field}.replicationFrom");
+    let mut problems = Vec::new();
+    if user.replication_from.is_empty() {
+        problems.push(Problem::new(
+            &networks,
+            "",
+            "who replicates reads every database of the cluster: name the networks that this user comes from, as 10.20.0.0/16, or remove \
+             the option Replication",
+        ));
+    }
+    for network in user.replication_from.iter().filter(|network| !is_network(network)) {
+        problems.push(Problem::new(&networks, network, "write a network as 10.20.0.0/16 or fd00:1::/32"));
+    }
+    if user.name.starts_with('/') {
+        problems.push(Problem::new(
+            format!("{field}.name"),
+            &user.name,
+            "a name with / at its beginning is a pattern in pg_hba.conf, so it can't have the option Replication: choose another name",
+        ));
+    }
+    problems
+}
+
+/// An address and the length of its prefix.
+fn is_network(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    let most = match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => 32,
+        Ok(IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    length.len() <= 3 && length.parse::<u8>().is_ok_and(|length| length <= most)
+}
+
 fn identifier(field: &str, name: &str, problems: &mut Vec<Problem>) {
     if name.len() > MAX_IDENTIFIER || name.contains('\0') {
         problems.push(Problem::new(
@@ -167,11 +232,12 @@ fn identifier(field: &str, name: &str, problems: &mut Vec<Problem>) {
 
 /// Extensions that the running server has no files of; nothing is known of them before a server runs.
 fn unknown_extensions(seen: &Observed, database: &Database) -> Vec<Problem> {
-    let available = seen.database.as_ref().map(|seen| seen.available.as_slice()).unwrap_or_default();
-    if available.is_empty() {
+    let Some(available) =
+        seen.database.as_ref().map(|seen| &seen.available).filter(|known| !known.is_empty())
+    else {
         return Vec::new();
-    }
-    let unknown = database.extensions.iter().filter(|name| !available.contains(name));
+    };
+    let unknown = database.extensions.iter().filter(|name| !available.contains_key(*name));
     unknown
         .map(|name| {
             Problem::new(
@@ -269,5 +335,53 @@ mod tests {
         seen.given.secrets.insert("mine".into(), Some(entries(&[("pw", "theirs")])));
         settle(&mut seen, start());
         assert!(seen.children.get(Kind::Secret, "mine").is_none());
+    }
+
+    fn problems(spec: serde_json::Value) -> Vec<String> {
+        let checked = crate::target::validate(&observed(spec), start());
+        checked.err().into_iter().flatten().map(|problem| problem.to_string()).collect()
+    }
+
+    #[test]
+    fn who_replicates_names_the_networks_that_he_comes_from() {
+        let user = |from: serde_json::Value, name: &str| {
+            problems(json!({"users": [{"name": name, "options": ["Replication"], "replicationFrom": from}]}))
+        };
+        assert_eq!(user(json!(["10.1.0.0/16", "fd00:1::/32", "0.0.0.0/0"]), "copy"), [""; 0]);
+        let said = user(json!([]), "copy");
+        assert!(
+            said[0]
+                .starts_with("spec.users[copy].replicationFrom is '': who replicates reads every database"),
+            "{said:?}"
+        );
+        for bad in
+            ["10.1.0.0", "10.1.0.0/33", "10.1/16", "/8", "10.0.0.0/8 trust", "fd00::/129", "10.0.0.0/008x"]
+        {
+            assert!(user(json!([bad]), "copy")[0].contains("write a network as"), "{bad}");
+        }
+        assert!(
+            user(json!(["10.0.0.0/8"]), "/.*")[0].contains("pattern"),
+            "it would be a pattern for all names"
+        );
+    }
+
+    #[test]
+    fn who_creates_roles_is_refused_where_that_is_superuser() {
+        let of = |version: &str| {
+            problems(json!({
+                "engine": {"version": version}, "users": [{"name": "app", "options": ["CreateRole"]}],
+            }))
+        };
+        assert_eq!(of("17.91"), [""; 0]);
+        let said = of("15.90");
+        assert_eq!(said.len(), 1);
+        assert!(said[0].starts_with("spec.users[app].options is 'CreateRole': in PostgreSQL 15"), "{said:?}");
+    }
+
+    #[test]
+    fn a_name_with_a_line_break_is_refused_also_where_the_definition_is_older() {
+        let said = problems(json!({"users": [{"name": "a\nb"}]}));
+        assert!(said[0].starts_with(r"spec.users[a"), "{said:?}");
+        assert!(said[0].contains("line break"), "{said:?}");
     }
 }

@@ -135,8 +135,9 @@ pub struct Catalog(BTreeMap<String, Entry>);
 
 impl Catalog {
     /// A catalog from the rows of [`QUERY`]. A row whose type or context is not known is left out.
-    pub fn of_rows<'a>(rows: impl Iterator<Item = [&'a str; COLUMNS]>) -> Self {
-        let entries = rows.filter_map(entry).map(|entry| (entry.name.to_ascii_lowercase(), entry));
+    pub fn of_rows<'a>(rows: impl IntoIterator<Item = [&'a str; COLUMNS]>) -> Self {
+        let entries =
+            rows.into_iter().filter_map(entry).map(|entry| (entry.name.to_ascii_lowercase(), entry));
         Self(entries.collect())
     }
 

@@ -10,6 +10,12 @@ use crate::target::Problem;
 use super::catalog::{Catalog, Entry};
 use super::value::{self, Checked};
 
+/// Most keys of a ConfigMap: PostgreSQL 17 with its libraries has 400 settings. All are looked at in every round, and how many there are
+/// is who writes the ConfigMap's to choose.
+const MOST_KEYS: usize = 500;
+/// Refused keys of which the name that was meant is looked for: each is held against all that are known, and no more are told.
+const MOST_EXPLAINED: usize = 20;
+
 /// A ConfigMap that the spec names: its entries, or nothing while it does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
@@ -90,6 +96,10 @@ impl Book<'_> {
                 continue;
             }
             match &layer.data {
+                Some(data) if data.len() > MOST_KEYS => refused.push(told(&format!(
+                    "it has {} keys, and no server knows more than {MOST_KEYS} settings: keep those that you set",
+                    data.len()
+                ))),
                 Some(data) => self.lay(&layer.name, data, &mut overlay, &mut refused),
                 None => refused.push(told(
                     "no ConfigMap of this name is in the namespace: create it, or remove the entry",
@@ -108,17 +118,16 @@ impl Book<'_> {
     ) {
         let mut spelt: BTreeMap<String, &String> = BTreeMap::new();
         for (key, text) in data {
-            let mut refuse = |remedy: String| {
-                refused.push(Problem::new(field(key, source), shown(text), remedy));
-            };
+            let problem = |remedy: String| Problem::new(field(key, source), shown(text), remedy);
             let name = key.to_ascii_lowercase();
             if let Some(other) = spelt.insert(name.clone(), key) {
-                refuse(format!(
+                refused.push(problem(format!(
                     "the ConfigMap also has {other}, which is the same setting: remove one of the two"
-                ));
+                )));
                 continue;
             }
-            match self.check(&name, text) {
+            let known = refused.len() < MOST_EXPLAINED;
+            match self.checked(&name, text, known) {
                 Ok(value) => {
                     let mut kept = Kept { value, source: source.to_owned(), overrides: Vec::new() };
                     if let Some(earlier) = overlay.remove(&name) {
@@ -127,7 +136,7 @@ impl Book<'_> {
                     }
                     overlay.insert(name, kept);
                 }
-                Err(remedy) => refuse(remedy),
+                Err(remedy) => refused.push(problem(remedy)),
             }
         }
     }
@@ -137,6 +146,10 @@ impl Book<'_> {
     /// # Errors
     /// What is wrong and what is allowed.
     pub fn check(&self, name: &str, text: &str) -> Result<String, String> {
+        self.checked(name, text, true)
+    }
+
+    fn checked(&self, name: &str, text: &str, explain: bool) -> Result<String, String> {
         if text.contains(['\n', '\r', '\0']) {
             return Err(
                 "the value has a line break (often the last character of a file): give it on one line".into(),
@@ -152,7 +165,7 @@ impl Book<'_> {
                 return Ok(text.trim().to_owned());
             }
             let kept = self.beyond.and_then(|kept| kept.get(name));
-            return kept.map(|kept| kept.value.clone()).ok_or_else(|| self.unknown(name));
+            return kept.map(|kept| kept.value.clone()).ok_or_else(|| self.unknown(name, explain));
         };
         let checked = value::check(entry, text)?;
         match (self.limits)(entry, &checked) {
@@ -170,9 +183,9 @@ impl Book<'_> {
         })
     }
 
-    fn unknown(&self, name: &str) -> String {
+    fn unknown(&self, name: &str, explain: bool) -> String {
         let program = self.program;
-        if let Some(nearest) = self.catalog.nearest(name) {
+        if let Some(nearest) = explain.then(|| self.catalog.nearest(name)).flatten() {
             return format!("{program} has no such setting: did you mean {nearest}?");
         }
         match name.split_once('.') {

@@ -182,6 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn how_much_there_is_in_a_config_map_is_no_work_of_ours_to_bear() {
+        let keys = |count: usize| (0..count).map(|number| (format!("work_mam_{number}"), "4MB".to_owned()));
+        let choose = |count: usize| {
+            let keys: Vec<(String, String)> = keys(count).collect();
+            let pairs: Vec<(&str, &str)> =
+                keys.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            choose(&pairs, &Overlay::new()).refused
+        };
+        let many = choose(500);
+        let explained = many.iter().filter(|problem| problem.remedy.contains("did you mean")).count();
+        assert!(many.len() == 500 && explained <= 20, "{} refused, {explained} explained", many.len());
+        let too_many = choose(501);
+        assert_eq!(too_many.len(), 1);
+        assert_eq!(too_many[0].field, "spec.tuning[0].configMap");
+        assert!(too_many[0].remedy.contains("501 keys"), "{}", too_many[0]);
+    }
+
+    #[test]
     fn a_new_value_that_does_not_fit_is_refused_and_an_old_one_is_the_specs_problem() {
         let new = choose(&[("work_mem", "2GB")], &Overlay::new());
         assert_eq!(new.refused[0].field, "setting work_mem of ConfigMap mine");

@@ -18,6 +18,7 @@ pub struct Postgres {
     bin: PathBuf,
     folder: PathBuf,
     port: u16,
+    owner: &'static str,
     server: Option<Child>,
 }
 
@@ -25,6 +26,11 @@ impl Postgres {
     /// Makes and starts a server; nothing where Postgres is not installed, which is said on standard error.
     /// `settings` are lines for postgresql.conf.
     pub fn start(name: &str, settings: &str) -> Option<Self> {
+        Self::start_as("bank", name, settings)
+    }
+
+    /// The same with another name for its owner.
+    pub fn start_as(owner: &'static str, name: &str, settings: &str) -> Option<Self> {
         let Some(bin) = newest_installed() else {
             eprintln!("skipped: no initdb under /usr/lib/postgresql/*/bin; install the package postgresql");
             return None;
@@ -39,10 +45,11 @@ impl Postgres {
             .and_then(|free| free.local_addr())
             .expect("find a port")
             .port();
-        let mut postgres = Self { bin, folder, port, server: None };
+        let mut postgres = Self { bin, folder, port, owner, server: None };
         let made = postgres
             .command("initdb")
-            .args(["--no-sync", "--auth=trust", "--username=bank", "--encoding=UTF8", "--locale=C", "-D"])
+            .args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+            .args(["--username", owner, "-D"])
             .arg(postgres.data())
             .output()
             .expect("run initdb");
@@ -62,7 +69,46 @@ impl Postgres {
 
     /// Its URL for the user and database that initdb made.
     pub fn url(&self, parameters: &str) -> String {
-        format!("postgres://bank@127.0.0.1:{}/postgres?{parameters}", self.port)
+        format!("postgres://{}@127.0.0.1:{}/postgres?{parameters}", self.owner, self.port)
+    }
+
+    /// Its port on the loopback address.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Folder of its Unix sockets.
+    pub fn sockets(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Runs SQL by socket as this role in this database: what it printed, or what was said against it. Statements are run one by one,
+    /// all of them, whatever becomes of those before.
+    pub fn sql_as(&self, role: &str, database: &str, sql: &[&str]) -> Result<String, String> {
+        let statements = sql.iter().flat_map(|statement| ["-c", statement]);
+        let said = self
+            .command("psql")
+            .args(["-XAtq"])
+            .args(statements)
+            .env("PGHOST", self.sockets())
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", role)
+            .env("PGDATABASE", database)
+            .output()
+            .expect("run psql");
+        let errors = String::from_utf8_lossy(&said.stderr).trim().to_owned();
+        let output = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+        if errors.contains("ERROR:") || !said.status.success() { Err(errors) } else { Ok(output) }
+    }
+
+    /// A program of its version, in its folder and as its user.
+    pub fn program(&self, program: &str) -> Command {
+        self.command(program)
     }
 
     /// A file in the server's folder that it may read.
@@ -111,7 +157,10 @@ impl Postgres {
         let said = self
             .command("psql")
             .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql])
-            .arg(self.url("sslmode=prefer"))
+            .env("PGHOST", self.sockets())
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", self.owner)
+            .env("PGDATABASE", "postgres")
             .output()
             .expect("run psql");
         assert!(said.status.success(), "psql: {}", String::from_utf8_lossy(&said.stderr));
@@ -130,7 +179,8 @@ impl Postgres {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.bin.join(program));
-        command.current_dir(&self.folder);
+        // psql looks for certificates in the home of who calls it, which the server's user may not read.
+        command.current_dir(&self.folder).env("HOME", &self.folder);
         if is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }

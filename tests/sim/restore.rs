@@ -264,7 +264,7 @@ impl World {
         for name in ["app", "auditor"] {
             self.database.roles.insert(name.into(), role.clone());
         }
-        let bank = DatabaseFacts { owner: "app".into(), restricted: true, ..DatabaseFacts::default() };
+        let bank = DatabaseFacts { restricted: true, ..super::sql::fresh("app") };
         self.database.databases.insert("bank".into(), bank);
         self.timeline = 4;
     }

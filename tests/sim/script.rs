@@ -375,8 +375,9 @@ impl World {
                     let _ = writeln!(text, "  role {name:?}: {password}");
                 }
                 for (name, facts) in &self.database.databases {
-                    let _ =
-                        writeln!(text, "  database {name:?} of {:?}: {:?}", facts.owner, facts.extensions);
+                    let extensions: Vec<&String> =
+                        facts.inside.contents().iter().flat_map(|found| found.extensions.keys()).collect();
+                    let _ = writeln!(text, "  database {name:?} of {:?}: {extensions:?}", facts.owner);
                 }
             }
             "restore" => {

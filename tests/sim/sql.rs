@@ -1,7 +1,7 @@
 //! Reads the SQL of a step word by word and does what Postgres would do to its catalogs. A name that is not quoted and
 //! not a keyword of a known statement makes the test fail: that is how a missing quote would show.
 
-use stylobate::observe::{DatabaseFacts, DatabaseSeen, RoleSeen};
+use stylobate::observe::{Contents, DatabaseFacts, DatabaseSeen, Inside, RoleSeen};
 use stylobate::plan::SqlTask;
 use stylobate::secret::SecretText;
 
@@ -10,6 +10,13 @@ enum Token {
     Word(String),
     Name(String),
     Text(String),
+}
+
+/// A database that its owner alone can make something in.
+pub fn fresh(owner: &str) -> DatabaseFacts {
+    let schemas = [("public".to_owned(), false)].into();
+    let inside = Inside::Read(Contents { schemas, ..Contents::default() });
+    DatabaseFacts { owner: owner.into(), inside, ..DatabaseFacts::default() }
 }
 
 /// Runs all statements of a task.
@@ -34,7 +41,11 @@ fn execute(seen: &mut DatabaseSeen, connected: &str, tokens: &[Token]) {
     let name = |index: usize| match &tokens[index] {
         Token::Name(name) => name.clone(),
         // The operator's own roles are constants, and need no quotes.
-        Token::Word(word) if ["stylobate_monitor", "pg_monitor"].contains(&word.as_str()) => word.clone(),
+        Token::Word(word)
+            if ["stylobate_monitor", "pg_monitor", "stylobate_extension"].contains(&word.as_str()) =>
+        {
+            word.clone()
+        }
         other => panic!("{other:?} is no quoted name, in {words:?}"),
     };
     match words.as_slice() {
@@ -43,16 +54,20 @@ fn execute(seen: &mut DatabaseSeen, connected: &str, tokens: &[Token]) {
             assert!(created.is_none(), "role {:?} exists", name(2));
             options(seen.roles.get_mut(&name(2)).expect("just made"), &tokens[3..]);
         }
+        ["ALTER", "ROLE", "stylobate_monitor", "SET", "search_path", "pg_catalog", "pg_temp"] => {
+            seen.roles.get_mut(&name(2)).expect("the role exists").catalogs_first = true;
+        }
         ["ALTER", "ROLE", _, ..] => {
             let role = seen.roles.get_mut(&name(2)).unwrap_or_else(|| panic!("no role {:?}", name(2)));
             options(role, &tokens[3..]);
         }
         ["GRANT", _, "TO", _] => {
-            seen.roles.get_mut(&name(3)).expect("the role exists").member_of.push(name(1));
+            assert_eq!(name(1), "pg_monitor");
+            seen.roles.get_mut(&name(3)).expect("the role exists").monitors = true;
         }
-        ["CREATE", "DATABASE", _, "OWNER", _] => {
+        ["CREATE", "DATABASE", _, "OWNER", _, "TEMPLATE", "template0"] => {
             assert!(seen.roles.contains_key(&name(4)), "no role {:?}", name(4));
-            let facts = DatabaseFacts { owner: name(4), ..DatabaseFacts::default() };
+            let facts = fresh(&name(4));
             assert!(seen.databases.insert(name(2), facts).is_none(), "database {:?} exists", name(2));
         }
         ["ALTER", "DATABASE", _, "OWNER", "TO", _] => {
@@ -62,12 +77,35 @@ fn execute(seen: &mut DatabaseSeen, connected: &str, tokens: &[Token]) {
         ["REVOKE", "CONNECT", "TEMPORARY", "ON", "DATABASE", _, "FROM", "PUBLIC"] => {
             seen.databases.get_mut(&name(5)).expect("the database exists").restricted = true;
         }
-        ["CREATE", "EXTENSION", "IF", "NOT", "EXISTS", _, "CASCADE"] => {
-            assert!(seen.available.contains(&name(5)), "no extension {:?}", name(5));
-            seen.databases.get_mut(connected).expect("checked before").extensions.push(name(5));
+        ["BEGIN"] | ["COMMIT"] | ["CHECKPOINT"] => {}
+        ["CREATE", "SCHEMA", _] => {
+            let there = contents(seen, connected).schemas.insert(name(2), true);
+            assert!(there.is_none(), "schema {:?} exists", name(2));
         }
-        ["CHECKPOINT"] => {}
+        ["DROP", "SCHEMA", _] => {
+            let found = contents(seen, connected);
+            assert!(found.schemas.remove(&name(2)).is_some(), "no schema {:?}", name(2));
+            assert!(!found.extensions.values().any(|schema| *schema == name(2)), "it is not empty");
+        }
+        ["CREATE", "EXTENSION", _, "SCHEMA", _] => {
+            assert!(seen.available.contains_key(&name(2)), "no extension {:?}", name(2));
+            let found = contents(seen, connected);
+            assert!(found.schemas.get(&name(4)) == Some(&true), "its script would meet what others made");
+            assert!(found.extensions.insert(name(2), name(4)).is_none(), "extension {:?} exists", name(2));
+        }
+        ["ALTER", "EXTENSION", _, "SET", "SCHEMA", _] => {
+            let found = contents(seen, connected);
+            assert!(found.schemas.contains_key(&name(5)), "no schema {:?}", name(5));
+            *found.extensions.get_mut(&name(2)).expect("the extension exists") = name(5);
+        }
         other => panic!("no SQL that is known here: {other:?}"),
+    }
+}
+
+fn contents<'a>(seen: &'a mut DatabaseSeen, database: &str) -> &'a mut Contents {
+    match &mut seen.databases.get_mut(database).expect("checked before").inside {
+        Inside::Read(contents) => contents,
+        other => panic!("nobody looked into {database}: {other:?}"),
     }
 }
 
@@ -98,7 +136,7 @@ fn tokens(sql: &str) -> Vec<Token> {
     let mut rest = sql.chars().peekable();
     while let Some(first) = rest.next() {
         match first {
-            ' ' | ',' => {}
+            ' ' | ',' | '=' => {}
             quote @ ('"' | '\'') => {
                 let mut text = String::new();
                 loop {

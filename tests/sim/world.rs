@@ -15,8 +15,8 @@ use stylobate::fleet::PullFailure;
 use stylobate::images::CatalogSeen;
 use stylobate::name::{ClusterName, GroupName};
 use stylobate::observe::{
-    BackupSeen, Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform, PodSeen,
-    SecretData, ServerSettings, SlotsSeen, SnapshotSeen, SourceSeen, StorageClassSeen, VolumeSeen,
+    AvailableSeen, BackupSeen, Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform,
+    PodSeen, SecretData, ServerSettings, SlotsSeen, SnapshotSeen, SourceSeen, StorageClassSeen, VolumeSeen,
 };
 use stylobate::plan::suspects;
 use stylobate::policy::CATALOG;
@@ -146,7 +146,7 @@ impl World {
             pooler_template: None,
             fixed_class: None,
             config: None,
-            database: DatabaseSeen { available: available(), ..DatabaseSeen::default() },
+            database: DatabaseSeen { available: Arc::new(available()), ..DatabaseSeen::default() },
             data: BTreeMap::new(),
             newest: None,
             findings: Vec::new(),
@@ -194,6 +194,7 @@ impl World {
             members: self.members.clone(),
             leaders: BTreeMap::new(),
             database: None,
+            database_unread: None,
             draining: self.draining.clone(),
             slots: self.slots(),
             pull_failures: self.pull_failures.clone(),
@@ -308,8 +309,8 @@ impl World {
     }
 }
 
-fn available() -> Vec<String> {
-    ["btree_gist", "hstore", "pg_stat_statements", "pgaudit", "pgcrypto", "uuid-ossp"]
-        .map(str::to_owned)
-        .to_vec()
+fn available() -> BTreeMap<String, AvailableSeen> {
+    let names = ["btree_gist", "hstore", "pg_stat_statements", "pgaudit", "pgcrypto", "uuid-ossp"];
+    let movable = AvailableSeen { relocatable: true, ..AvailableSeen::default() };
+    names.into_iter().map(|name| (name.to_owned(), movable.clone())).collect()
 }

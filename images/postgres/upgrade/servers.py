@@ -1,8 +1,10 @@
 """The programs of both majors, run by name: initdb, pg_upgrade, a trial of the new server."""
 
+import json
 import subprocess
 from pathlib import Path
 
+import sessions
 from volume import WORK
 
 SUPERUSER = "postgres"
@@ -28,13 +30,14 @@ def program(version, name):
     return f"/usr/lib/postgresql/{version}/bin/{name}"
 
 
-def run(command, cwd=WORK):
-    """Output of a program that has to succeed."""
+def run(command, cwd=WORK, env=None):
+    """Output of a program that has to succeed, without its warnings. What is no text in it, as a name may be, is kept as it is."""
     done = subprocess.run(
-        command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="surrogateescape"
     )
     if done.returncode != 0:
-        raise Failed(f"{Path(command[0]).name} said: {gist(done.stdout)}", done.stdout)
+        said = done.stdout + done.stderr
+        raise Failed(f"{Path(command[0]).name} said: {gist(said)}", said)
     return done.stdout
 
 
@@ -77,11 +80,16 @@ def initdb(order, old, new):
     run(command)
 
 
+def quoted(value):
+    """A value between quotes, as Patroni writes it: a quote and a backslash stand for themselves when they stand twice."""
+    return str(value).replace("\\", "\\\\").replace("'", "''")
+
+
 def configuration(order, new):
     """Writes the settings that the new server is going to run with, and returns the file."""
     own = {"listen_addresses": "", "unix_socket_directories": str(WORK), "ssl": "off"}
     lines = [
-        f"{name} = '{str(value).replace(chr(39), chr(39) * 2)}'"
+        f"{name} = '{quoted(value)}'"
         for name, value in {**order["parameters"], **own}.items()
     ]
     path = WORK / "trial.conf"
@@ -109,7 +117,7 @@ def trial(order, new):
     try:
         run([*pg_ctl, "-l", str(log), "-o", f"--config-file={path}", "start"])
     except Failed:
-        said = log.read_text(encoding="utf-8").strip()[-REPORT_LIMIT:] if log.exists() else ""
+        said = log.read_text(encoding="utf-8", errors="replace").strip()[-REPORT_LIMIT:] if log.exists() else ""
         raise Failed(f"PostgreSQL {order['to']} does not start with the settings of this cluster: {said}") from None
     run([*pg_ctl, "-m", "fast", "stop"])
 
@@ -126,21 +134,33 @@ def pg_upgrade(order, old, new, *options):
         "--old-options", "-c ssl=off -c synchronous_standby_names=",
         "--new-options", f"{SMALL} {settings}", *options,
     ]
+    # Its sessions are in the old server and in the new one, and it chooses their encoding.
+    env = sessions.environment(min(order["from"], order["to"]), encoding=None)
     try:
-        run(command, cwd=new.parent)
+        run(command, cwd=new.parent, env=env)
     except Failed as failed:
         reports = sorted((new / "pg_upgrade_output.d").glob("*/*.txt"))
-        files = [f"{path.name}: {path.read_text(encoding='utf-8').strip()[:REPORT_LIMIT]}" for path in reports]
+        files = [f"{path.name}: {path.read_text(encoding='utf-8', errors='replace').strip()[:REPORT_LIMIT]}" for path in reports]
         raise Failed("; ".join([str(failed), *files])[-2 * REPORT_LIMIT:]) from None
 
 
-def query(version, database, sql, sockets=SOCKETS):
-    """Rows of a query in the server that runs in this pod, each one text."""
-    command = [program(version, "psql"), "-XAtqw", "-h", sockets, "-U", SUPERUSER, "-d", database,
-               "-v", "ON_ERROR_STOP=1", "-c", sql]
-    return run(command).splitlines()
+def in_database(version, name, database, *arguments):
+    """Runs a program of libpq in a database of the server that runs in this pod."""
+    command = [program(version, name), "-h", SOCKETS, "-U", SUPERUSER, "-w", "-d", sessions.named(database), *arguments]
+    return run(command, env=sessions.environment(version))
 
 
-def databases(version):
-    """Databases that take connections."""
-    return query(version, "postgres", "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1")
+def query(version, database, sql):
+    """Rows of a query, each one text."""
+    return in_database(version, "psql", database, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql).splitlines()
+
+
+def asked(version, database, sql):
+    """The one JSON value of a query: names in it may be any text."""
+    said = in_database(version, "psql", database, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql)
+    return json.loads(said.strip() or "null")
+
+
+def databases(version, sql=sessions.DATABASES):
+    """Databases that take connections, also those that are templates; or others."""
+    return sessions.names("".join(query(version, "postgres", sql)))

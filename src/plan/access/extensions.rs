@@ -1,0 +1,149 @@
+//! Extensions, made by a superuser in a database that is somebody else's.
+//!
+//! The script of an extension runs with the schema that it goes to, and those of extensions that it needs, in its search path. Who
+//! may make objects there lays a function or an operator in its way, and the script calls it as superuser (the kind of
+//! CVE-2022-2625). So the script runs in a schema that is made for it in the same transaction, in which nobody else can have
+//! anything, and the extension is moved out afterwards. `docs/decisions/0025-hostile-databases.md` has what else was thought of.
+
+use std::collections::BTreeMap;
+
+use postgres_protocol::escape::escape_identifier;
+
+use crate::observe::{AvailableSeen, Contents, EXTENSIONS_SCHEMA};
+use crate::target::DatabaseTarget;
+
+use super::{Access, Trouble, task};
+
+/// Schema that is there for the time of one transaction. Where one of that name is there already, its owner keeps the extension away
+/// from himself.
+const OWN: &str = "stylobate_extension";
+/// Schema in which nobody makes anything.
+const CATALOG: &str = "pg_catalog";
+
+/// SQL for the extensions that are wanted and not there, each a transaction of its own.
+pub(super) fn missing(
+    wanted: &DatabaseTarget,
+    contents: &Contents,
+    available: &BTreeMap<String, AvailableSeen>,
+) -> Access {
+    let mut found = Access::default();
+    let lacking = |name: &&String| !contents.extensions.contains_key(*name);
+    for name in wanted.extensions.iter().filter(lacking) {
+        let mut needs = Needs::default();
+        needs.add(name, contents, available);
+        // What another one needs is made first, and what needs it a round later.
+        if needs.made.iter().any(|needed| needed != name && wanted.extensions.contains(needed)) {
+            continue;
+        }
+        let what = format!("create extension {name} in database {}", wanted.name);
+        match statements(&needs, contents, available) {
+            Ok(statements) => found.tasks.push(task(&wanted.name, what, statements)),
+            Err(why) => found.troubles.push(Trouble { what: format!("can't {what}"), why }),
+        }
+    }
+    found
+}
+
+/// What the creation of one extension takes, what is needed first.
+#[derive(Default)]
+struct Needs {
+    made: Vec<String>,
+    used: Vec<String>,
+}
+
+impl Needs {
+    fn add(&mut self, name: &str, contents: &Contents, available: &BTreeMap<String, AvailableSeen>) {
+        let list = if contents.extensions.contains_key(name) { &self.used } else { &self.made };
+        if list.iter().any(|known| known == name) {
+            return;
+        }
+        if contents.extensions.contains_key(name) {
+            self.used.push(name.to_owned());
+            return;
+        }
+        // Its place is kept before its needs are looked at, so that a ring of them comes to an end.
+        self.made.push(name.to_owned());
+        for needed in available.get(name).map(|extension| extension.requires.as_slice()).unwrap_or_default() {
+            self.add(needed, contents, available);
+        }
+        self.made.retain(|known| known != name);
+        self.made.push(name.to_owned());
+    }
+}
+
+fn statements(
+    needs: &Needs,
+    contents: &Contents,
+    available: &BTreeMap<String, AvailableSeen>,
+) -> Result<Vec<String>, String> {
+    let relocatable = |name: &String| available.get(name).is_none_or(|extension| extension.relocatable);
+    let safe = |schema: &str| schema == CATALOG || contents.schemas.get(schema).copied().unwrap_or(false);
+    let mut aside: Vec<(&String, &String)> = Vec::new();
+    for name in &needs.used {
+        let schema = &contents.extensions[name];
+        if safe(schema) {
+            continue;
+        }
+        if !relocatable(name) {
+            return Err(format!(
+                "it needs extension {name}, which is in schema {schema} and can't be moved, and others than superusers can make \
+                 objects there that its script would meet: create it by hand, or DROP EXTENSION {} CASCADE",
+                escape_identifier(name)
+            ));
+        }
+        aside.push((name, schema));
+    }
+    let moved: Vec<&String> = needs.made.iter().filter(|name| relocatable(name)).collect();
+    if !moved.is_empty() && !contents.schemas.contains_key(EXTENSIONS_SCHEMA) {
+        return Err(format!(
+            "the database has no schema {EXTENSIONS_SCHEMA}, to which extensions go: CREATE SCHEMA {EXTENSIONS_SCHEMA}, or take the \
+             extension out of spec.databases[].extensions and create it where you want it"
+        ));
+    }
+    let set = |name: &str, schema: &str| {
+        format!("ALTER EXTENSION {} SET SCHEMA {}", escape_identifier(name), escape_identifier(schema))
+    };
+    let mut all = vec!["BEGIN".to_owned(), format!("CREATE SCHEMA {OWN}")];
+    all.extend(aside.iter().map(|(name, _)| set(name, OWN)));
+    for name in &needs.made {
+        all.extend(created(name, available.get(name), contents)?);
+    }
+    all.extend(moved.iter().map(|name| set(name, EXTENSIONS_SCHEMA)));
+    all.extend(aside.iter().map(|(name, schema)| set(name, schema)));
+    all.extend([format!("DROP SCHEMA {OWN}"), "COMMIT".to_owned()]);
+    Ok(all)
+}
+
+/// One extension: in the schema of this transaction, in the catalogs, or in a schema of its own that nobody else has.
+fn created(
+    name: &str,
+    extension: Option<&AvailableSeen>,
+    contents: &Contents,
+) -> Result<Vec<String>, String> {
+    let create = |schema: &str| {
+        format!("CREATE EXTENSION {} SCHEMA {}", escape_identifier(name), escape_identifier(schema))
+    };
+    let Some(extension) = extension.filter(|extension| !extension.relocatable) else {
+        return Ok(vec![create(OWN)]);
+    };
+    let schema = extension.schema.as_deref().unwrap_or(name);
+    if schema == CATALOG {
+        return Ok(vec![create(CATALOG)]);
+    }
+    match contents.schemas.get(schema) {
+        Some(true) => Ok(vec![create(schema)]),
+        Some(false) => Err(format!(
+            "it can't be moved and goes to schema {schema}, in which others than superusers can make objects that its script \
+             would meet: let that schema have another name (ALTER SCHEMA {} RENAME TO ...), or create the extension by hand",
+            escape_identifier(schema)
+        )),
+        None => {
+            let own = escape_identifier(schema);
+            Ok(vec![
+                format!("CREATE SCHEMA {own}"),
+                create(schema),
+                format!("GRANT USAGE ON SCHEMA {own} TO PUBLIC"),
+            ])
+        }
+    }
+}
