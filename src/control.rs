@@ -3,23 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::controller::Action;
 use kube::runtime::{Controller, reflector, watcher};
 use kube::{Api, Client, ResourceExt};
-use tokio::time::timeout;
-use tracing::Instrument;
 
 use crate::api::{ClusterStatus, PostgresCluster, SwitchoverOutcome};
 use crate::apply::{self, Writer};
 use crate::decide::{Again, Input, decide};
+use crate::driver::{Rounds, drive};
 use crate::fleet::pull_failures;
 use crate::lease::Claim;
 use crate::metrics::{ClusterFigures, ClusterKey, Metrics, archive, figures, write_of};
 use crate::name::ClusterName;
-use crate::observe::{Platform, Stores, Trigger, links, note_restores, observe, references};
+use crate::observe::{Platform, Stores, Trigger, links, note_restores, observe};
 use crate::plan::{self, volumes_command};
 use crate::policy::CATALOG;
 use crate::record::Record;
@@ -28,15 +26,12 @@ use crate::slots::Slots;
 use crate::status::{kind, missed_drill, reason};
 use crate::text::one_line;
 
-/// Longest time that one reconcile may take: a switchover with a long shutdown checkpoint fits.
-const RECONCILE_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest time that one round may take: a switchover with a long shutdown checkpoint fits.
+const LIMIT: Duration = Duration::from_secs(120);
 /// How soon to look again at a cluster that is on its way.
 const SOON: Duration = Duration::from_secs(2);
 /// How soon to ask members of a settled cluster for their health.
 const LATER: Duration = Duration::from_secs(15);
-/// How soon to try again after an error.
-const AFTER_ERROR: Duration = Duration::from_secs(3);
-
 /// Time for SQL in one reconcile, in which each piece may wait for locks of others: what is left is done in the next one.
 const SQL_ROUND: Duration = Duration::from_secs(40);
 
@@ -74,20 +69,6 @@ pub enum Error {
     /// Writing failed.
     #[error(transparent)]
     Apply(#[from] apply::Error),
-    /// It took too long.
-    #[error("failed to finish a reconcile within {RECONCILE_TIMEOUT:?}; it is tried again")]
-    Late,
-}
-
-impl Error {
-    /// The kind of error in a word, for the metric.
-    fn category(&self) -> &'static str {
-        match self {
-            Error::Observe(_) => "Observe",
-            Error::Apply(_) => "Apply",
-            Error::Late => "Late",
-        }
-    }
 }
 
 /// Runs until `stop`. The context is made with the store of all clusters, which is full when the first reconcile begins.
@@ -101,24 +82,10 @@ pub async fn run(
     let controller = Controller::new(clusters, watcher::Config::default().any_semantic());
     let context = Arc::new(context(controller.store()));
     let (health, metrics, stores) = (context.health.clone(), context.metrics.clone(), context.stores.clone());
-    let references = references(&context.client, controller.store());
-    let controller = controller
-        .with_config(
-            kube::runtime::controller::Config::default().concurrency(16).debounce(Duration::from_millis(50)),
-        )
-        .reconcile_on(triggers)
-        .reconcile_on(references)
-        .graceful_shutdown_on(stop)
-        .run(
-            reconcile,
-            |_, error, context| {
-                context.metrics.failed(error.category());
-                tracing::warn!(%error, "a reconcile ended early");
-                Action::requeue(AFTER_ERROR)
-            },
-            context,
-        )
-        .for_each(|_| futures::future::ready(()));
+    let references = stores.named().watch(&context.client, controller.store());
+    let controller =
+        controller.reconcile_on(triggers).reconcile_on(references).graceful_shutdown_on(stop);
+    let controller = drive(controller, context.clone(), context.claim.clone(), context.metrics.clone());
     tokio::pin!(controller);
     let mut beat = tokio::time::interval(BEAT_EVERY);
     loop {
@@ -133,16 +100,26 @@ pub async fn run(
     }
 }
 
-async fn reconcile(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Action, Error> {
-    let _busy = context.metrics.reconciling();
-    let span =
-        tracing::info_span!("reconcile", namespace = cluster.namespace(), cluster = cluster.name_any());
-    timeout(RECONCILE_TIMEOUT, once(cluster, context.clone()).instrument(span))
-        .await
-        .map_err(|_| Error::Late)?
+impl Rounds for Context {
+    type Object = PostgresCluster;
+    type Error = Error;
+    const NAME: &'static str = "cluster";
+    const LIMIT: Duration = LIMIT;
+    const SIDE_BY_SIDE: u16 = 16;
+
+    async fn round(&self, cluster: Arc<PostgresCluster>) -> Result<Action, Error> {
+        once(cluster, self).await
+    }
+
+    fn category(error: &Error) -> &'static str {
+        match error {
+            Error::Observe(_) => "Observe",
+            Error::Apply(_) => "Apply",
+        }
+    }
 }
 
-async fn once(cluster: Arc<PostgresCluster>, context: Arc<Context>) -> Result<Action, Error> {
+async fn once(cluster: Arc<PostgresCluster>, context: &Context) -> Result<Action, Error> {
     let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
     let metrics = &context.metrics;
     let key = ClusterKey { namespace: name.namespace.clone(), cluster: name.name.clone() };

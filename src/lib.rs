@@ -10,6 +10,7 @@
 pub mod api;
 pub mod apply;
 pub mod archive;
+pub mod background;
 pub mod backup;
 pub mod build;
 pub mod child;
@@ -18,12 +19,14 @@ pub mod control;
 pub mod cron;
 pub mod decide;
 pub mod drill;
+pub mod driver;
 pub mod engine;
 #[cfg(test)]
 mod fixture;
 pub mod fleet;
 pub mod images;
 pub mod lease;
+mod locks;
 pub mod maintenance;
 pub mod metrics;
 pub mod name;

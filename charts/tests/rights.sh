@@ -65,7 +65,7 @@ list persistentvolumeclaims
 watch persistentvolumeclaims
 patch persistentvolumeclaims
 create persistentvolumeclaims
-get storageclasses.storage.k8s.io
+watch storageclasses.storage.k8s.io
 get postgresbackups.stylobate.dev
 list postgresbackups.stylobate.dev
 watch postgresbackups.stylobate.dev

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, FutureExt, join_all};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -38,6 +38,8 @@ const MARKS_KEPT: &str = "400 days";
 
 /// Seconds between two looks at a copy: one of a few GB takes a minute, and a look is a session.
 const LOOK_SECONDS: u32 = 5;
+/// Seconds between two looks at a snapshot that is being deleted: a cloud takes minutes.
+const DELETE_SECONDS: u32 = 2;
 
 /// Why a step could not be taken; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -95,14 +97,25 @@ impl Actor<'_> {
         match step {
             Step::Guard => self.guard(seen).await.map_err(api)?,
             Step::Unguard => self.unguard(seen).await.map_err(api)?,
-            Step::Checkpoint { member, pace } => return checkpoint(links()?, member, *pace).await,
-            Step::Mark { member, restore_point } => return mark(links()?, member, restore_point, seen).await,
+            Step::Checkpoint { member, pace } => {
+                let (links, member, pace) = (links()?.clone(), member.clone(), *pace);
+                let work = move || async move { checkpoint(&links, &member, pace).await }.boxed();
+                return self.beside(seen, step, work).await;
+            }
+            Step::Mark { member, restore_point } => {
+                let (links, member, point) = (links()?.clone(), member.clone(), restore_point.clone());
+                let uid = seen.uid().to_owned();
+                let work = move || async move { mark(&links, &member, &point, &uid).await }.boxed();
+                return self.beside(seen, step, work).await;
+            }
             Step::Cut { parts } => return self.cut(links()?, parts, seen).await,
             Step::DeleteSnapshots { names, .. } => {
                 let namespace = seen.backup.namespace().unwrap_or_default();
                 for name in names {
                     self.provider.delete(&namespace, name).await?;
                 }
+                // It goes when its maker has let go of it: until then there is nothing to do but to look.
+                return Ok(Fact::UnderWay { again_seconds: DELETE_SECONDS });
             }
             Step::Copy { member, errand, too_late } => {
                 return make_copy(links()?, member, errand, too_late.as_ref()).await;
@@ -124,6 +137,17 @@ impl Actor<'_> {
             }
         }
         Ok(Fact::Nothing)
+    }
+
+    /// Does what waits for a server beside the rounds: a checkpoint may take half an hour, and other backups have theirs meanwhile.
+    async fn beside(
+        &self,
+        seen: &Seen,
+        step: &Step,
+        work: impl FnOnce() -> BoxFuture<'static, Result<Fact, Error>>,
+    ) -> Result<Fact, Error> {
+        let done = self.context.beside.outcome(seen.uid(), &step.to_string(), work).await;
+        done.unwrap_or(Ok(Fact::UnderWay { again_seconds: 1 }))
     }
 
     /// Writes what the controller itself knows of the backup, onto the very object that was seen.
@@ -328,7 +352,7 @@ async fn checkpoint(links: &Links, member: &str, pace: CheckpointPace) -> Result
     Ok(Fact::Checkpointed { lsn: redo(&session).await?, at: Timestamp::now() })
 }
 
-async fn mark(links: &Links, member: &str, restore_point: &str, seen: &Seen) -> Result<Fact, Error> {
+async fn mark(links: &Links, member: &str, restore_point: &str, uid: &str) -> Result<Fact, Error> {
     let session = links.session(member, "postgres").await?;
     session.execute("CREATE SCHEMA IF NOT EXISTS stylobate").await?;
     session
@@ -336,8 +360,7 @@ async fn mark(links: &Links, member: &str, restore_point: &str, seen: &Seen) -> 
             "CREATE TABLE IF NOT EXISTS stylobate.backup_mark (backup uuid PRIMARY KEY, attempt int NOT NULL, at timestamptz NOT NULL)",
         )
         .await?;
-    let probe = Probe::start(links, member, seen.uid()).await?;
-    let uid = seen.uid();
+    let probe = Probe::start(links, member, uid).await?;
     session
         .execute(&format!(
             "INSERT INTO stylobate.backup_mark VALUES ('{uid}', 1, pg_catalog.clock_timestamp()) \

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::runtime::{Controller, watcher};
 use kube::{Api, Client, ResourceExt};
-use tokio::sync::Mutex;
-use tracing::Instrument;
 
 use crate::api::{BackupPhase, BackupStatus, PostgresBackup, ProviderName};
+use crate::background::Background;
+use crate::driver::{Rounds, drive};
 use crate::lease::Claim;
+use crate::locks::Locks;
+use crate::metrics::Metrics;
+use crate::name::ClusterName;
 use crate::observe::{Platform, Stores};
 use crate::record::Record;
 use crate::snapshot::{Provider, csi::Csi, gce::Gce};
@@ -28,8 +30,8 @@ use super::step::{Fact, Step};
 const SOON: Duration = Duration::from_secs(1);
 /// How often to look whether a good backup's snapshots or its copy are still there.
 const LATER: Duration = Duration::from_secs(600);
-/// How soon to try again after an error.
-const AFTER_ERROR: Duration = Duration::from_secs(3);
+/// Longest time for a round: the cut waits a minute for its provider, and what waits for a server goes on beside the rounds.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// What all backups share.
 pub struct Context {
@@ -45,8 +47,12 @@ pub struct Context {
     pub record: Record,
     csi: Csi,
     gce: Gce,
-    /// Held from the look at other backups until the begin is written down: of two, one begins.
-    beginning: Mutex<()>,
+    /// Measures.
+    pub metrics: Metrics,
+    /// What takes longer than a round.
+    pub(super) beside: Background<Result<Fact, act::Error>>,
+    /// Held from the look at other backups of the cluster until the begin is written down: of two, one begins.
+    beginning: Locks<ClusterName>,
 }
 
 impl Context {
@@ -57,10 +63,12 @@ impl Context {
         platform: Platform,
         claim: Claim,
         record: Record,
+        metrics: Metrics,
         gce: Gce,
     ) -> Self {
         let csi = Csi::new(client.clone());
-        Self { client, stores, platform, claim, record, csi, gce, beginning: Mutex::new(()) }
+        let (beside, beginning) = (Background::default(), Locks::default());
+        Self { client, stores, platform, claim, record, metrics, csi, gce, beside, beginning }
     }
 
     /// Who makes the snapshots.
@@ -74,52 +82,67 @@ impl Context {
 
 /// Why a reconcile ended early.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub enum Error {
+    /// Reading failed.
     #[error(transparent)]
     Observe(#[from] observe::Error),
+    /// A step failed.
     #[error(transparent)]
     Act(#[from] act::Error),
+    /// The object could not be read.
     #[error("failed to read the backup: {0}")]
     Read(#[from] kube::Error),
+}
+
+impl Rounds for Context {
+    type Object = PostgresBackup;
+    type Error = Error;
+    const NAME: &'static str = "backup";
+    const LIMIT: Duration = LIMIT;
+    const SIDE_BY_SIDE: u16 = 16;
+
+    async fn round(&self, backup: Arc<PostgresBackup>) -> Result<Action, Error> {
+        once(backup, self).await
+    }
+
+    fn category(error: &Error) -> &'static str {
+        match error {
+            Error::Observe(_) => "BackupObserve",
+            Error::Act(_) => "BackupAct",
+            Error::Read(_) => "BackupRead",
+        }
+    }
+
+    // Retention or a drill wrote meanwhile.
+    fn is_stale(error: &Error) -> bool {
+        matches!(error, Error::Act(error) if error.is_stale())
+    }
 }
 
 /// Runs until `stop`.
 pub async fn run(context: Context, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let backups: Api<PostgresBackup> = Api::all(context.client.clone());
-    Controller::new(backups, watcher::Config::default().any_semantic())
-        .with_config(kube::runtime::controller::Config::default().concurrency(16))
-        .graceful_shutdown_on(stop)
-        .run(
-            reconcile,
-            |_, error, _| {
-                tracing::warn!(%error, "a reconcile of a backup ended early");
-                Action::requeue(AFTER_ERROR)
-            },
-            Arc::new(context),
-        )
-        .for_each(|_| futures::future::ready(()))
-        .await;
-}
-
-async fn reconcile(backup: Arc<PostgresBackup>, context: Arc<Context>) -> Result<Action, Error> {
-    let span = tracing::info_span!("backup", namespace = backup.namespace(), backup = backup.name_any());
-    match once(backup, &context).instrument(span).await {
-        // Somebody else wrote meanwhile, retention or a drill: it is looked at anew.
-        Err(Error::Act(error)) if error.is_stale() => Ok(Action::requeue(Duration::ZERO)),
-        other => other,
-    }
+    let controller =
+        Controller::new(backups, watcher::Config::default().any_semantic()).graceful_shutdown_on(stop);
+    let (claim, metrics) = (context.claim.clone(), context.metrics.clone());
+    drive(controller, Arc::new(context), claim, metrics).await;
 }
 
 async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, Error> {
     // The watch may lag behind what was just written, and a step must not be taken twice for that reason.
     let api: Api<PostgresBackup> =
         Api::namespaced(context.client.clone(), &backup.namespace().unwrap_or_default());
+    let uid = backup.uid();
     let Some(backup) = api.get_opt(&backup.name_any()).await?.map(Arc::new) else {
+        context.beside.end(&uid.unwrap_or_default());
         return Ok(Action::await_change());
     };
     let before = backup.status.clone().unwrap_or_default();
     let beginning = match before.phase {
-        BackupPhase::Pending => Some(context.beginning.lock().await),
+        BackupPhase::Pending => {
+            let of = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
+            Some(context.beginning.lock(of).await)
+        }
         _ => None,
     };
     let (mut seen, links) = observe(context, backup).await?;

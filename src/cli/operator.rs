@@ -72,7 +72,7 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
     let (stores, mut triggers) = Stores::start(&client, &args.namespace, &optional);
     let (waiting, watched) = (stores.clone(), health.clone());
     let ready = async move {
-        let full = waiting.ready().await.is_ok();
+        let full = waiting.ready().await;
         watched.set_ready(STORES, full);
         full
     };
@@ -101,6 +101,7 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
             platform.clone(),
             claim.clone(),
             record.clone(),
+            metrics.clone(),
             Gce::from_environment(args.gce, installation(&client).await?),
         );
         let drills = drill::Context {
@@ -109,6 +110,7 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
             platform: platform.clone(),
             claim: claim.clone(),
             record: record.clone(),
+            metrics: metrics.clone(),
         };
         let context = |clusters: kube::runtime::reflector::Store<_>| {
             let slots = Slots::new(args.disruption_slots.into(), slots::watched(clusters.clone()));

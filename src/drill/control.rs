@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::runtime::{Controller, watcher};
 use kube::{Api, Client, ResourceExt};
-use tracing::Instrument;
 
 use crate::api::{DrillOutcome, DrillReport, PostgresBackup};
+use crate::driver::{Rounds, drive};
 use crate::lease::Claim;
+use crate::metrics::Metrics;
 use crate::observe::{Platform, Stores};
 use crate::record::Record;
 
@@ -21,8 +21,8 @@ use super::decide::decide;
 
 /// How soon to look again at a drill: a restore takes minutes.
 const SOON: Duration = Duration::from_secs(5);
-/// How soon to try again after an error.
-const AFTER_ERROR: Duration = Duration::from_secs(10);
+/// Longest time for a round: a drill's looks are files that its members write, and a round only reads them.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What all drills share.
 pub struct Context {
@@ -36,31 +36,36 @@ pub struct Context {
     pub claim: Claim,
     /// Events and log.
     pub record: Record,
+    /// Measures.
+    pub metrics: Metrics,
+}
+
+impl Rounds for Context {
+    type Object = PostgresBackup;
+    type Error = Error;
+    const NAME: &'static str = "drill";
+    const LIMIT: Duration = LIMIT;
+    const SIDE_BY_SIDE: u16 = 4;
+
+    async fn round(&self, backup: Arc<PostgresBackup>) -> Result<Action, Error> {
+        once(backup, self).await
+    }
+
+    fn category(_: &Error) -> &'static str {
+        "Drill"
+    }
 }
 
 /// Runs until `stop`.
 pub async fn run(context: Context, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let backups: Api<PostgresBackup> = Api::all(context.client.clone());
-    Controller::new(backups, watcher::Config::default().any_semantic())
-        .with_config(kube::runtime::controller::Config::default().concurrency(4))
-        .graceful_shutdown_on(stop)
-        .run(
-            |backup, context| {
-                let span =
-                    tracing::info_span!("drill", namespace = backup.namespace(), backup = backup.name_any());
-                once(backup, context).instrument(span)
-            },
-            |_, error, _| {
-                tracing::warn!(%error, "a reconcile of a drill ended early");
-                Action::requeue(AFTER_ERROR)
-            },
-            Arc::new(context),
-        )
-        .for_each(|_| futures::future::ready(()))
-        .await;
+    let controller =
+        Controller::new(backups, watcher::Config::default().any_semantic()).graceful_shutdown_on(stop);
+    let (claim, metrics) = (context.claim.clone(), context.metrics.clone());
+    drive(controller, Arc::new(context), claim, metrics).await;
 }
 
-async fn once(backup: Arc<PostgresBackup>, context: Arc<Context>) -> Result<Action, Error> {
+async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, Error> {
     // The watch may lag behind what was just written, and a drill must not begin twice for that reason.
     let api: Api<PostgresBackup> =
         Api::namespaced(context.client.clone(), &backup.namespace().unwrap_or_default());
@@ -68,19 +73,19 @@ async fn once(backup: Arc<PostgresBackup>, context: Arc<Context>) -> Result<Acti
     let Some(backup) = api.get_opt(&backup.name_any()).await.map_err(read)? else {
         return Ok(Action::await_change());
     };
-    let Some(seen) = observe(&context, Arc::new(backup)).await? else { return Ok(Action::await_change()) };
+    let Some(seen) = observe(context, Arc::new(backup)).await? else { return Ok(Action::await_change()) };
     let decision = decide(&seen, Timestamp::now());
     let before = seen.backup.status.clone().unwrap_or_default();
     if decision.drill != before.drill || decision.verified != before.verified {
-        tell(&context, &seen.backup, &decision).await?;
+        tell(context, &seen.backup, &decision).await?;
         if let Some(drill) = &decision.drill {
-            news(&context, &seen.backup, before.drill.as_ref(), drill).await;
+            news(context, &seen.backup, before.drill.as_ref(), drill).await;
         }
         return Ok(Action::requeue(Duration::ZERO));
     }
     if let Some(step) = &decision.step {
         tracing::info!("{step}");
-        take(&context, step, &seen).await?;
+        take(context, step, &seen).await?;
     }
     Ok(if decision.soon { Action::requeue(SOON) } else { Action::await_change() })
 }

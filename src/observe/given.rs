@@ -1,17 +1,16 @@
-//! Objects that a person supplies: Secrets, tuning ConfigMaps and the StorageClass, each read by name.
+//! Objects that a person supplies: Secrets, tuning ConfigMaps and the StorageClass.
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 
 use crate::api::PostgresClusterSpec;
 use crate::child::Kind;
 use crate::name::ClusterName;
 
-use super::facts::{Children, Given, StorageClassSeen, secret_data};
+use super::facts::{Children, Given, StorageClassSeen};
+use super::stores::Stores;
 
 /// Annotation of the default StorageClass.
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
@@ -22,27 +21,22 @@ const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 /// Those of the API server; an absent object is no error.
 pub async fn given(
     client: &Client,
+    stores: &Stores,
     cluster: &ClusterName,
     spec: &PostgresClusterSpec,
     children: &Children,
-    pod_monitors: bool,
 ) -> Result<Given, kube::Error> {
-    let namespace = &cluster.namespace;
-    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let mut given = Given { pod_monitors, ..Given::default() };
-    for name in &secret_names(cluster, spec, children) {
-        let secret = secrets.get_opt(name).await?;
-        let data = secret.map(|secret| secret_data(&serde_json::to_value(secret).unwrap_or_default()));
-        given.secrets.insert(name.clone(), data);
+    let (namespace, named) = (&cluster.namespace, stores.named());
+    let mut given = Given { pod_monitors: stores.pod_monitors(), ..Given::default() };
+    for name in secret_names(cluster, spec, children) {
+        let data = named.secret(client, namespace, &name).await?;
+        given.secrets.insert(name, data);
     }
-    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     for tuning in spec.tuning.iter().chain(&spec.pooler.tuning) {
-        let data = maps.get_opt(&tuning.config_map).await?.map(|map| map.data.unwrap_or_default());
+        let data = named.map(client, namespace, &tuning.config_map).await?;
         given.tuning.insert(tuning.config_map.clone(), data);
     }
-    let classes: Api<StorageClass> = Api::all(client.clone());
-    let class = storage_class(&classes, spec.storage.storage_class.as_deref()).await?;
-    class.told(&mut given);
+    storage_class(&stores.classes(), spec.storage.storage_class.as_deref()).told(&mut given);
     Ok(given)
 }
 
@@ -84,28 +78,22 @@ impl Class {
 }
 
 /// Looks for the class of this name, or for the default.
-pub(super) async fn storage_class(
-    classes: &Api<StorageClass>,
-    name: Option<&str>,
-) -> Result<Class, kube::Error> {
+pub(super) fn storage_class(all: &[StorageClass], name: Option<&str>) -> Class {
     let found = |class: StorageClass| Class { how: StorageClassSeen::Found, class: Some(class) };
-    if let Some(name) = name
-        && let Some(class) = classes.get_opt(name).await?
-    {
-        return Ok(found(class));
+    if let Some(class) = all.iter().find(|class| name == Some(&class.name_any())) {
+        return found(class.clone());
     }
-    let all = classes.list(&ListParams::default()).await?.items;
     let is_default =
         |class: &&StorageClass| class.annotations().get(DEFAULT_CLASS).is_some_and(|value| value == "true");
     // Of several defaults the API server takes the newest.
     let default = all.iter().filter(is_default).max_by_key(|class| class.creation_timestamp());
     let mut available: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
     available.sort();
-    Ok(match (name, default) {
+    match (name, default) {
         (Some(_), _) => Class { how: StorageClassSeen::Missing { available }, class: None },
         (None, Some(class)) => found(class.clone()),
         (None, None) => Class { how: StorageClassSeen::NoDefault { available }, class: None },
-    })
+    }
 }
 
 #[cfg(test)]

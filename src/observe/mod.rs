@@ -8,7 +8,7 @@ mod facts;
 mod given;
 mod images;
 mod inside;
-mod maps;
+mod named;
 mod nodes;
 mod offline;
 mod passwords;
@@ -16,6 +16,7 @@ mod pods;
 mod read;
 mod restore;
 mod server;
+mod shelf;
 mod source;
 mod stores;
 
@@ -32,7 +33,6 @@ pub use facts::{
     SnapshotSeen, StorageClassSeen, VolumeSeen, secret_data,
 };
 pub use inside::EXTENSIONS_SCHEMA;
-pub use maps::references;
 pub use offline::{Offline, offline};
 pub use read::{Links, credentials, links, observe};
 pub use server::{ServerCache, ServerKey};

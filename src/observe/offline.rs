@@ -140,7 +140,8 @@ impl Reader<'_> {
                 continue;
             };
             for mut object in found.items {
-                if stores::owned(kind, &object, self.name, uid) {
+                let owners = object.owner_references().iter().map(|owner| owner.uid.as_str());
+                if stores::owned(kind, &object.name_any(), owners, self.name, uid) {
                     stores::prune(&mut object);
                     object.types.get_or_insert_with(|| types.clone());
                     let body = serde_json::to_value(&object).unwrap_or_default();
@@ -170,9 +171,10 @@ impl Reader<'_> {
             given.tuning.insert(tuning.config_map.clone(), map.map(|map| map.data.unwrap_or_default()));
         }
         let classes: Api<StorageClass> = Api::all(self.client.clone());
-        let class = given::storage_class(&classes, cluster.spec.storage.storage_class.as_deref()).await;
-        if let Some(class) = self.allowed("StorageClasses", class)? {
-            class.told(&mut given);
+        let classes = classes.list(&ListParams::default()).await;
+        if let Some(classes) = self.allowed("StorageClasses", classes)? {
+            let wanted = cluster.spec.storage.storage_class.as_deref();
+            given::storage_class(&classes.items, wanted).told(&mut given);
         }
         Ok(given)
     }

@@ -107,7 +107,7 @@ pub async fn observe(
     };
     let volumes = stores.volumes(&name);
     let mut seen = Observed {
-        given: given::given(client, &name, &cluster.spec, &children, stores.pod_monitors()).await?,
+        given: given::given(client, stores, &name, &cluster.spec, &children).await?,
         leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
         database: None,
         database_unread: None,

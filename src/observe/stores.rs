@@ -1,12 +1,13 @@
 //! Watches and their stores. Reconciles read from memory; a change of a child wakes the cluster that it belongs to.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::future::ready;
 use std::hash::{Hash, Hasher};
 
-use futures::FutureExt;
-use futures::stream::{BoxStream, SelectAll, StreamExt};
+use futures::stream::{self, BoxStream, SelectAll, Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::storage::v1::StorageClass;
 use kube::core::{DynamicObject, TypeMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -19,22 +20,36 @@ use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 
 use super::facts::{BackupSeen, Children, PodSeen, VolumeSeen};
 use super::images::Images;
+use super::named::Named;
 use super::server::ServerCache;
+use super::shelf::{Rule, Shelf};
 use super::{backups, nodes, pods};
 
 /// A stream of clusters to look at.
 pub type Trigger = BoxStream<'static, ObjectRef<PostgresCluster>>;
 
+/// Objects that one page of a list has: each is whole for a moment, also where little of it is kept.
+const PAGE: u32 = 100;
+
+/// A child, as text: as a tree of JSON it takes ten times the memory, and it is looked at once in a while.
+#[derive(Debug)]
+struct ChildKept {
+    owners: Vec<String>,
+    body: Box<str>,
+}
+
 /// All stores.
 #[derive(Clone)]
 pub struct Stores {
-    kinds: BTreeMap<Kind, Store<DynamicObject>>,
-    pods: Store<Pod>,
-    claims: Store<PersistentVolumeClaim>,
+    kinds: BTreeMap<Kind, Shelf<ChildKept>>,
+    pods: Shelf<PodSeen>,
+    claims: Shelf<VolumeSeen>,
+    backups: Shelf<PostgresBackup>,
     nodes: Store<Node>,
-    backups: Store<PostgresBackup>,
+    classes: Store<StorageClass>,
     servers: ServerCache,
     images: Images,
+    named: Named,
 }
 
 impl Stores {
@@ -51,62 +66,71 @@ impl Stores {
                 prune(object);
                 object.types.get_or_insert_with(|| types.clone());
             };
-            let writer = reflector::store::Writer::new(resource);
-            kinds.insert(kind, writer.as_reader());
-            let events = reflector::reflector(writer, watcher(api, selected()).modify(name))
-                .default_backoff()
-                .touched_objects();
-            triggers.push(wake(events, fingerprint_all));
+            let rule = Rule { cluster: of_label, print: fingerprint_all, keep: child };
+            let events = watcher(api, selected()).modify(name).default_backoff();
+            let (shelf, woken) = Shelf::fill(rule, events);
+            kinds.insert(kind, shelf);
+            triggers.push(references(woken));
         }
-        let (pods, writer) = reflector::store();
-        let events =
-            reflector::reflector(writer, watcher(Api::<Pod>::all(client.clone()), selected()).modify(prune))
-                .default_backoff()
-                .touched_objects();
-        triggers.push(wake(events, |pod| fingerprint(&pods::pod(pod))));
-        let (claims, writer) = reflector::store();
-        let api = Api::<PersistentVolumeClaim>::all(client.clone());
-        let events = reflector::reflector(writer, watcher(api, selected()).modify(prune))
-            .default_backoff()
-            .touched_objects();
-        triggers.push(wake(events, fingerprint_all));
+        let rule = Rule {
+            cluster: of_label,
+            print: |pod| fingerprint(&pods::pod(pod)),
+            keep: |pod: Pod| pods::pod(&pod),
+        };
+        let events = watcher(Api::<Pod>::all(client.clone()), selected()).default_backoff();
+        let (pods, woken) = Shelf::fill(rule, events);
+        triggers.push(references(woken));
+        let rule = Rule {
+            cluster: of_label,
+            print: fingerprint_all,
+            keep: |claim: PersistentVolumeClaim| pods::volume(&claim),
+        };
+        let events = watcher(Api::<PersistentVolumeClaim>::all(client.clone()), selected()).default_backoff();
+        let (claims, woken) = Shelf::fill(rule, events);
+        triggers.push(references(woken));
         let (nodes, writer) = reflector::store();
-        let watched = watcher(Api::<Node>::all(client.clone()), watcher::Config::default().any_semantic());
+        let watched = watcher(Api::<Node>::all(client.clone()), everything());
         let events =
             reflector::reflector(writer, watched.modify(nodes::prune)).default_backoff().touched_objects();
         triggers.push(wake_by_node(events, pods.clone()));
-        let (backups, writer) = reflector::store();
         // A person makes backups as well, so no label selects them.
-        let all =
-            watcher(Api::<PostgresBackup>::all(client.clone()), watcher::Config::default().any_semantic());
-        let events =
-            reflector::reflector(writer, all.modify(backups::prune)).default_backoff().touched_objects();
-        triggers.push(wake_of(events, fingerprint_all, |backup: &PostgresBackup| {
-            Some(backup.spec.cluster.clone())
-        }));
+        let rule = Rule {
+            cluster: |backup: &PostgresBackup| {
+                Some(ClusterName::new(backup.namespace()?, &backup.spec.cluster))
+            },
+            print: fingerprint_all,
+            keep: |backup| backup,
+        };
+        let all = watcher(Api::<PostgresBackup>::all(client.clone()), everything());
+        let (backups, woken) = Shelf::fill(rule, all.modify(backups::prune).default_backoff());
+        triggers.push(references(woken));
+        let (classes, writer) = reflector::store();
+        // Nobody is woken by a class: who waits for one looks again in seconds.
+        let events = watcher(Api::<StorageClass>::all(client.clone()), everything());
+        let events = reflector::reflector(writer, events.modify(prune)).default_backoff();
+        triggers.push(events.filter_map(|_| ready(None)).boxed());
         let (images, changes) = Images::watch(client, namespace);
         // Every cluster has ConfigMaps; one that has none yet is looked at again in seconds by itself.
-        let maps = kinds[&Kind::ConfigMap].clone();
-        triggers.push(changes.flat_map(move |()| futures::stream::iter(clusters_of(&maps))).boxed());
-        (
-            Self { kinds, pods, claims, nodes, backups, servers: ServerCache::default(), images },
-            triggers.boxed(),
-        )
+        let maps: Shelf<ChildKept> = kinds[&Kind::ConfigMap].clone();
+        let all = changes.flat_map(move |()| stream::iter(maps.clusters(|_| true)));
+        triggers.push(references(all));
+        let (servers, named) = (ServerCache::default(), Named::default());
+        (Self { kinds, pods, claims, backups, nodes, classes, servers, images, named }, triggers.boxed())
     }
 
     /// Waits until every store has its first list, but for that of backups: where their definition is not installed, clusters
-    /// are kept all the same.
-    ///
-    /// # Errors
-    /// When a watch was dropped, which happens only at the end of the process.
-    pub async fn ready(&self) -> Result<(), reflector::store::WriterDropped> {
-        for store in self.kinds.values() {
-            store.wait_until_ready().await?;
+    /// are kept all the same. False when a watch was dropped, which happens only at the end of the process.
+    pub async fn ready(&self) -> bool {
+        for shelf in self.kinds.values() {
+            if !shelf.ready().await {
+                return false;
+            }
         }
-        self.pods.wait_until_ready().await?;
-        self.claims.wait_until_ready().await?;
-        self.images.ready().await?;
-        self.nodes.wait_until_ready().await
+        self.pods.ready().await
+            && self.claims.ready().await
+            && self.images.ready().await.is_ok()
+            && self.classes.wait_until_ready().await.is_ok()
+            && self.nodes.wait_until_ready().await.is_ok()
     }
 
     /// What servers said of their settings.
@@ -114,9 +138,19 @@ impl Stores {
         &self.servers
     }
 
+    /// Objects of people that specs name.
+    pub fn named(&self) -> &Named {
+        &self.named
+    }
+
     /// Which version is which image.
     pub fn images(&self) -> CatalogSeen {
         self.images.seen()
+    }
+
+    /// All StorageClasses.
+    pub fn classes(&self) -> Vec<StorageClass> {
+        self.classes.state().iter().map(|class| class.as_ref().clone()).collect()
     }
 
     /// True when PodMonitors are watched.
@@ -127,11 +161,11 @@ impl Stores {
     /// Children of a cluster that its very object owns, and the passwords that stay with its volumes.
     pub fn children(&self, name: &ClusterName, uid: &str) -> Children {
         let mut children = BTreeMap::new();
-        for (kind, store) in &self.kinds {
-            for object in store.state().iter().filter(|object| belongs(object.as_ref(), name)) {
-                if owned(*kind, object.as_ref(), name, uid) {
-                    let body = serde_json::to_value(object.as_ref()).unwrap_or_default();
-                    children.insert(ChildRef::new(*kind, object.name_any()), body);
+        for (kind, shelf) in &self.kinds {
+            for (object, kept) in shelf.of(name) {
+                if owned(*kind, &object, kept.owners.iter().map(String::as_str), name, uid) {
+                    let body = serde_json::from_str(&kept.body).unwrap_or_default();
+                    children.insert(ChildRef::new(*kind, object), body);
                 }
             }
         }
@@ -140,21 +174,19 @@ impl Stores {
 
     /// Pods of a cluster.
     pub fn pods(&self, name: &ClusterName) -> BTreeMap<String, PodSeen> {
-        let own = self.pods.state().into_iter().filter(|pod| belongs(pod.as_ref(), name));
-        own.map(|pod| (pod.name_any(), pods::pod(&pod))).collect()
+        self.pods.of(name).into_iter().map(|(name, pod)| (name, pod.as_ref().clone())).collect()
     }
 
     /// Volume claims of a cluster.
     pub fn volumes(&self, name: &ClusterName) -> BTreeMap<String, VolumeSeen> {
-        let own = self.claims.state().into_iter().filter(|claim| belongs(claim.as_ref(), name));
-        own.map(|claim| (claim.name_any(), pods::volume(&claim))).collect()
+        self.claims.of(name).into_iter().map(|(name, claim)| (name, claim.as_ref().clone())).collect()
     }
 
     /// Backups of this very cluster; none while the first list is on its way.
     pub fn backups(&self, cluster: &PostgresCluster) -> Option<BTreeMap<String, BackupSeen>> {
-        self.backups.wait_until_ready().now_or_never()?.ok()?;
-        let all = self.backups.state();
-        Some(backups::of_cluster(all.iter().map(AsRef::as_ref), cluster))
+        let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
+        let all = self.backups.is_ready().then(|| self.backups.of(&name))?;
+        Some(backups::of_cluster(all.values().map(AsRef::as_ref), cluster))
     }
 
     /// Nodes that are being emptied, and the sign of it.
@@ -164,8 +196,16 @@ impl Stores {
     }
 }
 
+fn references(clusters: impl Stream<Item = ClusterName> + Send + 'static) -> Trigger {
+    clusters.map(|cluster| ObjectRef::new(&cluster.name).within(&cluster.namespace)).boxed()
+}
+
+fn everything() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE).any_semantic()
+}
+
 fn selected() -> watcher::Config {
-    watcher::Config::default().labels(&format!("{LABEL_MANAGED_BY}={MANAGER}")).any_semantic()
+    everything().labels(&format!("{LABEL_MANAGED_BY}={MANAGER}"))
 }
 
 /// Field managers are half of an object's size and tell nothing here.
@@ -173,94 +213,52 @@ pub(super) fn prune<K: Resource>(object: &mut K) {
     object.managed_fields_mut().clear();
 }
 
-fn belongs<K: Resource>(object: &K, name: &ClusterName) -> bool {
-    let meta = object.meta();
-    meta.namespace.as_deref() == Some(&name.namespace)
-        && meta.labels.as_ref().and_then(|labels| labels.get(LABEL_CLUSTER)) == Some(&name.name)
+/// The cluster that an object's label names.
+fn of_label<K: Resource>(object: &K) -> Option<ClusterName> {
+    Some(ClusterName::new(object.namespace()?, object.labels().get(LABEL_CLUSTER)?))
+}
+
+fn child(object: DynamicObject) -> ChildKept {
+    let owners = object.owner_references().iter().map(|owner| owner.uid.clone()).collect();
+    ChildKept { owners, body: serde_json::to_string(&object).unwrap_or_default().into() }
 }
 
 /// Owned by this very object. The passwords of the system roles have no owner: they are kept with the volumes, whose data
 /// knows them, and a cluster of the same name takes up both (`docs/decisions/0006-kept-passwords.md`).
-pub(super) fn owned(kind: Kind, object: &DynamicObject, name: &ClusterName, uid: &str) -> bool {
-    let owners = object.owner_references();
-    owners.iter().any(|owner| owner.uid == uid)
-        || (kind == Kind::Secret && owners.is_empty() && object.name_any() == name.credentials())
-}
-
-/// Turns events of children into clusters to look at, leaving out events that change nothing that counts: Patroni writes
-/// its position into the pod's annotations in every round.
-fn wake<K: Resource + Send + 'static>(
-    events: impl futures::Stream<Item = Result<K, watcher::Error>> + Send + 'static,
-    fingerprint: impl Fn(&K) -> u64 + Send + 'static,
-) -> Trigger {
-    wake_of(events, fingerprint, |object| object.labels().get(LABEL_CLUSTER).cloned())
-}
-
-/// The same for objects that tell their cluster in another way.
-fn wake_of<K: Resource + Send + 'static>(
-    events: impl futures::Stream<Item = Result<K, watcher::Error>> + Send + 'static,
-    fingerprint: impl Fn(&K) -> u64 + Send + 'static,
-    cluster: impl Fn(&K) -> Option<String> + Send + 'static,
-) -> Trigger {
-    let mut known: HashMap<(String, String), u64> = HashMap::new();
-    events
-        .filter_map(move |event| {
-            let cluster = event
-                .inspect_err(|error| tracing::warn!(%error, "a watch broke off and starts again"))
-                .ok()
-                .and_then(|object| {
-                    let key = (object.namespace().unwrap_or_default(), object.name_any());
-                    let print = fingerprint(&object);
-                    let same = known.insert(key.clone(), print) == Some(print);
-                    let name = cluster(&object)?;
-                    (!same).then(|| ObjectRef::new(&name).within(&key.0))
-                });
-            futures::future::ready(cluster)
-        })
-        .boxed()
+pub(super) fn owned<'a>(
+    kind: Kind,
+    object: &str,
+    owners: impl Iterator<Item = &'a str>,
+    name: &ClusterName,
+    uid: &str,
+) -> bool {
+    let owners: Vec<&str> = owners.collect();
+    owners.contains(&uid) || (kind == Kind::Secret && owners.is_empty() && object == name.credentials())
 }
 
 /// Clusters with a pod on a node that begins or ceases to be emptied. A node's heartbeat changes nothing that counts.
 fn wake_by_node(
-    events: impl futures::Stream<Item = Result<Node, watcher::Error>> + Send + 'static,
-    pods: Store<Pod>,
+    events: impl Stream<Item = Result<Node, watcher::Error>> + Send + 'static,
+    pods: Shelf<PodSeen>,
 ) -> Trigger {
-    let mut known: HashMap<String, Option<String>> = HashMap::new();
-    events
-        .flat_map(move |event| {
-            let node = event
-                .inspect_err(|error| tracing::warn!(%error, "the watch of nodes broke off and starts again"))
-                .ok()
-                .filter(|node| {
-                    let sign = nodes::draining(node);
-                    known.insert(node.name_any(), sign.clone()).unwrap_or_default() != sign
-                });
-            let clusters: HashSet<ObjectRef<PostgresCluster>> =
-                node.map(|node| clusters_on(&node.name_any(), &pods)).unwrap_or_default();
-            futures::stream::iter(clusters)
-        })
-        .boxed()
-}
-
-/// Clusters with a pod on this node.
-fn clusters_on(node: &str, pods: &Store<Pod>) -> HashSet<ObjectRef<PostgresCluster>> {
-    let here = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node);
-    let pods = pods.state();
-    let clusters = pods.iter().filter(|pod| here(pod)).filter_map(|pod| {
-        let name = pod.labels().get(LABEL_CLUSTER)?;
-        Some(ObjectRef::new(name).within(&pod.namespace().unwrap_or_default()))
+    let mut known: HashMap<String, String> = HashMap::new();
+    let woken = events.flat_map(move |event| {
+        let node = event
+            .inspect_err(|error| tracing::warn!(%error, "the watch of nodes broke off and starts again"))
+            .ok()
+            .filter(|node| {
+                // Only those that are being emptied are remembered.
+                let sign = nodes::draining(node);
+                let before = match &sign {
+                    Some(sign) => known.insert(node.name_any(), sign.clone()),
+                    None => known.remove(&node.name_any()),
+                };
+                before != sign
+            });
+        let here = |node: Node| pods.clusters(|pod| pod.node.as_deref() == Some(&node.name_any()));
+        stream::iter(node.map(here).unwrap_or_default())
     });
-    clusters.collect()
-}
-
-/// Clusters that have one of these objects.
-fn clusters_of(store: &Store<DynamicObject>) -> HashSet<ObjectRef<PostgresCluster>> {
-    let objects = store.state();
-    let cluster = |object: &DynamicObject| {
-        let name = object.labels().get(LABEL_CLUSTER)?;
-        Some(ObjectRef::new(name).within(&object.namespace().unwrap_or_default()))
-    };
-    objects.iter().filter_map(|object| cluster(object)).collect()
+    references(woken)
 }
 
 fn fingerprint(value: &impl std::fmt::Debug) -> u64 {
@@ -291,11 +289,15 @@ mod tests {
     #[test]
     fn a_cluster_made_again_takes_up_the_kept_passwords_and_nothing_else_that_it_does_not_own() {
         let name = ClusterName::new("shop", "c");
-        let belongs = |secret: &DynamicObject| owned(Kind::Secret, secret, &name, "u-2");
+        let owned = |kind: Kind, object: &DynamicObject| {
+            let owners = object.owner_references().iter().map(|owner| owner.uid.as_str());
+            owned(kind, &object.name_any(), owners, &name, "u-2")
+        };
+        let belongs = |secret: &DynamicObject| owned(Kind::Secret, secret);
         assert!(belongs(&secret("c-credentials", json!([]))));
         assert!(belongs(&secret("c-credentials", by("u-2"))));
         assert!(!belongs(&secret("c-credentials", by("u-1"))), "a cluster that is going still has it");
         assert!(!belongs(&secret("c-user-app", json!([]))));
-        assert!(!owned(Kind::ConfigMap, &secret("c-credentials", json!([])), &name, "u-2"));
+        assert!(!owned(Kind::ConfigMap, &secret("c-credentials", json!([]))));
     }
 }

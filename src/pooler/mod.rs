@@ -5,7 +5,7 @@ mod passwd;
 mod tuning;
 
 pub use conf::{hba, pgpool_conf, restart_digest};
-pub use passwd::password_file;
+pub use passwd::{password_file, prepared};
 pub use tuning::{book, catalog};
 
 /// Files in a pooler pod, shared by the configuration and the pod that mounts it.

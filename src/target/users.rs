@@ -6,6 +6,7 @@ use crate::api::{Database, RoleOption, User};
 use crate::child::Kind;
 use crate::name::ClusterName;
 use crate::observe::{Observed, SecretData};
+use crate::pooler::prepared;
 
 use super::Problem;
 use super::problem::OWN_SECRET;
@@ -255,8 +256,11 @@ fn usable(password: &str) -> Result<(), String> {
     if password.is_empty() {
         return Err("the password there is empty: put text under the key".into());
     }
-    if password.len() > MAX_PASSWORD {
-        let bytes = password.len();
+    if stringprep::saslprep(password).is_ok_and(|text| text.is_empty()) {
+        return Err("the password has only characters that SASLprep (RFC 4013) removes: put others under the key".into());
+    }
+    let bytes = prepared(password).len();
+    if bytes > MAX_PASSWORD {
         return Err(format!(
             "the password has {bytes} bytes, and Pgpool takes at most {MAX_PASSWORD}: put a shorter one under the key"
         ));

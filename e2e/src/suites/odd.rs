@@ -97,7 +97,8 @@ async fn made(odd: &Cluster<'_>) -> Kept {
 
 async fn password_changes(odd: &Cluster<'_>) -> Kept {
     let before = identities(odd).await?;
-    let password = ByteString(format!("new{SPECIAL}").into_bytes());
+    // SASLprep composes the accent and makes the space one that breaks.
+    let password = ByteString(format!("new e\u{301}\u{a0}{SPECIAL}").into_bytes());
     let patch = Patch::Merge(json!({"data": {"password": password}}));
     odd.stage.secrets().patch(PASSWORD, &PatchParams::default(), &patch).await?;
     odd.stage.within(90, async || answers(odd).await).await?;

@@ -13,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac, pbkdf2};
 
+use crate::pooler::prepared;
 use crate::secret::SecretText;
 
 /// Iterations of a verifier that we set (`postgres_protocol::password::scram_sha_256`), and of the server's own by default.
@@ -72,7 +73,7 @@ fn parse(verifier: &str) -> Option<Verifier> {
 impl Verifier {
     fn is_of(&self, password: &str) -> bool {
         // PostgreSQL prepares a password by SASLprep and takes it as it is where that fails.
-        let prepared = stringprep::saslprep(password).unwrap_or(password.into());
+        let prepared = prepared(password);
         let iterations = NonZeroU32::new(ITERATIONS).expect("a constant that is not zero");
         let mut salted = [0u8; 32];
         let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
