@@ -76,7 +76,12 @@ mod tests {
     use tokio::sync::Notify;
     use tokio::task::yield_now;
 
-    async fn outcome(work: &Background<u8>, what: &str, begun: &Arc<AtomicUsize>, go: &Arc<Notify>) -> Option<u8> {
+    async fn outcome(
+        work: &Background<u8>,
+        what: &str,
+        begun: &Arc<AtomicUsize>,
+        go: &Arc<Notify>,
+    ) -> Option<u8> {
         let (begun, go) = (begun.clone(), go.clone());
         work.outcome("backup", what, move || {
             begun.fetch_add(1, Ordering::SeqCst);

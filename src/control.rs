@@ -83,8 +83,7 @@ pub async fn run(
     let context = Arc::new(context(controller.store()));
     let (health, metrics, stores) = (context.health.clone(), context.metrics.clone(), context.stores.clone());
     let references = stores.named().watch(&context.client, controller.store());
-    let controller =
-        controller.reconcile_on(triggers).reconcile_on(references).graceful_shutdown_on(stop);
+    let controller = controller.reconcile_on(triggers).reconcile_on(references).graceful_shutdown_on(stop);
     let controller = drive(controller, context.clone(), context.claim.clone(), context.metrics.clone());
     tokio::pin!(controller);
     let mut beat = tokio::time::interval(BEAT_EVERY);

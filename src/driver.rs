@@ -39,10 +39,7 @@ pub trait Rounds: Send + Sync + 'static {
     const SIDE_BY_SIDE: u16;
 
     /// Looks at one object, and does what there is to do.
-    fn round(
-        &self,
-        object: Arc<Self::Object>,
-    ) -> impl Future<Output = Result<Action, Self::Error>> + Send;
+    fn round(&self, object: Arc<Self::Object>) -> impl Future<Output = Result<Action, Self::Error>> + Send;
 
     /// The kind of an error in a word, for the metric.
     fn category(error: &Self::Error) -> &'static str;
@@ -80,7 +77,9 @@ pub async fn drive<R: Rounds>(
     controller
         .with_config(Config::default().concurrency(R::SIDE_BY_SIDE).debounce(Duration::from_millis(50)))
         .run(
-            |object, driven: Arc<Driven<R>>| async move { Ok::<_, std::convert::Infallible>(once(object, &driven).await) },
+            |object, driven: Arc<Driven<R>>| async move {
+                Ok::<_, std::convert::Infallible>(once(object, &driven).await)
+            },
             |_, never: &std::convert::Infallible, _| match *never {},
             driven,
         )
@@ -111,7 +110,9 @@ async fn once<R: Rounds>(object: Arc<R::Object>, driven: &Driven<R>) -> Action {
     };
     driven.metrics.failed(category);
     let pause = driven.failures.pause(&key);
-    span.in_scope(|| tracing::warn!(%error, "a round ended early and is tried again in {:.0} s", pause.as_secs_f64()));
+    span.in_scope(
+        || tracing::warn!(%error, "a round ended early and is tried again in {:.0} s", pause.as_secs_f64()),
+    );
     Action::requeue(pause)
 }
 

@@ -45,6 +45,8 @@ enum Command {
     Plan(cli::plan::PlanArgs),
     /// Let changes go on without waiting for a maintenance window
     RunNow(cli::run_now::RunNowArgs),
+    /// Make every member anew, one at a time
+    Restart(cli::restart::RestartArgs),
     /// Hand the primary's role to another member
     Switchover(cli::switchover::SwitchoverArgs),
     /// Make a backup now; list those that should be and are; verify one
@@ -95,6 +97,9 @@ async fn main() -> ExitCode {
         Command::Plan(args) => cli::plan::run(args, &connection).await.map_err(Into::into),
         Command::RunNow(args) => {
             cli::run_now::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
+        Command::Restart(args) => {
+            cli::restart::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
         Command::Switchover(args) => {
             cli::switchover::run(args, &connection).await.map(|()| ExitCode::SUCCESS).map_err(Into::into)

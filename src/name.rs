@@ -90,6 +90,11 @@ pub const ANNOTATION_RESTORE_REQUEST: &str = "stylobate.dev/restore-request";
 pub const LABEL_RETIRED: &str = "stylobate.dev/retired";
 /// Annotation on a `PostgresCluster` that asks for a switchover: `<member or any>@<unique id>`.
 pub const ANNOTATION_SWITCHOVER: &str = "stylobate.dev/switchover";
+/// Annotation on a `PostgresCluster` that asks for a restart of all members, and on their template: another value than a pod has makes
+/// it anew.
+pub const ANNOTATION_RESTART: &str = "stylobate.dev/restart";
+/// What `kubectl rollout restart` writes into a template.
+pub const ANNOTATION_RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 /// Annotation on a `PostgresCluster`: until this time (RFC 3339) no maintenance window is waited for.
 pub const ANNOTATION_RUN_NOW: &str = "stylobate.dev/run-now-until";
 /// Annotation on a `PostgresBackup` of a run that did not begin: why. It is there before the phase says so, so that nobody

@@ -18,7 +18,8 @@ use std::collections::BTreeMap;
 use crate::child::{Child, Kind};
 use crate::engine::{hba, paths, ports};
 use crate::name::{
-    ANNOTATION_ENGINE_VERSION, COMPONENT_MEMBER, LABEL_COMPONENT, LABEL_SCOPE, data_volume, service_hosts,
+    ANNOTATION_ENGINE_VERSION, ANNOTATION_RESTART, COMPONENT_MEMBER, LABEL_COMPONENT, LABEL_SCOPE,
+    data_volume, service_hosts,
 };
 use crate::observe::Observed;
 use crate::target::{GroupTarget, Target};
@@ -65,6 +66,7 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
     annotations.extend(upgrade::mark(target));
     let version = (ANNOTATION_ENGINE_VERSION.to_owned(), target.version.to_string());
     annotations.extend([version.clone()]);
+    annotations.extend(target.restart.iter().map(|mark| (ANNOTATION_RESTART.to_owned(), mark.clone())));
     let mut metadata = metadata(target, group.name.scope());
     metadata.annotations = Some(std::iter::once(version).chain(upgrade::course(target)).collect());
     let keep = StatefulSetPersistentVolumeClaimRetentionPolicy {

@@ -10,6 +10,7 @@ pub mod plan;
 mod progress;
 pub mod psql;
 pub mod reference;
+pub mod restart;
 pub mod run_now;
 pub mod status;
 pub mod switchover;

@@ -272,6 +272,8 @@ pub struct PodSeen {
     pub files: Option<String>,
     /// What it was rendered by.
     pub revision: Revision,
+    /// Restarts that it was made for, by annotation.
+    pub restarts: BTreeMap<&'static str, String>,
     /// Version of the server that it was made for.
     pub engine_version: Option<Version>,
     /// Since when it is not ready.

@@ -169,9 +169,7 @@ impl Named {
 
     /// Clusters to look at because an object that they name was made, changed or deleted. While it is polled, what was read is kept.
     pub fn watch(&self, client: &Client, clusters: Store<PostgresCluster>) -> Trigger {
-        let others = || {
-            Config::default().labels(&format!("{LABEL_MANAGED_BY}!={MANAGER},!{LABEL_SCOPE}"))
-        };
+        let others = || Config::default().labels(&format!("{LABEL_MANAGED_BY}!={MANAGER},!{LABEL_SCOPE}"));
         let maps = others().fields(&format!("metadata.name!={ROOT_CA}"));
         let maps = changes::<ConfigMap, _>(client, maps, &self.maps, clusters.clone(), |cluster, name| {
             let spec = &cluster.spec;
@@ -208,7 +206,9 @@ where
                 Some((namespace, name)) => clusters
                     .state()
                     .iter()
-                    .filter(|cluster| cluster.namespace().as_ref() == Some(&namespace) && names(cluster, &name))
+                    .filter(|cluster| {
+                        cluster.namespace().as_ref() == Some(&namespace) && names(cluster, &name)
+                    })
                     .map(|cluster| ObjectRef::from_obj(cluster.as_ref()))
                     .collect(),
             };
@@ -237,7 +237,8 @@ mod tests {
             Ok(now)
         };
         let key = ("shop".to_owned(), "m".to_owned());
-        let said = cache.get(key, read, watched, |map| map.data.unwrap()["k"].clone()).now_or_never().unwrap();
+        let said =
+            cache.get(key, read, watched, |map| map.data.unwrap()["k"].clone()).now_or_never().unwrap();
         (said.unwrap(), asked.get())
     }
 
@@ -261,7 +262,11 @@ mod tests {
         assert_eq!(ask(&cache, plain("b")), (Some("b".into()), 1));
         cache.note(Ok(Event::Delete(map("b", json!({})))));
         assert_eq!(ask(&cache, None), (None, 1));
-        assert_eq!(ask(&cache, plain("c")), (Some("c".into()), 1), "one that is missing is asked for each time");
+        assert_eq!(
+            ask(&cache, plain("c")),
+            (Some("c".into()), 1),
+            "one that is missing is asked for each time"
+        );
     }
 
     #[test]
@@ -278,7 +283,11 @@ mod tests {
         }
         ask(&cache, plain("a"));
         cache.note::<ConfigMap>(Ok(Event::Init));
-        assert_eq!(ask(&cache, plain("b")), (Some("b".into()), 1), "a list anew: changes may have been missed");
+        assert_eq!(
+            ask(&cache, plain("b")),
+            (Some("b".into()), 1),
+            "a list anew: changes may have been missed"
+        );
     }
 
     #[test]

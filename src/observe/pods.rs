@@ -10,9 +10,9 @@ use kube::ResourceExt;
 
 use crate::build::Revision;
 use crate::name::{
-    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FILES, ANNOTATION_RESTORE_REQUEST,
-    ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_RETIRED,
-    LABEL_ROLE,
+    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FILES, ANNOTATION_RESTART,
+    ANNOTATION_RESTARTED_AT, ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE,
+    COMPONENT_POOLER, LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
 };
 use crate::target::Version;
 use crate::tuning::units::quantity_bytes;
@@ -53,6 +53,10 @@ pub fn pod(pod: &Pod) -> PodSeen {
         deleting: pod.metadata.deletion_timestamp.is_some(),
         unscheduled: condition("PodScheduled").filter(|c| c.status == "False").and_then(|c| c.message),
         revision: Revision::read(pod.annotations()),
+        restarts: [ANNOTATION_RESTART, ANNOTATION_RESTARTED_AT]
+            .into_iter()
+            .filter_map(|key| Some((key, pod.annotations().get(key)?.clone())))
+            .collect(),
         engine_version: pod.annotations().get(ANNOTATION_ENGINE_VERSION).and_then(|text| Version::read(text)),
         unready_since: condition("Ready")
             .filter(|c| c.status != "True")

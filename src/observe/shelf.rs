@@ -71,8 +71,7 @@ impl<T: Send + Sync + 'static> Shelf<T> {
             let woken = match event {
                 Ok(event) => {
                     let done = matches!(event, Event::InitDone);
-                    let woken =
-                        content.write().unwrap_or_else(PoisonError::into_inner).take(&rule, event);
+                    let woken = content.write().unwrap_or_else(PoisonError::into_inner).take(&rule, event);
                     if done {
                         filled.send_replace(true);
                     }
@@ -219,12 +218,17 @@ mod tests {
 
     #[test]
     fn a_cluster_finds_its_own_and_is_woken_by_what_counts_alone() {
-        let list = [Event::Init, Event::InitApply(pod("a-0", "a", "n")), Event::InitApply(pod("b-0", "b", "n"))];
-        let later = [Event::InitDone, Event::Apply(pod("a-0", "a", "m")), Event::Apply(pod("a-0", "a", "long"))];
+        let list =
+            [Event::Init, Event::InitApply(pod("a-0", "a", "n")), Event::InitApply(pod("b-0", "b", "n"))];
+        let later =
+            [Event::InitDone, Event::Apply(pod("a-0", "a", "m")), Event::Apply(pod("a-0", "a", "long"))];
         let (shelf, woken) = play(list.into_iter().chain(later).collect());
         assert!(shelf.is_ready());
         assert_eq!(woken, ["a", "b", "a"], "a node's name of one letter is as good as another here");
-        assert_eq!((names(&shelf, "a"), names(&shelf, "b")), (vec!["a-0".to_owned()], vec!["b-0".to_owned()]));
+        assert_eq!(
+            (names(&shelf, "a"), names(&shelf, "b")),
+            (vec!["a-0".to_owned()], vec!["b-0".to_owned()])
+        );
         assert_eq!(*shelf.of(&ClusterName::new("shop", "a"))["a-0"], "long");
         assert_eq!(shelf.of(&ClusterName::new("other", "a")).len(), 0, "a namespace counts");
     }

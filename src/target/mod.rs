@@ -28,7 +28,9 @@ use crate::api::{Flavor, Spread, Synchronous};
 use crate::archive::ArchiveTarget;
 use crate::images::Standing;
 use crate::maintenance::{RunNow, Windows, run_now};
-use crate::name::{ANNOTATION_DRILL, COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER};
+use crate::name::{
+    ANNOTATION_DRILL, ANNOTATION_RESTART, COMPONENT_MEMBER, ClusterName, GroupName, MAX_CLUSTER,
+};
 use crate::observe::Observed;
 use crate::restore::{Course as RestoreCourse, Restore, Stage, in_service};
 use crate::schedule::retention::Rules;
@@ -113,6 +115,8 @@ pub struct Target {
     pub databases: Vec<DatabaseTarget>,
     /// Whether to make PodMonitors.
     pub pod_monitor: bool,
+    /// The restart that was asked for last: a mark, by which a member that was made since is known.
+    pub restart: Option<String>,
     /// Labels that a node must have.
     pub node_selector: BTreeMap<String, String>,
     /// Taints that pods bear.
@@ -264,6 +268,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         users,
         databases,
         pod_monitor: spec.monitoring.pod_monitor,
+        restart: cluster.annotations().get(ANNOTATION_RESTART).filter(|mark| !mark.is_empty()).cloned(),
         node_selector: spec.scheduling.node_selector.clone(),
         tolerations: spec.scheduling.tolerations.clone(),
         spread: spec.scheduling.spread,

@@ -257,7 +257,10 @@ fn usable(password: &str) -> Result<(), String> {
         return Err("the password there is empty: put text under the key".into());
     }
     if stringprep::saslprep(password).is_ok_and(|text| text.is_empty()) {
-        return Err("the password has only characters that SASLprep (RFC 4013) removes: put others under the key".into());
+        return Err(
+            "the password has only characters that SASLprep (RFC 4013) removes: put others under the key"
+                .into(),
+        );
     }
     let bytes = prepared(password).len();
     if bytes > MAX_PASSWORD {

@@ -110,7 +110,12 @@ impl Stage {
                 let reference = ChildRef::new(child_kind(kind), *name);
                 let value = yaml(line.split_once(pointer).expect("the pointer is in the line").1);
                 let live = self.world().children.get_mut(&reference).expect("the child exists");
-                *live.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer} in {reference}")) = value;
+                let (parent, key) = pointer.rsplit_once('/').expect("a pointer begins with a slash");
+                let parent = live.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent} in {reference}"));
+                match parent {
+                    Value::Object(fields) => drop(fields.insert(key.replace("~1", "/"), value)),
+                    list => list[key.parse::<usize>().expect("a place in a list")] = value,
+                }
             }
             ["secret", name, key, ..] => {
                 let text = yaml(line.split_once(key).expect("the key is in the line").1);
@@ -119,6 +124,10 @@ impl Stage {
             ["annotate", key, value] => {
                 let annotations = self.world().cluster.metadata.annotations.get_or_insert_default();
                 annotations.insert((*key).to_owned(), (*value).to_owned());
+            }
+            ["annotate", key] => {
+                let annotations = self.world().cluster.metadata.annotations.get_or_insert_default();
+                assert!(annotations.remove(*key).is_some(), "there is no annotation {key}");
             }
             ["origin", name] => self.world().give_backup(name, ""),
             ["origin", name, ..] => {

@@ -40,16 +40,19 @@ const HEAVY: &str = "ALTER ROLE app PASSWORD 'SCRAM-SHA-256$4294967295:MDEyMzQ1N
 /// Its promises.
 pub async fn prove(stage: &Stage) {
     let prey = &stage.cluster("prey");
-    stage.promise("an owner's traps in the operator's way make him no superuser", async || traps(prey).await).await;
+    stage
+        .promise("an owner's traps in the operator's way make him no superuser", async || traps(prey).await)
+        .await;
     stage
         .promise("settings that a tenant defaults do not hold up what the spec asks for", async || {
             defaults(prey).await
         })
         .await;
     stage
-        .promise("a password of four billion iterations is put back, and the operator serves on", async || {
-            heavy_password(prey).await
-        })
+        .promise(
+            "a password of four billion iterations is put back, and the operator serves on",
+            async || heavy_password(prey).await,
+        )
         .await;
     stage
         .promise("a database that its owner closed is told, and everything else is kept", async || {
@@ -81,7 +84,8 @@ fn databases(extensions: &[&str]) -> Value {
 
 /// Extensions of `bank`, by the catalog itself: a superuser who looked by name alone would step into the trap.
 async fn has(prey: &Cluster<'_>, extension: &str) -> Kept {
-    let asked = format!("SELECT pg_catalog.count(*) FROM pg_catalog.pg_extension WHERE extname = '{extension}'");
+    let asked =
+        format!("SELECT pg_catalog.count(*) FROM pg_catalog.pg_extension WHERE extname = '{extension}'");
     let inside = format!("SET search_path = pg_catalog; SET default_transaction_read_only = off; {asked}");
     let primary = prey.primary().await?;
     let options = "PGOPTIONS=-c role=none -c local_preload_libraries= -c statement_timeout=10s -c idle_session_timeout=0";
@@ -90,7 +94,8 @@ async fn has(prey: &Cluster<'_>, extension: &str) -> Kept {
 }
 
 async fn no_superuser(prey: &Cluster<'_>) -> Kept {
-    let asked = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolsuper AND rolname <> 'postgres'";
+    let asked =
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolsuper AND rolname <> 'postgres'";
     same("superusers beside the system's own", prey.on_primary("postgres", asked).await?, "0")
 }
 
@@ -116,7 +121,9 @@ async fn defaults(prey: &Cluster<'_>) -> Kept {
 
 async fn heavy_password(prey: &Cluster<'_>) -> Kept {
     prey.sql_as("app", "prey-user-app", "postgres", HEAVY).await?;
-    let back = async || same("app", prey.sql_as("app", "prey-user-app", "postgres", "SELECT current_user").await?, "app");
+    let back = async || {
+        same("app", prey.sql_as("app", "prey-user-app", "postgres", "SELECT current_user").await?, "app")
+    };
     prey.stage.within(90, back).await?;
     prey.stage.world.operator.leads().await
 }
@@ -128,11 +135,12 @@ async fn closed(prey: &Cluster<'_>) -> Kept {
         {"name": "app", "options": ["CreateDb", "CreateRole", "BypassRls"]}, {"name": "other"}, {"name": "late"},
     ]}))
     .await?;
-    prey.stage.within(60, async || {
-        let late = prey.sql_as("late", "prey-user-late", "postgres", "SELECT current_user").await?;
-        same("the user who was added", late, "late")
-    })
-    .await?;
+    prey.stage
+        .within(60, async || {
+            let late = prey.sql_as("late", "prey-user-late", "postgres", "SELECT current_user").await?;
+            same("the user who was added", late, "late")
+        })
+        .await?;
     prey.comes_to_tell(60, "DatabasesOk", "bank").await?;
     same("Converged", prey.condition("Converged").await?.status, "False")?;
     prey.sql_as("app", "prey-user-app", "postgres", &alter("true")).await?;

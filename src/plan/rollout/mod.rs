@@ -5,6 +5,7 @@
 //! member that does not come back stops the sequence there, while the others go on serving.
 
 mod need;
+mod restarts;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use crate::tuning::units::quantity_bytes;
 use super::handover::{primary, successor, switchover};
 use super::step::{Cause, Step};
 use need::{Need, late, lost, need, primary_first, resized, waits_for_primary};
+use restarts::Restarts;
 
 /// What is done now and what follows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,13 +91,17 @@ impl<'a> Sight<'a> {
         now: Timestamp,
     ) -> Self {
         let wanted = build::revision(target, group);
+        let set = seen.children.get(Kind::StatefulSet, &group.name.scope());
+        let restarts = set.map(Restarts::of_template).unwrap_or_default();
         let mut pods: Vec<_> =
             seen.pods.iter().filter(|(name, _)| group.name.ordinal(name).is_some()).collect();
         pods.sort_by_key(|(name, _)| std::cmp::Reverse(group.name.ordinal(name)));
         let mut needs: BTreeMap<&String, Need> = pods
             .iter()
             .filter(|(_, pod)| !pod.deleting)
-            .filter_map(|(name, pod)| Some((*name, need(target, &wanted, pod, seen.members.get(*name))?)))
+            .filter_map(|(name, pod)| {
+                Some((*name, need(target, &wanted, &restarts, pod, seen.members.get(*name))?))
+            })
             .collect();
         let primary = primary(&group.name, seen);
         // The primary is dealt with last when its pod goes, and only then can these settings of its standbys go down.

@@ -9,6 +9,7 @@ use crate::quantity;
 use crate::target::Target;
 
 use super::Cause;
+use super::restarts::Restarts;
 
 /// What one member needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,13 @@ const STANDBY_CRITICAL: [&str; 5] = [
 ];
 
 /// What the member needs; none when it is as wanted.
-pub fn need(target: &Target, wanted: &Revision, pod: &PodSeen, member: Option<&MemberSeen>) -> Option<Need> {
+pub fn need(
+    target: &Target,
+    wanted: &Revision,
+    restarts: &Restarts,
+    pod: &PodSeen,
+    member: Option<&MemberSeen>,
+) -> Option<Need> {
     if pod.main.image != target.image {
         let reason = format!("image {} -> {}", short(&pod.main.image), short(&target.image));
         return Some(Need::Pod { reason, cause: Cause::Change });
@@ -49,6 +56,9 @@ pub fn need(target: &Target, wanted: &Revision, pod: &PodSeen, member: Option<&M
     if pod.revision.template != wanted.template {
         let reason = "this release of the operator renders the pod in another way".into();
         return Some(Need::Pod { reason, cause: Cause::Upkeep });
+    }
+    if let Some(reason) = restarts.lacks(pod) {
+        return Some(Need::Pod { reason, cause: Cause::Change });
     }
     if let Some(why) = pod.resizing.as_ref().filter(|why| why.starts_with("Infeasible")) {
         let reason =
