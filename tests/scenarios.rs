@@ -155,6 +155,11 @@ fn a_cluster_is_made_with_computed_settings_while_its_own_are_refused() {
 }
 
 #[test]
+fn a_restart_that_a_person_asks_for_makes_every_member_anew_once() {
+    scenario("restart");
+}
+
+#[test]
 fn a_change_waits_for_its_window_and_a_repair_does_not() {
     scenario("window");
 }
