@@ -9,6 +9,8 @@ mod sim;
 mod base;
 #[path = "scenarios/catalog.rs"]
 mod catalog;
+#[path = "scenarios/disruption.rs"]
+mod disruption;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
 #[path = "scenarios/settings.rs"]
@@ -95,21 +97,6 @@ fn a_larger_size_reaches_old_and_new_volumes_and_a_smaller_one_is_refused() {
 }
 
 #[test]
-fn a_node_that_is_emptied_loses_the_primary_first() {
-    scenario("drain");
-}
-
-#[test]
-fn other_nodes_get_the_pooler_first_and_then_members_one_by_one() {
-    scenario("move");
-}
-
-#[test]
-fn a_paused_cluster_is_not_touched() {
-    scenario("pause");
-}
-
-#[test]
 fn a_deleted_cluster_leaves_its_volumes_and_says_how_to_remove_them() {
     scenario("delete");
 }
@@ -152,21 +139,6 @@ fn a_refused_set_of_settings_leaves_the_last_good_one_in_force_and_holds_nothing
 #[test]
 fn a_cluster_is_made_with_computed_settings_while_its_own_are_refused() {
     scenario("tuning-first");
-}
-
-#[test]
-fn a_restart_that_a_person_asks_for_makes_every_member_anew_once() {
-    scenario("restart");
-}
-
-#[test]
-fn a_change_waits_for_its_window_and_a_repair_does_not() {
-    scenario("window");
-}
-
-#[test]
-fn a_change_waits_while_another_cluster_is_disrupted() {
-    scenario("pacing");
 }
 
 #[test]
