@@ -1,12 +1,10 @@
 //! Watches and their stores. Reconciles read from memory; a change of a child wakes the cluster that it belongs to.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::FutureExt;
 use futures::stream::{BoxStream, SelectAll, StreamExt};
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Event, Node, PersistentVolumeClaim, Pod};
 use kube::core::{DynamicObject, TypeMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -19,8 +17,10 @@ use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 
 use super::facts::{BackupSeen, Children, PodSeen, VolumeSeen};
 use super::images::Images;
+use super::refusal::Refusal;
 use super::server::ServerCache;
-use super::{backups, nodes, pods};
+use super::wake::{clusters_of, fingerprint, fingerprint_all, wake, wake_by_node, wake_of};
+use super::{backups, nodes, pods, refusal};
 
 /// A stream of clusters to look at.
 pub type Trigger = BoxStream<'static, ObjectRef<PostgresCluster>>;
@@ -33,6 +33,7 @@ pub struct Stores {
     claims: Store<PersistentVolumeClaim>,
     nodes: Store<Node>,
     backups: Store<PostgresBackup>,
+    refusals: Store<Event>,
     servers: ServerCache,
     images: Images,
 }
@@ -53,49 +54,52 @@ impl Stores {
             };
             let writer = reflector::store::Writer::new(resource);
             kinds.insert(kind, writer.as_reader());
-            let events = reflector::reflector(writer, watcher(api, selected()).modify(name))
-                .default_backoff()
-                .touched_objects();
+            let events =
+                reflector::reflector(writer, watcher(api, selected()).modify(name)).default_backoff();
             triggers.push(wake(events, fingerprint_all));
         }
         let (pods, writer) = reflector::store();
         let events =
             reflector::reflector(writer, watcher(Api::<Pod>::all(client.clone()), selected()).modify(prune))
-                .default_backoff()
-                .touched_objects();
+                .default_backoff();
         triggers.push(wake(events, |pod| fingerprint(&pods::pod(pod))));
         let (claims, writer) = reflector::store();
         let api = Api::<PersistentVolumeClaim>::all(client.clone());
-        let events = reflector::reflector(writer, watcher(api, selected()).modify(prune))
-            .default_backoff()
-            .touched_objects();
+        let events = reflector::reflector(writer, watcher(api, selected()).modify(prune)).default_backoff();
         triggers.push(wake(events, fingerprint_all));
         let (nodes, writer) = reflector::store();
         let watched = watcher(Api::<Node>::all(client.clone()), watcher::Config::default().any_semantic());
-        let events =
-            reflector::reflector(writer, watched.modify(nodes::prune)).default_backoff().touched_objects();
+        let events = reflector::reflector(writer, watched.modify(nodes::prune)).default_backoff();
         triggers.push(wake_by_node(events, pods.clone()));
         let (backups, writer) = reflector::store();
         // A person makes backups as well, so no label selects them.
         let all =
             watcher(Api::<PostgresBackup>::all(client.clone()), watcher::Config::default().any_semantic());
-        let events =
-            reflector::reflector(writer, all.modify(backups::prune)).default_backoff().touched_objects();
+        let events = reflector::reflector(writer, all.modify(backups::prune)).default_backoff();
         triggers.push(wake_of(events, fingerprint_all, |backup: &PostgresBackup| {
             Some(backup.spec.cluster.clone())
+        }));
+        let (refusals, writer) = reflector::store();
+        let all = watcher(Api::<Event>::all(client.clone()), refusal::watched());
+        let events = reflector::reflector(writer, all.modify(refusal::prune)).default_backoff();
+        let sets = kinds[&Kind::StatefulSet].clone();
+        triggers.push(wake_of(events, fingerprint_all, move |event: &Event| {
+            let about = &event.involved_object;
+            let set = sets.find(|set| set.uid() == about.uid)?;
+            set.labels().get(LABEL_CLUSTER).cloned()
         }));
         let (images, changes) = Images::watch(client, namespace);
         // Every cluster has ConfigMaps; one that has none yet is looked at again in seconds by itself.
         let maps = kinds[&Kind::ConfigMap].clone();
         triggers.push(changes.flat_map(move |()| futures::stream::iter(clusters_of(&maps))).boxed());
         (
-            Self { kinds, pods, claims, nodes, backups, servers: ServerCache::default(), images },
+            Self { kinds, pods, claims, nodes, backups, refusals, servers: ServerCache::default(), images },
             triggers.boxed(),
         )
     }
 
-    /// Waits until every store has its first list, but for that of backups: where their definition is not installed, clusters
-    /// are kept all the same.
+    /// Waits until every store has its first list, but for those of backups and events: where the definition is not installed, or
+    /// the right is missing, clusters are kept all the same.
     ///
     /// # Errors
     /// When a watch was dropped, which happens only at the end of the process.
@@ -157,6 +161,24 @@ impl Stores {
         Some(backups::of_cluster(all.iter().map(AsRef::as_ref), cluster))
     }
 
+    /// What can't make its pods.
+    pub fn refusals(
+        &self,
+        name: &ClusterName,
+        children: &Children,
+        pods: &BTreeMap<String, PodSeen>,
+    ) -> Vec<Refusal> {
+        let all = self.refusals.state();
+        let here = all.iter().filter(|event| event.namespace().as_ref() == Some(&name.namespace));
+        refusal::refusals(children, pods, here.map(AsRef::as_ref))
+    }
+
+    /// Nodes that Kubernetes does not hear of.
+    pub fn lost_nodes(&self) -> BTreeSet<String> {
+        let nodes = self.nodes.state();
+        nodes.iter().filter(|node| nodes::lost(node)).map(|node| node.name_any()).collect()
+    }
+
     /// Nodes that are being emptied, and the sign of it.
     pub fn draining(&self) -> BTreeMap<String, String> {
         let nodes = self.nodes.state();
@@ -185,93 +207,6 @@ pub(super) fn owned(kind: Kind, object: &DynamicObject, name: &ClusterName, uid:
     let owners = object.owner_references();
     owners.iter().any(|owner| owner.uid == uid)
         || (kind == Kind::Secret && owners.is_empty() && object.name_any() == name.credentials())
-}
-
-/// Turns events of children into clusters to look at, leaving out events that change nothing that counts: Patroni writes
-/// its position into the pod's annotations in every round.
-fn wake<K: Resource + Send + 'static>(
-    events: impl futures::Stream<Item = Result<K, watcher::Error>> + Send + 'static,
-    fingerprint: impl Fn(&K) -> u64 + Send + 'static,
-) -> Trigger {
-    wake_of(events, fingerprint, |object| object.labels().get(LABEL_CLUSTER).cloned())
-}
-
-/// The same for objects that tell their cluster in another way.
-fn wake_of<K: Resource + Send + 'static>(
-    events: impl futures::Stream<Item = Result<K, watcher::Error>> + Send + 'static,
-    fingerprint: impl Fn(&K) -> u64 + Send + 'static,
-    cluster: impl Fn(&K) -> Option<String> + Send + 'static,
-) -> Trigger {
-    let mut known: HashMap<(String, String), u64> = HashMap::new();
-    events
-        .filter_map(move |event| {
-            let cluster = event
-                .inspect_err(|error| tracing::warn!(%error, "a watch broke off and starts again"))
-                .ok()
-                .and_then(|object| {
-                    let key = (object.namespace().unwrap_or_default(), object.name_any());
-                    let print = fingerprint(&object);
-                    let same = known.insert(key.clone(), print) == Some(print);
-                    let name = cluster(&object)?;
-                    (!same).then(|| ObjectRef::new(&name).within(&key.0))
-                });
-            futures::future::ready(cluster)
-        })
-        .boxed()
-}
-
-/// Clusters with a pod on a node that begins or ceases to be emptied. A node's heartbeat changes nothing that counts.
-fn wake_by_node(
-    events: impl futures::Stream<Item = Result<Node, watcher::Error>> + Send + 'static,
-    pods: Store<Pod>,
-) -> Trigger {
-    let mut known: HashMap<String, Option<String>> = HashMap::new();
-    events
-        .flat_map(move |event| {
-            let node = event
-                .inspect_err(|error| tracing::warn!(%error, "the watch of nodes broke off and starts again"))
-                .ok()
-                .filter(|node| {
-                    let sign = nodes::draining(node);
-                    known.insert(node.name_any(), sign.clone()).unwrap_or_default() != sign
-                });
-            let clusters: HashSet<ObjectRef<PostgresCluster>> =
-                node.map(|node| clusters_on(&node.name_any(), &pods)).unwrap_or_default();
-            futures::stream::iter(clusters)
-        })
-        .boxed()
-}
-
-/// Clusters with a pod on this node.
-fn clusters_on(node: &str, pods: &Store<Pod>) -> HashSet<ObjectRef<PostgresCluster>> {
-    let here = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node);
-    let pods = pods.state();
-    let clusters = pods.iter().filter(|pod| here(pod)).filter_map(|pod| {
-        let name = pod.labels().get(LABEL_CLUSTER)?;
-        Some(ObjectRef::new(name).within(&pod.namespace().unwrap_or_default()))
-    });
-    clusters.collect()
-}
-
-/// Clusters that have one of these objects.
-fn clusters_of(store: &Store<DynamicObject>) -> HashSet<ObjectRef<PostgresCluster>> {
-    let objects = store.state();
-    let cluster = |object: &DynamicObject| {
-        let name = object.labels().get(LABEL_CLUSTER)?;
-        Some(ObjectRef::new(name).within(&object.namespace().unwrap_or_default()))
-    };
-    objects.iter().filter_map(|object| cluster(object)).collect()
-}
-
-fn fingerprint(value: &impl std::fmt::Debug) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    format!("{value:?}").hash(&mut hasher);
-    hasher.finish()
-}
-
-fn fingerprint_all<K: Resource>(object: &K) -> u64 {
-    let meta = object.meta();
-    fingerprint(&(&meta.resource_version, &meta.uid, meta.deletion_timestamp.is_some()))
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     let drain = if scaling.steps.is_empty() { drain::handover(seen) } else { None };
     let mut rollout =
         major::around(rollout::rollout(target, seen, settings.is_empty(), now), target, seen, now);
+    rollout.halt = rollout.halt.or(scaling.waits.map(Halt::Waits));
     let first = if !replacements.is_empty() {
         Some("members with a void token are made anew first")
     } else if !settings.is_empty() {

@@ -13,13 +13,13 @@ use serde_json::Value;
 
 use crate::api::{RolloutStatus, Synchronous};
 use crate::build::{self, Revision};
-use crate::child::Kind;
-use crate::observe::{Observed, PodSeen};
+use crate::child::{ChildRef, Kind};
+use crate::observe::{Leadership, Observed, PodSeen};
 use crate::quantity::same;
 use crate::target::{GroupTarget, Target};
 use crate::tuning::units::quantity_bytes;
 
-use super::handover::{primary, successor, switchover};
+use super::handover::{successor, switchover};
 use super::step::{Cause, Step};
 use need::{Need, late, lost, need, primary_first, resized, waits_for_primary};
 
@@ -97,7 +97,7 @@ impl<'a> Sight<'a> {
             .filter(|(_, pod)| !pod.deleting)
             .filter_map(|(name, pod)| Some((*name, need(target, &wanted, pod, seen.members.get(*name))?)))
             .collect();
-        let primary = primary(&group.name, seen);
+        let primary = seen.primary_of(&group.name).map(str::to_owned);
         // The primary is dealt with last when its pod goes, and only then can these settings of its standbys go down.
         if primary.as_ref().is_some_and(|name| matches!(needs.get(name), Some(Need::Pod { .. }))) {
             needs.retain(|name, need| {
@@ -237,8 +237,12 @@ impl<'a> Sight<'a> {
         if let Some(halt) = self.broken() {
             return Some(halt);
         }
-        if self.primary.is_none() {
-            return Some(Halt::Waits("no member takes writes".into()));
+        match self.seen.leadership(&self.group.name) {
+            Leadership::Confirmed { .. } => {}
+            Leadership::None => return Some(Halt::Waits("no member takes writes".into())),
+            Leadership::Unknown { .. } => {
+                return Some(Halt::Waits("it is not known who takes writes, see Ready".into()));
+            }
         }
         let first = sequence.first();
         if matches!(first, Some(Step::ResizePod { .. })) {
@@ -258,7 +262,7 @@ impl<'a> Sight<'a> {
         let ordinals = (0..self.group.instances).rev();
         ordinals.map(|ordinal| self.group.name.pod(ordinal)).find_map(|name| {
             let Some((name, pod)) = self.pods.iter().find(|(pod, _)| **pod == name) else {
-                return Some(Halt::Waits(format!("{name} is being made")));
+                return Some(self.unmade(&name));
             };
             let why = self.unfit(name, pod)?;
             let halt = if late(pod, self.target.member_deadline, self.now) {
@@ -273,6 +277,15 @@ impl<'a> Sight<'a> {
             };
             Some(halt)
         })
+    }
+
+    /// A member without a pod: on its way, or refused by a rule that a person has to look at.
+    fn unmade(&self, name: &str) -> Halt {
+        let set = ChildRef::new(Kind::StatefulSet, self.group.name.scope());
+        match self.seen.refusals.iter().find(|refusal| refusal.owner == set) {
+            Some(refusal) => Halt::Blocked(refusal.told(&self.target.name.namespace)),
+            None => Halt::Waits(format!("{name} is being made")),
+        }
     }
 
     /// What was set in motion and has not come to its end, though every member serves.
