@@ -251,7 +251,7 @@ impl World {
                 };
                 self.volumes.insert(claim, volume);
             }
-            if !self.pods.contains_key(&pod) {
+            if !self.pods.contains_key(&pod) && !self.refuses(Kind::StatefulSet) {
                 let seen = self.new_pod(COMPONENT_MEMBER, template, ordinal);
                 self.pods.insert(pod, seen);
             }
@@ -272,7 +272,7 @@ impl World {
         let Some(live) = live else { return };
         let template = &live["spec"]["template"];
         for (pod, number) in wanted {
-            if !self.pods.contains_key(&pod) {
+            if !self.pods.contains_key(&pod) && !self.refuses(Kind::Deployment) {
                 let seen = self.new_pod(COMPONENT_POOLER, template, number);
                 self.pods.insert(pod, seen);
             }
@@ -351,6 +351,11 @@ impl World {
             pod.main.running = false;
             pod.unready_since = None;
         }
+    }
+
+    /// A quota takes no pod of this kind of owner.
+    fn refuses(&self, kind: Kind) -> bool {
+        self.refusals.iter().any(|refusal| refusal.owner.kind == kind)
     }
 
     fn is_lost(&self, pod: &PodSeen) -> bool {

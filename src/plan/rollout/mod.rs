@@ -234,15 +234,15 @@ impl<'a> Sight<'a> {
         if !self.template_is_live() {
             return Some(Halt::Waits("the StatefulSet does not have the new template yet".into()));
         }
+        let leadership = self.seen.leadership(&self.group.name);
+        if matches!(leadership, Leadership::Unknown { .. }) {
+            return Some(Halt::Waits("it is not known who takes writes, see Ready".into()));
+        }
         if let Some(halt) = self.broken() {
             return Some(halt);
         }
-        match self.seen.leadership(&self.group.name) {
-            Leadership::Confirmed { .. } => {}
-            Leadership::None => return Some(Halt::Waits("no member takes writes".into())),
-            Leadership::Unknown { .. } => {
-                return Some(Halt::Waits("it is not known who takes writes, see Ready".into()));
-            }
+        if leadership == Leadership::None {
+            return Some(Halt::Waits("no member takes writes".into()));
         }
         let first = sequence.first();
         if matches!(first, Some(Step::ResizePod { .. })) {
