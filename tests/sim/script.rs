@@ -283,6 +283,9 @@ fn told(decision: &Decision, cut: Option<usize>, same: bool) -> String {
     for verdict in &decision.verdicts {
         let _ = writeln!(text, "  {verdict}");
     }
+    if let Some(answer) = &decision.answer {
+        let _ = writeln!(text, "  answer: {:?}, {}", answer.outcome, answer.message);
+    }
     if same {
         let steps = if decision.steps.is_empty() { "no steps, " } else { "" };
         let _ = writeln!(text, "  {steps}status as before");

@@ -272,7 +272,9 @@ impl World {
     /// One round of the operator, cut off after `cut` steps, and then the life of all others.
     pub fn round(&mut self, cut: Option<usize>) -> Decision {
         let decision = self.decide();
-        self.cluster.status = Some(decision.status.clone());
+        let mut status = decision.status.clone();
+        status.switchover = decision.answer.clone().or(status.switchover);
+        self.cluster.status = Some(status);
         for step in decision.steps.iter().take(cut.unwrap_or(usize::MAX)) {
             self.take(step);
         }
