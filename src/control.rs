@@ -264,9 +264,12 @@ fn alarming(condition: &Condition) -> bool {
         kind::DATABASES,
         kind::RIGHTS,
     ];
-    loud.contains(&condition.type_.as_str())
-        && condition.status == "False"
-        && !quiet.contains(&condition.reason.as_str())
+    // Of these conditions most comes and goes by itself; this does not.
+    let refused = condition.type_ == kind::REDUNDANT && condition.reason == reason::FAILED_CREATE;
+    refused
+        || loud.contains(&condition.type_.as_str())
+            && condition.status == "False"
+            && !quiet.contains(&condition.reason.as_str())
 }
 
 /// Whether the status said so already: an event is for news.

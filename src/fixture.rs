@@ -20,7 +20,7 @@ use crate::decide::{Decision, Input, decide};
 use crate::images::CatalogSeen;
 use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
 use crate::observe::{
-    BackupSeen, Children, Given, Observed, Platform, PodSeen, RestoreSeen, SecretData, SlotsSeen,
+    BackupSeen, Children, Given, LeaderSeen, Observed, Platform, PodSeen, RestoreSeen, SecretData, SlotsSeen,
 };
 use crate::plan::{Mint, Step};
 use crate::policy::CATALOG;
@@ -60,6 +60,7 @@ pub fn observed(spec: Value) -> Observed {
         database: None,
         server: None,
         database_unread: None,
+        refusals: Vec::new(),
         draining: BTreeMap::new(),
         slots: SlotsSeen::default(),
         pull_failures: Vec::new(),
@@ -183,7 +184,7 @@ pub fn put_secret(seen: &mut Observed, name: &str, data: &SecretData) {
     seen.children.0.insert(ChildRef::new(Kind::Secret, name), body);
 }
 
-/// Three members and two pooler pods that run; the first member takes writes.
+/// Three members and two pooler pods that run; the first member takes writes, by the leader record.
 pub fn put_pods(seen: &mut Observed) {
     let target = target(seen);
     let running = |component: &str, role: Option<&str>| {
@@ -203,6 +204,8 @@ pub fn put_pods(seen: &mut Observed) {
     for (name, role) in [("c-0", "primary"), ("c-1", "replica"), ("c-2", "replica")] {
         seen.pods.insert(name.into(), running(COMPONENT_MEMBER, Some(role)));
     }
+    let leader = LeaderSeen { holder: "c-0".into(), ..LeaderSeen::default() };
+    seen.leaders.insert(0, leader);
     for name in ["c-pooler-a", "c-pooler-b"] {
         seen.pods.insert(name.into(), running(COMPONENT_POOLER, None));
     }

@@ -15,6 +15,9 @@ use crate::sql::tls::{self, Verify};
 
 /// Longest wait for an answer to a question. A member that is slower counts as not answering.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for a connection, also before what may take long: a member within one Kubernetes answers within milliseconds, and one
+/// of a lost node never does.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// More than any answer is long: the configuration of a group with every setting there is has 20 kB.
 const MOST_BYTES: usize = 1 << 20;
 /// Longest wait for Postgres to stop and start again in its pod.
@@ -69,7 +72,11 @@ impl Patroni {
     pub fn new(credentials: &Credentials, members: &[(String, String, IpAddr)]) -> Result<Self, Error> {
         let config =
             tls::client_config(Verify::Full(credentials.authority.as_bytes()), Some(credentials.identity()))?;
-        let mut builder = Client::builder().tls_backend_preconfigured(config).https_only(true).no_proxy();
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(config)
+            .https_only(true)
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT);
         for (_, host, address) in members {
             builder = builder.resolve(host, SocketAddr::new(*address, ports::PATRONI as u16));
         }

@@ -286,7 +286,7 @@ prop_compose! {
         }
         seen.pods = pods.unwrap_or(seen.pods);
         seen.members = members.unwrap_or(seen.members);
-        let claim = |holder| LeaderSeen { holder, resource_version: "1".into() };
+        let claim = |holder| LeaderSeen { holder, resource_version: "1".into(), renewed: None };
         seen.leaders = leaders.into_iter().map(|(group, holder)| (group, claim(holder))).collect();
         let volume = |requested| VolumeSeen { requested, ..VolumeSeen::default() };
         seen.volumes.extend(volumes.into_iter().map(|(name, requested)| (name, volume(requested))));

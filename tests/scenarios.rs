@@ -107,6 +107,26 @@ fn a_claim_of_a_dead_container_is_released_and_a_member_takes_over() {
 }
 
 #[test]
+fn the_label_of_a_pod_whose_node_is_lost_leads_no_plan() {
+    scenario("lost-node");
+}
+
+#[test]
+fn a_smaller_set_keeps_the_members_that_live() {
+    scenario("lost-node-scale");
+}
+
+#[test]
+fn while_two_members_claim_to_lead_nobody_is_disrupted() {
+    scenario("two-primaries");
+}
+
+#[test]
+fn pods_that_a_quota_refuses_are_told_with_what_to_do() {
+    scenario("refused-pods");
+}
+
+#[test]
 fn odd_names_and_passwords_are_quoted_everywhere() {
     scenario("quoting");
 }

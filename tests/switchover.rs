@@ -64,6 +64,7 @@ fn seen(request: Option<&str>) -> Observed {
             .map(|(name, member)| (name.to_owned(), member))
             .into(),
         leaders: BTreeMap::new(),
+            refusals: Vec::new(),
         database: None,
         server: None,
         database_unread: None,
@@ -133,7 +134,9 @@ fn what_was_begun_is_judged_by_the_primary_that_is_seen() {
     let after = |primary: &str| {
         let mut seen = written(seen(Some("db-1@1")), begun.clone());
         for (name, pod) in &mut seen.pods {
-            pod.role = Some(if name == primary { "primary" } else { "replica" }.into());
+            let role = if name == primary { "primary" } else { "replica" };
+            pod.role = Some(role.into());
+            seen.members.get_mut(name).unwrap().role = role.into();
         }
         seen
     };
@@ -177,11 +180,21 @@ fn each_refusal_names_its_reason() {
 
     let mut leaderless = seen(Some("db-1@1"));
     leaderless.pods.get_mut("db-0").unwrap().role = None;
+    leaderless.members.get_mut("db-0").unwrap().role = "replica".into();
     assert!(refusal(&leaderless).contains("no member takes writes"));
 
     let mut silent = seen(Some("db-1@1"));
     silent.members.remove("db-0");
     assert!(refusal(&silent).contains("db-0 holds the primary's role but does not answer"));
+
+    let mut two = seen(Some("db-1@1"));
+    two.members.get_mut("db-2").unwrap().role = "primary".into();
+    assert!(refusal(&two).contains("it is not known who takes writes, db-0 or db-2 may"));
+
+    let mut lost = seen(Some("db-1@1"));
+    lost.pods.get_mut("db-0").unwrap().ready = false;
+    lost.members.remove("db-0");
+    assert!(refusal(&lost).contains("db-0 holds the primary's role but does not serve"));
 
     let mut paused = seen(Some("db-1@1"));
     edit(&mut paused).spec.paused = true;

@@ -89,6 +89,8 @@ list storageclasses.storage.k8s.io
 get events.events.k8s.io
 create events.events.k8s.io
 patch events.events.k8s.io
+list events
+watch events
 CALLS
 }
 

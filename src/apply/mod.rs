@@ -285,11 +285,15 @@ impl Writer<'_> {
         gone(self.clusters().patch(&self.name.name, &PatchParams::default(), &Patch::Merge(&patch)).await)
     }
 
-    /// Writes the status, all but the answer to a switchover request.
+    /// Writes the status, all but the answer to a switchover request. Whoever leads no longer writes none: it would put what it saw
+    /// over what the next one says, and take the slot of the fleet that stands there.
     ///
     /// # Errors
-    /// Those of the API server.
+    /// Those of the API server, and [`Error::NotLeader`].
     pub async fn status(&self, status: &ClusterStatus) -> Result<(), Error> {
+        if !self.claim.is_current() {
+            return Err(Error::NotLeader("write the status".into()));
+        }
         let own = ClusterStatus { switchover: None, ..status.clone() };
         self.patch_status(STATUS_MANAGER, json!({"name": self.name.name}), json!(own)).await
     }

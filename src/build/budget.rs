@@ -13,6 +13,10 @@ use crate::target::Target;
 
 use super::meta::metadata;
 
+/// What is not ready serves nobody, so a drain may take it. By Kubernetes' default it may not once too few are ready, and then a member
+/// that can't start, or keeps the label of a primary on a node that is lost, keeps its node from ever being emptied.
+const UNREADY_MAY_GO: &str = "AlwaysAllow";
+
 /// All budgets.
 pub fn budgets(target: &Target) -> Vec<Child> {
     let mut children = Vec::new();
@@ -42,6 +46,7 @@ pub fn budgets(target: &Target) -> Vec<Child> {
     let one = PodDisruptionBudgetSpec {
         max_unavailable: Some(IntOrString::Int(1)),
         selector: Some(pooler),
+        unhealthy_pod_eviction_policy: Some(UNREADY_MAY_GO.into()),
         ..PodDisruptionBudgetSpec::default()
     };
     children.push(budget(target, target.name.pooler(), one));
@@ -52,6 +57,7 @@ fn at_least(target: &Target, name: String, selector: LabelSelector, pods: i32) -
     let spec = PodDisruptionBudgetSpec {
         min_available: Some(IntOrString::Int(pods)),
         selector: Some(selector),
+        unhealthy_pod_eviction_policy: Some(UNREADY_MAY_GO.into()),
         ..PodDisruptionBudgetSpec::default()
     };
     budget(target, name, spec)
@@ -84,6 +90,14 @@ mod tests {
         assert_eq!(kept(2), of(1, 0));
         assert_eq!(kept(3), of(1, 1));
         assert_eq!(kept(5), of(1, 3));
+    }
+
+    #[test]
+    fn what_is_not_ready_keeps_no_node() {
+        for budget in budgets(&target(&observed(json!({})))) {
+            let policy = &budget.body["spec"]["unhealthyPodEvictionPolicy"];
+            assert_eq!(policy, "AlwaysAllow", "{}", budget.reference);
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub use member::{CONTAINER, GRACE_SECONDS, revision, stateful_sets};
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
 pub use revision::Revision;
 pub use secrets::{pooler_monitor_password, user_password};
+pub use upgrade::UPGRADE_CONTAINER;
 
 /// Names that certificates must carry.
 pub mod certificate_names {

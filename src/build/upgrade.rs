@@ -13,6 +13,9 @@ use crate::upgrade::{Course, Phase};
 use super::member::{TOKEN, field};
 use super::pod;
 
+/// Name of the init container. Others may put theirs into the pod too.
+pub const UPGRADE_CONTAINER: &str = "upgrade";
+
 /// Annotation of the StatefulSet: the course, as the next round reads it.
 pub fn course(target: &Target) -> Option<(String, String)> {
     let text = serde_json::to_string(target.upgrade.as_ref()?).expect("a course is plain data");
@@ -36,7 +39,7 @@ pub fn init(target: &Target, group: &GroupTarget) -> Option<Container> {
     let mut env = vec![field("PATRONI_NAME", "metadata.name")];
     env.extend(course.leader.as_ref().map(|leader| pod::variable("UPGRADE_LEADER", leader)));
     Some(Container {
-        name: "upgrade".into(),
+        name: UPGRADE_CONTAINER.into(),
         image: Some(target.image.clone()),
         image_pull_policy: Some("IfNotPresent".into()),
         command: Some(vec!["upgrade-member".into(), work.into()]),

@@ -219,7 +219,9 @@ fn hopeless(cluster: &PostgresCluster, now: Timestamp) -> Option<String> {
 fn standing(cluster: &PostgresCluster) -> Option<String> {
     let conditions = &cluster.status.as_ref()?.conditions;
     let bad = |wanted: &str| conditions.iter().find(|c| c.type_ == wanted && c.status == "False");
-    let pods = |c: &&Condition| matches!(c.reason.as_str(), reason::UNSCHEDULABLE | reason::IMAGE_PULL);
+    let pods = |c: &&Condition| {
+        matches!(c.reason.as_str(), reason::UNSCHEDULABLE | reason::FAILED_CREATE | reason::IMAGE_PULL)
+    };
     let told = bad(kind::READY).filter(pods).or_else(|| bad(kind::RESTORED)).or_else(|| bad(kind::READY));
     told.map(|condition| condition.message.clone())
 }

@@ -210,6 +210,10 @@ fn a_drill_that_waits_says_what_for_until_it_serves() {
     let late = decide(&waits, at(31)).drill.unwrap();
     assert_eq!(late.waiting, None);
     assert!(late.cause.unwrap().ends_with("at its end: pod c-0 finds no node"));
+    let quota = bad("Ready", "FailedCreate", "no pod of StatefulSet c can be made");
+    status(&mut waits, json!({"conditions": [quota, bad("Restored", "InProgress", "volumes are cloned")]}));
+    let waiting = round(&mut waits, at(2)).drill.unwrap().waiting;
+    assert_eq!(waiting.as_deref(), Some("no pod of StatefulSet c can be made"));
     status(
         &mut waits,
         json!({"restore": {"backup": "shop/nightly", "backupUid": "b-1", "phase": "Done", "servingAt": at(3)}}),

@@ -13,12 +13,13 @@ use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
 use crate::fleet::PullFailure;
 use crate::images::CatalogSeen;
-use crate::name::{ClusterName, ROLE_PRIMARY};
+use crate::name::ClusterName;
 use crate::secret::SecretText;
 use crate::target::Version;
 use crate::tuning::Catalog;
 
 use super::catalogs::DatabaseSeen;
+use super::refusal::Refusal;
 use super::source::SourceSeen;
 
 /// Settings of the operator itself, the same for all clusters.
@@ -59,6 +60,8 @@ pub struct Observed {
     pub server: Option<Arc<ServerSettings>>,
     /// Why the catalogs of a primary that runs could not be read: what was not looked at is never as it should be.
     pub database_unread: Option<String>,
+    /// What could not make pods, as Kubernetes tells: sets and Deployments that a quota or another rule refuses.
+    pub refusals: Vec<Refusal>,
     /// Nodes that are being emptied, by name, and the sign of it in words.
     pub draining: BTreeMap<String, String>,
     /// Who is disrupted on purpose.
@@ -80,23 +83,6 @@ impl Observed {
     /// Namespace and name of the cluster.
     pub fn name(&self) -> ClusterName {
         ClusterName::new(self.cluster.metadata.namespace.clone().unwrap_or_default(), self.cluster_name())
-    }
-
-    /// Name of the pod that holds the primary's role, by Patroni's label.
-    pub fn primary(&self) -> Option<&str> {
-        let primary = |pod: &PodSeen| pod.role.as_deref() == Some(ROLE_PRIMARY);
-        self.pods
-            .iter()
-            .find(|(_, pod)| primary(pod) && pod.ready)
-            .or_else(|| self.pods.iter().find(|(_, pod)| primary(pod)))
-            .map(|(name, _)| name.as_str())
-    }
-
-    /// Name of the pod that takes writes. Patroni gives the role before it promotes, and a server that can't be promoted (its disk is
-    /// full) is up and ready, and follows for ever: so what Patroni says of the server counts too, where it answers.
-    pub fn writable(&self) -> Option<&str> {
-        let follows = |name: &str| self.members.get(name).is_some_and(|member| member.role == "replica");
-        self.primary().filter(|name| self.pods[*name].ready && !follows(name))
     }
 }
 
@@ -330,6 +316,8 @@ pub struct ContainerSeen {
     pub waiting: Option<(String, String)>,
     /// Identity of the last run that the kubelet says has ended.
     pub ended: Option<String>,
+    /// When it ended, by the clock of its node, to the second.
+    pub ended_at: Option<jiff::Timestamp>,
     /// Times that the kubelet started it again.
     pub restarts: i32,
 }
@@ -451,4 +439,6 @@ pub struct LeaderSeen {
     pub holder: String,
     /// Version of the ConfigMap that says so.
     pub resource_version: String,
+    /// When the holder wrote it last, by the clock of its node; none where it does not say.
+    pub renewed: Option<jiff::Timestamp>,
 }

@@ -8,17 +8,20 @@ mod facts;
 mod given;
 mod images;
 mod inside;
+mod leadership;
 mod named;
 mod nodes;
 mod offline;
 mod passwords;
 mod pods;
 mod read;
+mod refusal;
 mod restore;
 mod server;
 mod shelf;
 mod source;
 mod stores;
+mod wake;
 
 pub use archive::ArchiveSeen;
 pub use backups::{note_restores, of_cluster as backups_of};
@@ -33,8 +36,10 @@ pub use facts::{
     SnapshotSeen, StorageClassSeen, VolumeSeen, secret_data,
 };
 pub use inside::EXTENSIONS_SCHEMA;
+pub use leadership::{Leadership, needs_record};
 pub use offline::{Offline, offline};
 pub use read::{Links, credentials, links, observe};
+pub use refusal::{FAILED_CREATE, Refusal, refusals, remedy as refusal_remedy, told_at};
 pub use server::{ServerCache, ServerKey};
 pub use source::{Pruner, SourceSeen};
 pub use stores::{Stores, Trigger};

@@ -1,6 +1,6 @@
-//! Nodes, reduced to the one fact that decisions need: whether somebody is emptying the node, and by what sign.
+//! Nodes, reduced to two facts: whether somebody is emptying the node, and by what sign; and whether Kubernetes still hears of it.
 
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{Node, NodeCondition};
 
 /// Taints of those who are about to remove a node, and will evict its pods next. A taint that only asks to avoid the node,
 /// as `DeletionCandidateOfClusterAutoscaler`, is none of them.
@@ -24,9 +24,24 @@ pub fn draining(node: &Node) -> Option<String> {
     Some(format!("it has the taint {}", taint.key))
 }
 
-/// Leaves what [`draining`] reads: nodes are large, and their status changes all the time.
+/// True when the kubelet has not told of the node for long, or says that it is not ready. A node without a word is not lost.
+pub fn lost(node: &Node) -> bool {
+    let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == READY && condition.status != "True")
+}
+
+/// The condition that tells whether a node takes part.
+const READY: &str = "Ready";
+
+/// Leaves what [`draining`] and [`lost`] read: nodes are large, and their status changes all the time.
 pub fn prune(node: &mut Node) {
-    node.status = None;
+    if let Some(status) = node.status.take() {
+        let ready = status.conditions.into_iter().flatten().find(|condition| condition.type_ == READY);
+        let status = ready.map(|ready| ready.status).unwrap_or_default();
+        let ready = NodeCondition { type_: READY.into(), status, ..NodeCondition::default() };
+        let told = !ready.status.is_empty();
+        node.status.get_or_insert_default().conditions = told.then(|| vec![ready]);
+    }
     node.metadata.managed_fields = None;
     node.metadata.annotations = None;
     node.metadata.labels = None;
@@ -39,6 +54,22 @@ mod tests {
 
     fn node(spec: serde_json::Value) -> Node {
         serde_json::from_value(json!({"metadata": {"name": "n"}, "spec": spec})).unwrap()
+    }
+
+    #[test]
+    fn a_node_of_which_nobody_hears_is_lost_also_once_it_is_cut_down_to_what_counts() {
+        let node = |status: &str| {
+            let conditions = json!([{"type": "MemoryPressure", "status": "Unknown"}, {"type": "Ready", "status": status}]);
+            let mut node: Node = serde_json::from_value(
+                json!({"metadata": {"name": "n"}, "status": {"conditions": conditions, "images": []}}),
+            )
+            .unwrap();
+            prune(&mut node);
+            assert_eq!(node.status.as_ref().unwrap().conditions.as_ref().unwrap().len(), 1);
+            lost(&node)
+        };
+        assert!(node("Unknown") && node("False") && !node("True"));
+        assert!(!lost(&self::node(json!({}))));
     }
 
     #[test]

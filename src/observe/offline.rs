@@ -26,6 +26,7 @@ use crate::target::{MAJORS, Version, Wanted};
 use super::facts::{
     BackupSeen, Children, Given, MemberSeen, Observed, Platform, RestoreSeen, SlotsSeen, VolumeSeen,
 };
+use super::leadership::needs_record;
 use super::{given, images, nodes, pods, read, restore, stores};
 
 /// An observation with holes.
@@ -60,11 +61,16 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
     let platform = reader.platform(&cluster);
     let images = reader.images(&platform.namespace, &cluster).await?;
     let restore = reader.restore(&platform.namespace, &cluster, &children, &volumes).await?;
-    let leaders = if suspects(&seen_pods) { read::leaders(client, &name).await? } else { BTreeMap::new() };
+    let members = members(&cluster, &pods, config);
+    let leaders = if suspects(&seen_pods) || needs_record(&name.group(0), &seen_pods, &members) {
+        read::leaders(client, &name).await?
+    } else {
+        BTreeMap::new()
+    };
     reader.unknown.push("SQL steps (users, databases, extensions): the catalogs are not read".into());
     let Reader { blind, unknown, .. } = reader;
     let seen = Observed {
-        members: members(&cluster, &pods, config),
+        members,
         platform,
         images,
         children,
@@ -75,6 +81,8 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
         database: None,
         server: None,
         database_unread: None,
+        // Who plans sees them in the status, by the operator's word.
+        refusals: Vec::new(),
         draining,
         slots,
         pull_failures,

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
-use crate::build::Revision;
+use crate::build::{Revision, UPGRADE_CONTAINER};
 use crate::name::{
     ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FILES, ANNOTATION_RESTART,
     ANNOTATION_RESTARTED_AT, ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE,
@@ -65,7 +65,12 @@ pub fn pod(pod: &Pod) -> PodSeen {
         main: container(wanted, live),
         resizing,
         upgrade: pod.annotations().get(ANNOTATION_UPGRADE).cloned(),
-        init: init(status.and_then(|s| s.init_container_statuses.as_ref()).and_then(|all| all.first())),
+        init: init(
+            status
+                .and_then(|s| s.init_container_statuses.as_ref())
+                // By name: a mesh puts its own before it.
+                .and_then(|all| all.iter().find(|c| c.name == UPGRADE_CONTAINER)),
+        ),
         files: pod.annotations().get(ANNOTATION_FILES).cloned(),
         disk: DiskUse::parse(pod.annotations().get(ANNOTATION_DISK).map(String::as_str)),
         orphan: !pod.owner_references().iter().any(|owner| owner.controller == Some(true)),
@@ -92,14 +97,14 @@ fn container(wanted: Option<&Container>, live: Option<&ContainerStatus>) -> Cont
     let waiting = state.and_then(|state| state.waiting.as_ref()).map(|waiting| {
         (waiting.reason.clone().unwrap_or_default(), waiting.message.clone().unwrap_or_default())
     });
-    let ended = state
+    let end = state
         .and_then(|state| state.terminated.as_ref())
-        .or_else(|| last.and_then(|last| last.terminated.as_ref()))
-        .map(|end| {
-            let id = end.container_id.clone().unwrap_or_default();
-            let id = id.rsplit('/').next().unwrap_or_default();
-            format!("run {} exit code {}", &id[..id.len().min(12)], end.exit_code)
-        });
+        .or_else(|| last.and_then(|last| last.terminated.as_ref()));
+    let ended = end.map(|end| {
+        let id = end.container_id.clone().unwrap_or_default();
+        let id = id.rsplit('/').next().unwrap_or_default();
+        format!("run {} exit code {}", &id[..id.len().min(12)], end.exit_code)
+    });
     ContainerSeen {
         image: wanted.and_then(|wanted| wanted.image.clone()).unwrap_or_default(),
         cpu: quantity(resources.and_then(|r| r.requests.as_ref()), "cpu"),
@@ -110,6 +115,7 @@ fn container(wanted: Option<&Container>, live: Option<&ContainerStatus>) -> Cont
         running: state.is_some_and(|state| state.running.is_some()),
         waiting,
         ended,
+        ended_at: end.and_then(|end| end.finished_at.as_ref()).map(|time| time.0),
         restarts: live.map_or(0, |live| live.restart_count),
     }
 }

@@ -1,6 +1,6 @@
 //! One observation: all reads for one cluster, put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use kube::{Api, Client, ResourceExt};
 use crate::api::PostgresCluster;
 use crate::engine::hba::SUPERUSER;
 use crate::engine::ports;
-use crate::name::{COMPONENT_MEMBER, ClusterName};
+use crate::name::{COMPONENT_MEMBER, ClusterName, ROLE_PRIMARY};
 use crate::patroni::Patroni;
 use crate::plan::suspects;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
@@ -19,6 +19,7 @@ use crate::sql::{Door, Ways};
 use crate::upgrade::recorded;
 
 use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SlotsSeen};
+use super::leadership::needs_record;
 use super::server::ServerKey;
 use super::{database, given, passwords, restore, stores::Stores};
 
@@ -102,17 +103,23 @@ pub async fn observe(
     let pods = stores.pods(&name);
     let links = links(&name, &platform.domain, &children, &pods);
     let members = match &links {
-        Some(links) => members(links, &pods).await,
+        Some(links) => members(links, &pods, &stores.lost_nodes()).await,
         None => BTreeMap::new(),
+    };
+    let leaders = if suspects(&pods) || needs_record(&name.group(0), &pods, &members) {
+        leaders(client, &name).await?
+    } else {
+        BTreeMap::new()
     };
     let volumes = stores.volumes(&name);
     let mut seen = Observed {
         given: given::given(client, stores, &name, &cluster.spec, &children).await?,
-        leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
+        leaders,
         database: None,
         database_unread: None,
         server: None,
         images: stores.images(),
+        refusals: stores.refusals(&name, &children, &pods),
         draining: stores.draining(),
         slots: SlotsSeen::default(),
         pull_failures: Vec::new(),
@@ -146,10 +153,14 @@ pub async fn observe(
     Ok(seen)
 }
 
-async fn members(links: &Links, pods: &BTreeMap<String, PodSeen>) -> BTreeMap<String, MemberSeen> {
-    let asked = links.members().filter(|name| pods[*name].main.running).map(|name| async move {
+async fn members(
+    links: &Links,
+    pods: &BTreeMap<String, PodSeen>,
+    lost: &BTreeSet<String>,
+) -> BTreeMap<String, MemberSeen> {
+    let asked = links.members().filter(|name| answers(&pods[*name], lost)).map(|name| async move {
         let mut member = links.patroni.member(name).await.ok()?;
-        if member.role == "primary" {
+        if member.role == ROLE_PRIMARY {
             member.config = links.patroni.config(name).await.ok();
         }
         Some((name.clone(), member))
@@ -157,16 +168,59 @@ async fn members(links: &Links, pods: &BTreeMap<String, PodSeen>) -> BTreeMap<St
     join_all(asked).await.into_iter().flatten().collect()
 }
 
+/// Whether a member may answer. Those of a lost node do not, and asking each in every round would cost its time-out; should one run on
+/// there, no client finds it either, since its pod is not ready.
+fn answers(pod: &PodSeen, lost: &BTreeSet<String>) -> bool {
+    let away = !pod.ready && pod.node.as_ref().is_some_and(|node| lost.contains(node));
+    pod.main.running && !away
+}
+
 pub(super) async fn leaders(
     client: &Client,
     name: &ClusterName,
 ) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
-    let [_, leader, ..] = name.group(0).patroni_state();
-    let Some(map) = maps.get_opt(&leader).await? else { return Ok(BTreeMap::new()) };
-    let holder = map.annotations().get("leader").cloned();
-    let seen = holder
-        .zip(map.resource_version())
-        .map(|(holder, resource_version)| LeaderSeen { holder, resource_version });
-    Ok(seen.map(|seen| (0, seen)).into_iter().collect())
+    let [_, record, ..] = name.group(0).patroni_state();
+    let Some(map) = maps.get_opt(&record).await? else { return Ok(BTreeMap::new()) };
+    Ok(leader(&map).map(|seen| (0, seen)).into_iter().collect())
+}
+
+/// The leader record in its ConfigMap; none once it was given up.
+fn leader(map: &ConfigMap) -> Option<LeaderSeen> {
+    let note = |key: &str| map.annotations().get(key);
+    Some(LeaderSeen {
+        holder: note("leader")?.clone(),
+        resource_version: map.resource_version()?,
+        renewed: note("renewTime").and_then(|time| time.parse().ok()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_member_of_a_lost_node_is_not_asked() {
+        let mut pod = PodSeen { node: Some("n-1".into()), ..PodSeen::default() };
+        pod.main.running = true;
+        let lost = BTreeSet::from(["n-1".to_owned()]);
+        assert!(!answers(&pod, &lost));
+        assert!(answers(&pod, &BTreeSet::new()));
+        pod.ready = true;
+        assert!(answers(&pod, &lost), "Kubernetes says that it serves");
+    }
+
+    #[test]
+    fn the_leader_record_is_read_as_patroni_writes_it() {
+        let map = |notes: serde_json::Value| -> ConfigMap {
+            let meta = json!({"name": "c-leader", "resourceVersion": "7", "annotations": notes});
+            serde_json::from_value(json!({"metadata": meta})).unwrap()
+        };
+        let held = leader(&map(json!({"leader": "c-0", "renewTime": "2026-11-29T14:00:05.123456+00:00"})));
+        let renewed = "2026-11-29T14:00:05.123456Z".parse().ok();
+        let wanted = LeaderSeen { holder: "c-0".into(), resource_version: "7".into(), renewed };
+        assert_eq!(held, Some(wanted));
+        assert_eq!(leader(&map(json!({"renewTime": "2026-11-29T14:00:05.123456+00:00"}))), None);
+    }
 }

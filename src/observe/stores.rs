@@ -1,12 +1,10 @@
 //! Watches and their stores. Reconciles read from memory; a change of a child wakes the cluster that it belongs to.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
-use std::hash::{Hash, Hasher};
 
 use futures::stream::{self, BoxStream, SelectAll, Stream, StreamExt};
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Event, Node, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::core::{DynamicObject, TypeMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -21,9 +19,11 @@ use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 use super::facts::{BackupSeen, Children, PodSeen, VolumeSeen};
 use super::images::Images;
 use super::named::Named;
+use super::refusal::Refusal;
 use super::server::ServerCache;
 use super::shelf::{Rule, Shelf};
-use super::{backups, nodes, pods};
+use super::wake::{fingerprint, fingerprint_all, wake_by_node, wake_of};
+use super::{backups, nodes, pods, refusal};
 
 /// A stream of clusters to look at.
 pub type Trigger = BoxStream<'static, ObjectRef<PostgresCluster>>;
@@ -34,6 +34,7 @@ const PAGE: u32 = 100;
 /// A child, as text: as a tree of JSON it takes ten times the memory, and it is looked at once in a while.
 #[derive(Debug)]
 struct ChildKept {
+    uid: Box<str>,
     owners: Vec<String>,
     body: Box<str>,
 }
@@ -45,6 +46,7 @@ pub struct Stores {
     pods: Shelf<PodSeen>,
     claims: Shelf<VolumeSeen>,
     backups: Shelf<PostgresBackup>,
+    refusals: Store<Event>,
     nodes: Store<Node>,
     classes: Store<StorageClass>,
     servers: ServerCache,
@@ -90,8 +92,7 @@ impl Stores {
         triggers.push(references(woken));
         let (nodes, writer) = reflector::store();
         let watched = watcher(Api::<Node>::all(client.clone()), everything());
-        let events =
-            reflector::reflector(writer, watched.modify(nodes::prune)).default_backoff().touched_objects();
+        let events = reflector::reflector(writer, watched.modify(nodes::prune)).default_backoff();
         triggers.push(wake_by_node(events, pods.clone()));
         // A person makes backups as well, so no label selects them.
         let rule = Rule {
@@ -109,17 +110,26 @@ impl Stores {
         let events = watcher(Api::<StorageClass>::all(client.clone()), everything());
         let events = reflector::reflector(writer, events.modify(prune)).default_backoff();
         triggers.push(events.filter_map(|_| ready(None)).boxed());
+        let (refusals, writer) = reflector::store();
+        let all = watcher(Api::<Event>::all(client.clone()), refusal::watched());
+        let events = reflector::reflector(writer, all.modify(refusal::prune)).default_backoff();
+        let sets: Shelf<ChildKept> = kinds[&Kind::StatefulSet].clone();
+        triggers.push(wake_of(events, fingerprint_all, move |event: &Event| {
+            let set = event.involved_object.uid.as_deref()?;
+            sets.clusters(|kept| &*kept.uid == set).into_iter().next().map(|cluster| cluster.name)
+        }));
         let (images, changes) = Images::watch(client, namespace);
         // Every cluster has ConfigMaps; one that has none yet is looked at again in seconds by itself.
         let maps: Shelf<ChildKept> = kinds[&Kind::ConfigMap].clone();
         let all = changes.flat_map(move |()| stream::iter(maps.clusters(|_| true)));
         triggers.push(references(all));
         let (servers, named) = (ServerCache::default(), Named::default());
-        (Self { kinds, pods, claims, backups, nodes, classes, servers, images, named }, triggers.boxed())
+        let stores = Self { kinds, pods, claims, backups, refusals, nodes, classes, servers, images, named };
+        (stores, triggers.boxed())
     }
 
-    /// Waits until every store has its first list, but for that of backups: where their definition is not installed, clusters
-    /// are kept all the same. False when a watch was dropped, which happens only at the end of the process.
+    /// Waits until every store has its first list, but for those of backups and events: where the definition is not installed, or
+    /// the right is missing, clusters are kept all the same. False when a watch was dropped, which happens only at the end of the process.
     pub async fn ready(&self) -> bool {
         for shelf in self.kinds.values() {
             if !shelf.ready().await {
@@ -189,6 +199,24 @@ impl Stores {
         Some(backups::of_cluster(all.values().map(AsRef::as_ref), cluster))
     }
 
+    /// What can't make its pods.
+    pub fn refusals(
+        &self,
+        name: &ClusterName,
+        children: &Children,
+        pods: &BTreeMap<String, PodSeen>,
+    ) -> Vec<Refusal> {
+        let all = self.refusals.state();
+        let here = all.iter().filter(|event| event.namespace().as_ref() == Some(&name.namespace));
+        refusal::refusals(children, pods, here.map(AsRef::as_ref))
+    }
+
+    /// Nodes that Kubernetes does not hear of.
+    pub fn lost_nodes(&self) -> BTreeSet<String> {
+        let nodes = self.nodes.state();
+        nodes.iter().filter(|node| nodes::lost(node)).map(|node| node.name_any()).collect()
+    }
+
     /// Nodes that are being emptied, and the sign of it.
     pub fn draining(&self) -> BTreeMap<String, String> {
         let nodes = self.nodes.state();
@@ -220,7 +248,7 @@ fn of_label<K: Resource>(object: &K) -> Option<ClusterName> {
 
 fn child(object: DynamicObject) -> ChildKept {
     let owners = object.owner_references().iter().map(|owner| owner.uid.clone()).collect();
-    ChildKept { owners, body: serde_json::to_string(&object).unwrap_or_default().into() }
+    ChildKept { uid: object.uid().unwrap_or_default().into(), owners, body: serde_json::to_string(&object).unwrap_or_default().into() }
 }
 
 /// Owned by this very object. The passwords of the system roles have no owner: they are kept with the volumes, whose data
@@ -234,42 +262,6 @@ pub(super) fn owned<'a>(
 ) -> bool {
     let owners: Vec<&str> = owners.collect();
     owners.contains(&uid) || (kind == Kind::Secret && owners.is_empty() && object == name.credentials())
-}
-
-/// Clusters with a pod on a node that begins or ceases to be emptied. A node's heartbeat changes nothing that counts.
-fn wake_by_node(
-    events: impl Stream<Item = Result<Node, watcher::Error>> + Send + 'static,
-    pods: Shelf<PodSeen>,
-) -> Trigger {
-    let mut known: HashMap<String, String> = HashMap::new();
-    let woken = events.flat_map(move |event| {
-        let node = event
-            .inspect_err(|error| tracing::warn!(%error, "the watch of nodes broke off and starts again"))
-            .ok()
-            .filter(|node| {
-                // Only those that are being emptied are remembered.
-                let sign = nodes::draining(node);
-                let before = match &sign {
-                    Some(sign) => known.insert(node.name_any(), sign.clone()),
-                    None => known.remove(&node.name_any()),
-                };
-                before != sign
-            });
-        let here = |node: Node| pods.clusters(|pod| pod.node.as_deref() == Some(&node.name_any()));
-        stream::iter(node.map(here).unwrap_or_default())
-    });
-    references(woken)
-}
-
-fn fingerprint(value: &impl std::fmt::Debug) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    format!("{value:?}").hash(&mut hasher);
-    hasher.finish()
-}
-
-fn fingerprint_all<K: Resource>(object: &K) -> u64 {
-    let meta = object.meta();
-    fingerprint(&(&meta.resource_version, &meta.uid, meta.deletion_timestamp.is_some()))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ fn hindrance(seen: &Observed) -> Option<Hindrance> {
     if seen.cluster.spec.paused {
         return Some(Hindrance::Paused);
     }
-    if seen.writable().is_none() {
+    if seen.primary().is_none() {
         return Some(Hindrance::NoPrimary);
     }
     let backups = seen.backups.iter().flatten();

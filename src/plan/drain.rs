@@ -6,13 +6,13 @@
 use crate::api::Synchronous;
 use crate::observe::Observed;
 
-use super::handover::{primary, successor, switchover};
+use super::handover::{successor, switchover};
 use super::step::{Cause, Step};
 
 /// The switchover away from a node that is being emptied. It needs no valid spec: a drain can't wait for one.
 pub fn handover(seen: &Observed) -> Option<Step> {
     let group = seen.name().group(0);
-    let from = primary(&group, seen)?;
+    let from = seen.primary_of(&group)?.to_owned();
     let (node, sign) = leaving(seen, &from)?;
     let reason = format!("node {node} is being emptied ({sign})");
     let quorum = seen.cluster.spec.high_availability.synchronous != Synchronous::Off;

@@ -1,17 +1,9 @@
 //! Handing the primary's role to another member: who is fit, and the steps. The same for scaling and for a person's request.
 
-use crate::name::{GroupName, ROLE_PRIMARY};
+use crate::name::GroupName;
 use crate::observe::Observed;
 
 use super::step::{Cause, Step};
-
-/// The pod of the group that takes writes, by Patroni's label.
-pub fn primary(group: &GroupName, seen: &Observed) -> Option<String> {
-    seen.pods
-        .iter()
-        .find(|(name, pod)| pod.role.as_deref() == Some(ROLE_PRIMARY) && group.ordinal(name).is_some())
-        .map(|(name, _)| name.clone())
-}
 
 /// The best fit member of those whose ordinal `may` take over: synchronous first, then the one that has most WAL.
 pub fn successor(group: &GroupName, seen: &Observed, may: impl Fn(i32) -> bool) -> Option<String> {

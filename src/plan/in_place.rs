@@ -69,7 +69,7 @@ pub fn stop(target: &Target, seen: &Observed) -> Vec<Step> {
 /// Marks the claims that are of no use any more, as soon as those of the set in service serve. Until then the old ones are what
 /// a cluster of this name would take up.
 pub fn retire(target: &Target, seen: &Observed) -> Vec<Step> {
-    let serves = seen.writable().is_some();
+    let serves = seen.primary().is_some();
     let in_force = |group: &&GroupTarget| {
         let set = seen.children.get(Kind::StatefulSet, &group.name.scope());
         serves && set.is_some() && !target.halts()

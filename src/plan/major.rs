@@ -15,7 +15,6 @@ use crate::target::{GroupTarget, Target};
 use crate::upgrade::report::Stand;
 use crate::upgrade::{Course, Phase, Report};
 
-use super::handover::primary;
 use super::rollout::{Halt, Rollout};
 use super::step::{Cause, SqlTask, Statement, Step};
 
@@ -60,6 +59,10 @@ struct Sight<'a> {
 }
 
 impl Sight<'_> {
+    fn primary(&self) -> Option<&str> {
+        self.seen.primary_of(&self.group.name)
+    }
+
     fn prepare(&self) -> Rollout {
         if let Some(failed) =
             self.course.failed.as_ref().filter(|failed| failed.key == self.target.upgrade_key)
@@ -72,7 +75,7 @@ impl Sight<'_> {
         if let Some(why) = self.unfit() {
             return waits(format!("the major upgrade waits: {why}"));
         }
-        let Some(primary) = primary(&self.group.name, self.seen) else {
+        let Some(primary) = self.primary() else {
             return waits("no member takes writes");
         };
         let reports = self.seen.database.as_ref().map(|database| &database.upgrade);
@@ -92,7 +95,7 @@ impl Sight<'_> {
             },
             Stand::Done(_) | Stand::Missing => {
                 let task = work("check", format!("check whether PostgreSQL {from} can become {to}"));
-                now(vec![Step::Sql { pod: primary, task }], "the check before the upgrade runs")
+                now(vec![Step::Sql { pod: primary.to_owned(), task }], "the check before the upgrade runs")
             }
         }
     }
@@ -113,7 +116,7 @@ impl Sight<'_> {
     }
 
     fn stop(&self) -> Rollout {
-        let Some(primary) = primary(&self.group.name, self.seen) else {
+        let Some(primary) = self.primary() else {
             return waits("no member takes writes, so none is known to have all data");
         };
         let steps = self
@@ -133,11 +136,11 @@ impl Sight<'_> {
         let reason = format!("it is made anew from {leader}, which runs PostgreSQL {}", self.course.to);
         let mut steps = self.replace(|name, pod| *name != leader && !pod.main.running, &reason);
         let report = self.seen.database.as_ref().map(|database| database.upgrade.finish.as_ref());
-        if let (Some(primary), Some(report)) = (primary(&self.group.name, self.seen), report)
+        if let (Some(primary), Some(report)) = (self.primary(), report)
             && Report::stand(report, &self.target.upgrade_key, self.now) == Stand::Missing
         {
             let task = work("finish", "rebuild statistics and update extensions".into());
-            steps.push(Step::Sql { pod: primary, task });
+            steps.push(Step::Sql { pod: primary.to_owned(), task });
         }
         now(steps, "replicas are made anew, and statistics are rebuilt")
     }
@@ -157,7 +160,7 @@ impl Sight<'_> {
             .map(|(name, pod)| Step::ReplacePod {
                 pod: name.clone(),
                 uid: pod.uid.clone(),
-                primary: primary(&self.group.name, self.seen).as_ref() == Some(name),
+                primary: self.primary() == Some(name.as_str()),
                 reason: reason.to_owned(),
                 cause: Cause::Repair,
             })
@@ -166,14 +169,14 @@ impl Sight<'_> {
 
     /// Why members are not all there, if so.
     fn unfit(&self) -> Option<String> {
-        let primary = primary(&self.group.name, self.seen);
+        let primary = self.primary();
         (0..self.group.instances).map(|ordinal| self.group.name.pod(ordinal)).find_map(|name| {
             let pod = self.seen.pods.get(&name).filter(|pod| pod.ready && !pod.deleting);
             let member = self.seen.members.get(&name);
             let follows = member.is_some_and(|member| member.replication.as_deref() == Some("streaming"));
             match pod {
                 None => Some(format!("{name} is not ready")),
-                Some(_) if primary.as_ref() != Some(&name) && !follows => {
+                Some(_) if primary != Some(name.as_str()) && !follows => {
                     Some(format!("{name} does not stream"))
                 }
                 Some(_) => None,

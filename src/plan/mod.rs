@@ -64,7 +64,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     let mut steps = Vec::new();
     steps.extend(deletion::guard(seen));
     steps.extend(certificates::mints(target, seen, now));
-    let scaling = scale::scale(target, seen);
+    let mut scaling = scale::scale(target, seen);
     steps.extend(children::applies(target, seen, &scaling));
     if target.halts() {
         // Members stop for good: whatever else there is to do is done with those that come after them.
@@ -79,10 +79,16 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(files::refreshes(target, seen));
     let replacements = token::replacements(target, seen);
     let settings = config::patches(target, seen);
+    if !replacements.is_empty() {
+        // Nobody hands over to or from a member that is made anew in this very round.
+        scaling.steps.clear();
+    }
     // A handover decides what comes next, so there is one at a time.
-    let drain = if scaling.steps.is_empty() { drain::handover(seen) } else { None };
+    let quiet = scaling.steps.is_empty() && replacements.is_empty();
+    let drain = if quiet { drain::handover(seen) } else { None };
     let mut rollout =
         major::around(rollout::rollout(target, seen, settings.is_empty(), now), target, seen, now);
+    rollout.halt = rollout.halt.or(scaling.waits.map(Halt::Waits));
     let first = if !replacements.is_empty() {
         Some("members with a void token are made anew first")
     } else if !settings.is_empty() {

@@ -9,10 +9,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::api::{SwitchoverOutcome as Outcome, SwitchoverStatus, Synchronous};
-use crate::name::{ANNOTATION_SWITCHOVER, GroupName, ROLE_PRIMARY};
-use crate::observe::Observed;
+use crate::name::{ANNOTATION_SWITCHOVER, GroupName};
+use crate::observe::{Leadership, Observed};
 
-use super::handover::{primary, successor, switchover};
+use super::handover::{successor, switchover};
 use super::step::{Cause, Step};
 
 /// The word for "whichever is best fit" in place of a member.
@@ -59,7 +59,7 @@ pub fn asked(seen: &Observed, now: Timestamp) -> Asked {
         Err(why) => Asked::Answer(SwitchoverStatus {
             request: request.clone(),
             outcome: Outcome::Refused,
-            from: primary(&group, seen),
+            from: seen.primary_of(&group).map(str::to_owned),
             message: why,
             at: Some(Time(now)),
             ..SwitchoverStatus::default()
@@ -111,15 +111,7 @@ fn members(
     if seen.cluster.metadata.deletion_timestamp.is_some() {
         return Err("the cluster is being deleted".into());
     }
-    let Some(from) = primary(group, seen) else {
-        return Err("no member takes writes now; Patroni elects one by itself as soon as it can".into());
-    };
-    if seen.members.get(&from).is_none_or(|member| member.state != "running") {
-        return Err(format!(
-            "{from} holds the primary's role but does not answer, so it can't hand over; Patroni fails over by itself \
-             when it is gone"
-        ));
-    }
+    let from = leader(group, seen)?;
     if wanted == ANY {
         return match successor(group, seen, |_| true) {
             Some(to) => fit(&to, &from, seen).map(|()| (from, to)),
@@ -135,6 +127,35 @@ fn members(
         return Err(format!("there is no member {wanted}; members are {}", known.join(", ")));
     }
     fit(wanted, &from, seen).map(|()| (from, wanted.to_owned()))
+}
+
+/// Who hands over, or why nobody can.
+fn leader(group: &GroupName, seen: &Observed) -> Result<String, String> {
+    let silent = |pod: &str| {
+        format!(
+            "{pod} holds the primary's role but does not answer, so it can't hand over; Patroni fails over by itself when it \
+             is gone"
+        )
+    };
+    match seen.leadership(group) {
+        Leadership::Confirmed { pod } if seen.members.contains_key(pod) => Ok(pod.to_owned()),
+        Leadership::Confirmed { pod } => Err(silent(pod)),
+        Leadership::Unknown { claimants } => Err(match claimants.as_slice() {
+            [one] => silent(one),
+            more => format!(
+                "it is not known who takes writes, {} may: ask again once one does (stylobate status {})",
+                more.join(" or "),
+                seen.cluster_name()
+            ),
+        }),
+        Leadership::None => Err(match seen.claimants(group).as_slice() {
+            [] => "no member takes writes now; Patroni elects one by itself as soon as it can".into(),
+            [pod, ..] => format!(
+                "{pod} holds the primary's role but does not serve, so it can't hand over; Patroni elects another member by \
+                 itself when it is gone"
+            ),
+        }),
+    }
 }
 
 /// Whether a member can take over without losing a commit.
@@ -157,13 +178,9 @@ fn fit(to: &str, from: &str, seen: &Observed) -> Result<(), String> {
 /// The outcome of a handover that was begun; none while it can still succeed.
 fn judge(answer: &SwitchoverStatus, seen: &Observed, now: Timestamp) -> Option<SwitchoverStatus> {
     let (from, to) = (answer.from.as_deref().unwrap_or_default(), answer.to.as_deref().unwrap_or_default());
-    // The label of a pod whose node is gone stays as it was, so the new primary is looked for first.
-    let leads = match seen.pods.get(to) {
-        Some(pod) if pod.role.as_deref() == Some(ROLE_PRIMARY) => Some(to.to_owned()),
-        _ => primary(&seen.name().group(0), seen),
-    };
+    let leads = seen.primary_of(&seen.name().group(0));
     let late = answer.at.as_ref().is_none_or(|at| now.duration_since(at.0) > HANDOVER_LIMIT);
-    let (outcome, message) = match leads.as_deref() {
+    let (outcome, message) = match leads {
         Some(leads) if leads == to => (Outcome::Done, format!("{to} took over from {from}")),
         Some(leads) if leads != from => (Outcome::Failed, format!("{leads} took over instead of {to}")),
         _ if !late => return None,

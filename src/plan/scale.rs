@@ -1,5 +1,5 @@
 //! Fewer or more members. Going down never removes the primary: it hands over first, and the set stays as large as it is
-//! until then. The volumes of removed members are kept.
+//! until then. Nor does it remove the last member that follows, while those that stay don't. The volumes of removed members are kept.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::child::Kind;
 use crate::observe::Observed;
 use crate::target::Target;
 
-use super::handover::{primary, successor, switchover};
+use super::handover::{successor, switchover};
 use super::step::{Cause, Step};
 
 /// What scaling asks for.
@@ -19,6 +19,8 @@ pub struct Scaling {
     pub hold: BTreeMap<String, i64>,
     /// Switchovers that let the sets become smaller.
     pub steps: Vec<Step>,
+    /// Why a set stays larger than the spec says, while nothing can be done about it.
+    pub waits: Option<String>,
 }
 
 /// Looks at each group.
@@ -40,20 +42,30 @@ pub fn scale(target: &Target, seen: &Observed) -> Scaling {
         let Some(replicas) = replicas.filter(|replicas| *replicas > i64::from(group.instances)) else {
             continue;
         };
-        let Some(primary) = primary(&group.name, seen) else {
+        let stays = |ordinal: i32| ordinal < group.instances;
+        let small = |why: &str| format!("{name} keeps {replicas} members, not {}: {why}", group.instances);
+        let Some(primary) = seen.primary_of(&group.name) else {
             // Without a known primary any removed member might be the one with the newest data.
+            scaling.waits.get_or_insert(small("it is not known who takes writes, see Ready"));
             scaling.hold.insert(name, replicas);
             continue;
         };
-        if group.name.ordinal(&primary).is_some_and(|ordinal| ordinal < group.instances) {
+        let goes = !group.name.ordinal(primary).is_some_and(stays);
+        let to = successor(&group.name, seen, stays);
+        if goes && let Some(to) = to {
+            let reason =
+                format!("spec.instances is {}, so the member that takes writes goes", group.instances);
+            scaling.steps.push(switchover(&group.name, primary.to_owned(), to, reason, Cause::Change));
+        } else if goes {
+            let why = format!("{primary} takes writes, and no member that stays streams from it");
+            scaling.waits.get_or_insert(small(&why));
+        } else if group.instances > 1 && to.is_none() && successor(&group.name, seen, |_| true).is_some() {
+            let why = format!("no member that stays streams from {primary}, so one that goes is needed");
+            scaling.waits.get_or_insert(small(&why));
+        } else {
             continue;
         }
         scaling.hold.insert(name, replicas);
-        if let Some(to) = successor(&group.name, seen, |ordinal| ordinal < group.instances) {
-            let reason =
-                format!("spec.instances is {}, so the member that takes writes goes", group.instances);
-            scaling.steps.push(switchover(&group.name, primary, to, reason, Cause::Change));
-        }
     }
     scaling
 }

@@ -11,6 +11,7 @@ mod image_pulls;
 mod keep_last_good_backup;
 mod keep_passwords;
 mod keep_volumes;
+mod known_primary;
 mod legal_hold;
 mod one_at_a_time;
 mod paused;
@@ -93,6 +94,7 @@ pub static CATALOG: &[&dyn Policy] = &[
     &legal_hold::LegalHold,
     &backup_in_use::BackupInUse,
     &keep_last_good_backup::KeepLastGoodBackup,
+    &known_primary::KnownPrimary,
     &healthy::Healthy,
     &image_offered::ImageOffered,
     &backup_before_major::BackupBeforeMajor,

@@ -21,8 +21,11 @@ use super::{majors, ways::Door};
 use crate::engine::hba;
 use crate::secret::SecretText;
 
-/// Longest wait for a connection: longer than a loaded node needs, shorter than a reconcile may last.
+/// Longest wait for a session, with TLS and password: longer than a loaded node needs, shorter than a reconcile may last.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for the connection that it goes over: a member within one Kubernetes takes it within milliseconds, and one of a lost node
+/// never does.
+const REACH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much longer than the server we wait for a statement: its own word about a time-out comes first, where it can say one.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
@@ -126,7 +129,7 @@ impl Session {
             .application_name("stylobate")
             .ssl_mode(tokio_postgres::config::SslMode::Require)
             .options(pins::options(major))
-            .connect_timeout(CONNECT_TIMEOUT);
+            .connect_timeout(REACH_TIMEOUT);
         let failed = |cause: String, code| Error::Connect { host: door.host.clone(), cause, code };
         let (client, connection) = timeout(CONNECT_TIMEOUT, config.connect(connector.clone()))
             .await

@@ -8,12 +8,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::api::ClusterStatus;
 use crate::fleet::PULL_FAULTS;
 use crate::images::place;
-use crate::observe::{Observed, PodSeen};
+use crate::child::Kind;
+use crate::observe::{Leadership, Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, tuned};
 use crate::text::one_line;
 
-use super::{Work, backup, databases, drain, drills, meanings, storage};
+use super::{Work, backup, databases, drain, drills, meanings, refused, storage};
 
 /// Bytes of a message: Kubernetes' own conditions hold 32768, and an object 1.5 MB.
 const MOST_BYTES: usize = 30_000;
@@ -81,6 +82,10 @@ pub mod reason {
     pub const IMAGE_WITHDRAWN: &str = "ImageWithdrawn";
     /// A pod finds no node.
     pub const UNSCHEDULABLE: &str = "Unschedulable";
+    /// A pod can't be made, since the API server refuses it.
+    pub const FAILED_CREATE: &str = "FailedCreate";
+    /// More than one member may take writes, or one that can't be asked.
+    pub const PRIMARY_UNKNOWN: &str = "PrimaryUnknown";
     /// Users and databases could not be looked at.
     pub const NOT_LOOKED_AT: &str = "NotLookedAt";
     /// A database can't be looked at, or something in it can't be done.
@@ -274,7 +279,8 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work, now: Timestam
     match pending.as_slice() {
         [] => match work.halt {
             Some(Halt::Waits(why)) => (false, reason::IN_PROGRESS, format!("{}{why}", left(work.later))),
-            _ => growing(seen)
+            _ => refused::refused(seen, |_| true)
+                .or_else(|| growing(seen))
                 .or_else(|| refused_tuning(target))
                 .or_else(|| Some(databases::databases(seen, target, now)).filter(|(good, ..)| !good))
                 .unwrap_or_else(|| good("everything is as the spec says")),
@@ -319,20 +325,27 @@ fn left(later: &[Step]) -> String {
 }
 
 fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
-    if seen.writable().is_none() {
+    if seen.primary().is_none() {
         if let Some(deleting) = deleting(seen) {
             return deleting;
         }
-        if let Some(trouble) = trouble(seen, |_| true) {
+        if let Some(unknown) = unknown(seen) {
+            return unknown;
+        }
+        if let Some(trouble) = trouble(seen, |_| true).or_else(|| refused::refused(seen, |_| true)) {
             return trouble;
         }
         if let Some(full) = storage::full(seen) {
             return full;
         }
-        let message = match &status.primary {
+        let message = match seen.claimants(&seen.name().group(0)).first() {
             Some(name) => {
                 let namespace = seen.name().namespace;
-                let lack = if seen.pods[name].ready { "was not promoted yet" } else { "is not ready" };
+                let lack = match &seen.pods[*name] {
+                    PodSeen { deleting: true, .. } => "ends",
+                    PodSeen { ready: true, .. } => "was not promoted yet",
+                    _ => "is not ready",
+                };
                 format!(
                     "{name} holds the primary's role but {lack}: kubectl -n {namespace} logs {name} -c postgres"
                 )
@@ -343,7 +356,8 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
         return (false, reason::NO_PRIMARY, message);
     }
     if status.pooler.ready == 0 {
-        if let Some(trouble) = trouble(seen, |pod| pod.component == crate::name::COMPONENT_POOLER) {
+        let trouble = trouble(seen, |pod| pod.component == crate::name::COMPONENT_POOLER);
+        if let Some(trouble) = trouble.or_else(|| refused::refused(seen, |kind| kind == Kind::Deployment)) {
             return trouble;
         }
         let name = seen.name();
@@ -355,6 +369,21 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
         return (false, reason::POOLER_DOWN, message);
     }
     good("clients are served")
+}
+
+/// Who takes writes is not known.
+fn unknown(seen: &Observed) -> Option<Finding> {
+    let Leadership::Unknown { claimants } = seen.leadership(&seen.name().group(0)) else { return None };
+    let claim = match claimants.as_slice() {
+        [one] => format!("{one} has the primary's role, and neither it nor Patroni's leader record confirms it"),
+        more => format!("more than one member may take writes: {}", more.join(", ")),
+    };
+    let (name, namespace) = (seen.cluster_name(), seen.name().namespace);
+    let message = format!(
+        "{claim}. Nothing that disrupts is done until one surely does; Patroni settles it within half a minute. If it stays: kubectl \
+         -n {namespace} get pods -l stylobate.dev/cluster={name} -L role -o wide, and the logs of those members"
+    );
+    Some((false, reason::PRIMARY_UNKNOWN, message))
 }
 
 fn redundant(seen: &Observed, status: &ClusterStatus) -> Finding {
@@ -372,7 +401,8 @@ fn redundant(seen: &Observed, status: &ClusterStatus) -> Finding {
     if let Some(deleting) = deleting(seen) {
         return deleting;
     }
-    trouble(seen, |_| true).or_else(|| storage::full(seen)).unwrap_or_else(|| {
+    let refused = || refused::refused(seen, |kind| kind == Kind::StatefulSet);
+    trouble(seen, |_| true).or_else(refused).or_else(|| storage::full(seen)).unwrap_or_else(|| {
         let detail = if missing.is_empty() { String::new() } else { format!(": {}", missing.join(", ")) };
         (false, reason::MEMBERS_MISSING, format!("{up} of {wanted} members are ready{detail}"))
     })

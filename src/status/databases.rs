@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::observe::Observed;
+use crate::observe::{Leadership, Observed};
 use crate::plan::{access, rights_told};
 use crate::target::Target;
 
@@ -23,9 +23,12 @@ pub fn databases(seen: &Observed, target: &Target, now: Timestamp) -> Finding {
                 (false, reason::NOT_LOOKED_AT, message)
             }
             None => {
-                let message =
-                    "no member that runs takes writes, so users and databases can't be looked at yet";
-                (false, reason::IN_PROGRESS, message.into())
+                let who = match seen.leadership(&seen.name().group(0)) {
+                    Leadership::Unknown { .. } => "it is not known who takes writes",
+                    Leadership::Confirmed { .. } | Leadership::None => "no member that runs takes writes",
+                };
+                let message = format!("{who}, so users and databases can't be looked at yet");
+                (false, reason::IN_PROGRESS, message)
             }
         };
     };

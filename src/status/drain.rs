@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::name::COMPONENT_MEMBER;
-use crate::observe::Observed;
+use crate::observe::{Leadership, Observed};
 use crate::plan::{Step, leaving};
 
 use super::conditions::{Finding, good, reason};
@@ -34,6 +34,13 @@ pub fn drain(seen: &Observed, primary: Option<&str>, steps: &[Step]) -> Finding 
         members.map(|(name, _)| name.as_str()).filter(|pod| leaving(seen, pod).is_some()).collect();
     if left.is_empty() {
         return good("no member is on a node that is being emptied");
+    }
+    if matches!(seen.leadership(&seen.name().group(0)), Leadership::Unknown { .. }) {
+        let message = format!(
+            "{} may have to leave, and it is not known who takes writes, so nobody hands over: see Ready",
+            left.join(", ")
+        );
+        return (false, reason::PRIMARY_UNKNOWN, message);
     }
     let nodes: BTreeSet<&str> =
         left.iter().filter_map(|pod| leaving(seen, pod)).map(|(node, _)| node).collect();

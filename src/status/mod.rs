@@ -10,6 +10,7 @@ mod engine;
 pub mod lag;
 pub mod meanings;
 mod members;
+mod refused;
 mod restore;
 mod rollout;
 mod storage;
@@ -21,7 +22,7 @@ use jiff::Timestamp;
 use crate::api::{ClusterState, ClusterStatus, OperatorStatus, PoolerStatus};
 use crate::child::Kind;
 use crate::name::COMPONENT_MEMBER;
-use crate::observe::{Observed, Platform};
+use crate::observe::{Leadership, Observed, Platform};
 use crate::plan::{Halt, Step};
 use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
@@ -71,8 +72,14 @@ pub fn status(
         ClusterState::Invalid
     } else if seen.cluster.spec.paused {
         ClusterState::Paused
-    } else if seen.writable().is_none() {
-        if before.system_identifier.is_some() { ClusterState::Down } else { ClusterState::Creating }
+    } else if seen.primary().is_none() {
+        let unknown = matches!(seen.leadership(&seen.name().group(0)), Leadership::Unknown { .. });
+        match (before.system_identifier.is_some(), unknown) {
+            (false, _) => ClusterState::Creating,
+            // Somebody may serve: nobody who is asleep has to be woken before Patroni settled it.
+            (true, true) => ClusterState::Degraded,
+            (true, false) => ClusterState::Down,
+        }
     } else if ready >= wanted && pooler.ready == pooler.wanted && pooler.wanted > 0 {
         ClusterState::Healthy
     } else if before.state == ClusterState::Creating {

@@ -28,7 +28,7 @@ pub fn restore(
     let started_at = Some(Time(course.started_at));
     let before = before.filter(|before| before.backup_uid == course.key && before.started_at == started_at);
     let stops = *stage == Stage::Stopping;
-    let serves = !stops && seen.writable().is_some();
+    let serves = !stops && seen.primary().is_some();
     let over = matches!(stage, Stage::Over | Stage::Ended);
     let phase = if stops {
         RestorePhase::Stopping

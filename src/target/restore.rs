@@ -70,7 +70,7 @@ fn kept_aside(seen: &Observed, group: &GroupTarget, course: &Course) -> bool {
 
 /// True once all members run.
 fn runs(seen: &Observed, group: &GroupTarget) -> bool {
-    seen.writable().is_some()
+    seen.primary().is_some()
         && (0..group.instances).all(|ordinal| {
             seen.pods.get(&group.name.pod(ordinal)).is_some_and(|pod| pod.ready && !pod.deleting)
         })

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use stylobate::child::{Child, Kind};
 use stylobate::name::{COMPONENT_MEMBER, FINALIZER, ROLE_PRIMARY, ROLE_REPLICA};
+use stylobate::observe::DiskUse;
 use stylobate::plan::Step;
 use stylobate::tuning::units::quantity_bytes;
 
@@ -154,6 +155,11 @@ impl World {
         for (name, pod) in self.pods.iter_mut().filter(|(name, _)| self.members.contains_key(*name)) {
             let role = if name == leader { ROLE_PRIMARY } else { ROLE_REPLICA };
             pod.role = Some(role.into());
+        }
+        // A member says of itself what Patroni has just made of it.
+        for (name, member) in self.members.iter_mut().filter(|(_, member)| member.state == "running") {
+            let leads = name == leader && self.pods[name].disk != DiskUse::Full;
+            member.role = if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into();
         }
     }
 }

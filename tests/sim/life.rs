@@ -42,6 +42,9 @@ impl World {
         for name in names {
             let pod = &self.pods[&name];
             // A container that died while its pod leads waits for the kubelet's back-off, longer than any scenario.
+            if self.is_lost(pod) {
+                continue;
+            }
             if pod.main.running || (pod.main.ended.is_some() && self.claim.as_ref() == Some(&name)) {
                 continue;
             }
@@ -109,7 +112,7 @@ impl World {
         let running: Vec<String> = self
             .pods
             .iter()
-            .filter(|(_, pod)| pod.component == COMPONENT_MEMBER && pod.main.running)
+            .filter(|(_, pod)| pod.component == COMPONENT_MEMBER && pod.main.running && !self.is_lost(pod))
             .map(|(name, _)| name.clone())
             .collect();
         self.members.retain(|name, _| running.contains(name));
@@ -118,6 +121,14 @@ impl World {
             self.members
                 .entry(name.clone())
                 .or_insert_with(|| MemberSeen { state: "starting".into(), ..MemberSeen::default() });
+        }
+        // The claim of a member whose node is lost runs out.
+        let holder = self.claim.as_ref().and_then(|claim| self.pods.get(claim));
+        if holder.is_some_and(|holder| self.is_lost(holder)) {
+            self.claim = None;
+        }
+        if self.claim.as_ref().is_some_and(|claim| running.contains(claim)) {
+            self.renewed = Some(self.now);
         }
         if self.claim.is_some() {
             return;
@@ -158,7 +169,7 @@ impl World {
             .map(|name| (name.clone(), self.server_version(name, &self.pods[name])))
             .collect();
         for (name, member) in &mut self.members {
-            let leads = leader.as_ref() == Some(name);
+            let leads = leader.as_ref() == Some(name) || self.pretender.as_ref() == Some(name);
             let known = member.state == "running";
             let pod = self.pods.get_mut(name).expect("members are pods");
             // Patroni gives the role first; `pg_ctl promote` then needs a file on the disk.
@@ -240,7 +251,7 @@ impl World {
                 };
                 self.volumes.insert(claim, volume);
             }
-            if !self.pods.contains_key(&pod) {
+            if !self.pods.contains_key(&pod) && !self.refuses(Kind::StatefulSet) {
                 let seen = self.new_pod(COMPONENT_MEMBER, template, ordinal);
                 self.pods.insert(pod, seen);
             }
@@ -261,7 +272,7 @@ impl World {
         let Some(live) = live else { return };
         let template = &live["spec"]["template"];
         for (pod, number) in wanted {
-            if !self.pods.contains_key(&pod) {
+            if !self.pods.contains_key(&pod) && !self.refuses(Kind::Deployment) {
                 let seen = self.new_pod(COMPONENT_POOLER, template, number);
                 self.pods.insert(pod, seen);
             }
@@ -302,8 +313,12 @@ impl World {
         pod
     }
 
-    /// A pod ends in order: a primary gives up its claim.
+    /// A pod ends in order: a primary gives up its claim. One on a lost node stays until somebody hears of that node again.
     pub fn end(&mut self, pod: &str) {
+        if self.pods.get(pod).is_some_and(|seen| self.is_lost(seen)) {
+            self.pods.get_mut(pod).expect("it is there").deleting = true;
+            return;
+        }
         self.pods.remove(pod);
         self.members.remove(pod);
         if self.claim.as_deref() == Some(pod) {
@@ -319,6 +334,36 @@ impl World {
         seen.ready = false;
         seen.main.running = false;
         seen.main.ended = Some(format!("run {number} exit code 137"));
+        seen.main.ended_at = Some(self.now);
+    }
+
+    /// A node is gone at once: Kubernetes says that its pods are not ready, and they keep what Patroni wrote on them.
+    pub fn lose_node(&mut self, node: &str) {
+        self.lost.insert(node.to_owned());
+        let gone = self.pods.iter_mut().filter(|(_, pod)| pod.node.as_deref() == Some(node));
+        for (name, pod) in gone {
+            pod.ready = false;
+            pod.unready_since = Some(self.now);
+            self.members.remove(name);
+        }
+    }
+
+    /// The node is back, and its pods start again.
+    pub fn find_node(&mut self, node: &str) {
+        assert!(self.lost.remove(node), "{node} is not lost");
+        for pod in self.pods.values_mut().filter(|pod| pod.node.as_deref() == Some(node)) {
+            pod.main.running = false;
+            pod.unready_since = None;
+        }
+    }
+
+    /// A quota takes no pod of this kind of owner.
+    fn refuses(&self, kind: Kind) -> bool {
+        self.refusals.iter().any(|refusal| refusal.owner.kind == kind)
+    }
+
+    fn is_lost(&self, pod: &PodSeen) -> bool {
+        pod.node.as_ref().is_some_and(|node| self.lost.contains(node))
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use stylobate::child::{ChildRef, Kind};
 use stylobate::decide::Decision;
 use stylobate::name::ClusterName;
+use stylobate::observe::Refusal;
 
 use super::World;
 use super::drills::DrillsEnd;
@@ -174,6 +175,16 @@ impl Stage {
                 self.world().backups.get_mut(*backup).expect("the backup exists").spec.hold = true;
             }
             ["kill-container", pod] => self.world().kill(pod),
+            ["lose-node", node] => self.world().lose_node(node),
+            ["find-node", node] => self.world().find_node(node),
+            ["pretend", "nobody"] => self.world().pretender = None,
+            ["pretend", pod] => self.world().pretender = Some((*pod).to_owned()),
+            ["refuse", "nothing"] => self.world().refusals.clear(),
+            ["refuse", kind, name, ..] => {
+                let words = line.split_once(name).expect("the name is in the line").1.trim().to_owned();
+                let owner = ChildRef::new(child_kind(kind), *name);
+                self.world().refusals.push(Refusal { owner, words });
+            }
             ["cordon", node] => {
                 self.world().draining.insert((*node).to_owned(), "it is cordoned".into());
             }
@@ -280,6 +291,9 @@ fn told(decision: &Decision, cut: Option<usize>, same: bool) -> String {
     }
     for verdict in &decision.verdicts {
         let _ = writeln!(text, "  {verdict}");
+    }
+    if let Some(answer) = &decision.answer {
+        let _ = writeln!(text, "  answer: {:?}, {}", answer.outcome, answer.message);
     }
     if same {
         let steps = if decision.steps.is_empty() { "no steps, " } else { "" };

@@ -16,7 +16,8 @@ use stylobate::images::CatalogSeen;
 use stylobate::name::{ClusterName, GroupName};
 use stylobate::observe::{
     AvailableSeen, BackupSeen, Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform,
-    PodSeen, SecretData, ServerSettings, SlotsSeen, SnapshotSeen, SourceSeen, StorageClassSeen, VolumeSeen,
+    PodSeen, Refusal, SecretData, ServerSettings, SlotsSeen, SnapshotSeen, SourceSeen, StorageClassSeen, VolumeSeen,
+    needs_record,
 };
 use stylobate::plan::suspects;
 use stylobate::policy::CATALOG;
@@ -79,6 +80,14 @@ pub struct World {
     pub started_with: BTreeMap<String, Value>,
     /// Pod that holds Patroni's leader claim.
     pub claim: Option<String>,
+    /// When the holder wrote it last.
+    pub renewed: Option<Timestamp>,
+    /// Member that takes itself for the primary as well.
+    pub pretender: Option<String>,
+    /// Nodes that are gone without a word.
+    pub lost: BTreeSet<String>,
+    /// What can't make its pods, as Kubernetes tells.
+    pub refusals: Vec<Refusal>,
     /// Nodes that somebody empties, and the sign of it.
     pub draining: BTreeMap<String, String>,
     /// Patroni's dynamic configuration and other state ConfigMaps; gone once they are deleted.
@@ -142,6 +151,10 @@ impl World {
             members: BTreeMap::new(),
             started_with: BTreeMap::new(),
             claim: None,
+            renewed: None,
+            pretender: None,
+            lost: BTreeSet::new(),
+            refusals: Vec::new(),
             draining: BTreeMap::new(),
             pooler_template: None,
             fixed_class: None,
@@ -181,7 +194,11 @@ impl World {
 
     /// What the operator would read.
     pub fn observe(&self) -> Observed {
-        let claim = |holder: &String| LeaderSeen { holder: holder.clone(), resource_version: "1".into() };
+        let claim = |holder: &String| LeaderSeen {
+            holder: holder.clone(),
+            resource_version: "1".into(),
+            renewed: self.renewed,
+        };
         let mut seen = Observed {
             cluster: Arc::new(self.cluster.clone()),
             platform: self.platform.clone(),
@@ -193,6 +210,7 @@ impl World {
             volumes: self.volumes.clone(),
             members: self.members.clone(),
             leaders: BTreeMap::new(),
+            refusals: self.refusals.clone(),
             database: None,
             database_unread: None,
             draining: self.draining.clone(),
@@ -201,7 +219,7 @@ impl World {
             restore: self.restore(),
             backups: Some(self.backups.clone()),
         };
-        if suspects(&self.pods) {
+        if suspects(&self.pods) || needs_record(&self.group(), &self.pods, &self.members) {
             seen.leaders = self.claim.iter().map(|holder| (0, claim(holder))).collect();
         }
         let answers = seen.primary().is_some_and(|pod| self.members.contains_key(pod));
@@ -254,7 +272,9 @@ impl World {
     /// One round of the operator, cut off after `cut` steps, and then the life of all others.
     pub fn round(&mut self, cut: Option<usize>) -> Decision {
         let decision = self.decide();
-        self.cluster.status = Some(decision.status.clone());
+        let mut status = decision.status.clone();
+        status.switchover = decision.answer.clone().or(status.switchover);
+        self.cluster.status = Some(status);
         for step in decision.steps.iter().take(cut.unwrap_or(usize::MAX)) {
             self.take(step);
         }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
+use k8s_openapi::api::core::v1::{ResourceQuota, Secret};
+use kube::Api;
+use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 use stylobate::api::{PasswordRef, PostgresClusterSpec, User};
 
-use crate::broken::{Kept, same};
+use crate::broken::{Broken, Kept, same};
 use crate::harness::cluster::{Cluster, small, with_bank};
 use crate::harness::stage::Stage;
 
@@ -20,6 +21,11 @@ pub async fn prove(stage: &Stage) {
         .await;
     stage.promise("a Secret without its key is named", async || secret_without_key(stage).await).await;
     stage.promise("an image that can't be pulled is named", async || no_such_image(stage).await).await;
+    stage
+        .promise("pods that a quota refuses are told with the quota and what it lacks", async || {
+            refused_by_quota(stage).await
+        })
+        .await;
     stage
         .calmly("a smaller disk is refused and the running cluster is not touched", async || {
             bad_edit_touches_nothing(stage).await
@@ -75,6 +81,28 @@ async fn no_such_image(stage: &Stage) -> Kept {
     imageless.comes_to_tell(60, "Ready", "ImageCannotBePulled").await?;
     imageless.tells("Ready", "postgres:none").await?;
     imageless.remove().await
+}
+
+/// A quota that counts CPU limits takes no pod without one, and members have none.
+async fn refused_by_quota(stage: &Stage) -> Kept {
+    let quotas: Api<ResourceQuota> = Api::namespaced(stage.world.client.clone(), &stage.namespace);
+    let quota = serde_json::from_value(json!({"metadata": {"name": "compute"}, "spec": {"hard": {"limits.cpu": "8"}}}));
+    let quota: ResourceQuota = quota.map_err(|cause| Broken::new(cause.to_string()))?;
+    quotas.create(&PostParams::default(), &quota).await?;
+    let told = async {
+        let poor = stage.cluster("poor");
+        poor.make(one(stage)).await?;
+        for kind in ["Ready", "Redundant", "Converged"] {
+            poor.comes_to_tell(60, kind, "FailedCreate").await?;
+            poor.tells(kind, "failed quota: compute: must specify limits.cpu").await?;
+            poor.tells(kind, "LimitRange").await?;
+        }
+        poor.remove().await
+    };
+    let told = told.await;
+    // Also when it is broken: other suites make pods here.
+    quotas.delete("compute", &DeleteParams::default()).await?;
+    told
 }
 
 async fn bad_edit_touches_nothing(stage: &Stage) -> Kept {

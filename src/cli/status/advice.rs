@@ -144,6 +144,12 @@ fn next(cause: &str, name: &ClusterName, status: &ClusterStatus) -> String {
         }
         reason::NO_SUCCESSOR => format!("kubectl get nodes; kubectl -n {namespace} get pods -o wide"),
         reason::UNSCHEDULABLE => format!("kubectl get nodes; kubectl -n {namespace} edit pgc {cluster}"),
+        reason::FAILED_CREATE => format!(
+            "kubectl -n {namespace} describe resourcequotas,limitranges; kubectl get namespace {namespace} --show-labels"
+        ),
+        reason::PRIMARY_UNKNOWN => {
+            format!("kubectl -n {namespace} get pods -l {LABEL_CLUSTER}={cluster} -L role -o wide")
+        }
         reason::NO_PRIMARY => match weak {
             Some(weak) => format!("kubectl -n {namespace} logs {weak} -c postgres --tail=50"),
             None => format!("kubectl -n {namespace} get pods -l {LABEL_CLUSTER}={cluster}"),

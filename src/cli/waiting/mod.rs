@@ -66,6 +66,7 @@ impl<'a> Watcher<'a> {
             pods: self.list(&mine).await?,
             claims: self.list(&mine).await?,
             sets: self.list(&mine).await?,
+            deployments: self.list(&mine).await.unwrap_or_default(),
             events: Vec::new(),
         };
         if !seen.is_quiet() {

@@ -65,7 +65,7 @@ fn seen(pods: &[Value], claims: &[Value], sets: &[Value], events: &[Value]) -> S
     fn read<T: serde::de::DeserializeOwned>(all: &[Value]) -> Vec<T> {
         all.iter().map(|one| serde_json::from_value(one.clone()).expect("an object")).collect()
     }
-    Seen { pods: read(pods), claims: read(claims), sets: read(sets), events: read(events) }
+    Seen { pods: read(pods), claims: read(claims), sets: read(sets), deployments: Vec::new(), events: read(events) }
 }
 
 /// The sentence after this many seconds.
@@ -122,8 +122,10 @@ fn each_cause_as_it_was_recorded_has_its_sentence() {
         quota.as_deref(),
         Some(
             "no pod of StatefulSet books can be made: create Pod books-0 in StatefulSet books failed error: pods \"books-0\" is \
-             forbidden: exceeded quota: small, requested: requests.cpu=210m, used: requests.cpu=0, limited: requests.cpu=100m; \
-             what refuses it has to let it, as a ResourceQuota with more room"
+             forbidden: exceeded quota: small, requested: requests.cpu=210m, used: requests.cpu=0, limited: requests.cpu=100m. \
+             What refuses it has to let it: a ResourceQuota needs room, and where it counts what members do not set (limits.cpu), \
+             a LimitRange with a default for that; a LimitRange, a Pod Security level or a webhook has to take the pod. See \
+             kubectl -n shop describe resourcequotas,limitranges, and the labels of the namespace"
         )
     );
 }
@@ -238,6 +240,23 @@ fn a_quota_that_refuses_a_pod_is_told_until_the_pod_is_there() {
     // The first pod was made after the refusal; that the next is not there yet is no fault.
     let early = event("set-1", "FailedCreate", words, -5);
     assert_eq!(told(&seen(&[ready()], &[], &[set(0)], &[early]), 6), None);
+}
+
+#[test]
+fn a_pooler_whose_pods_a_quota_refuses_is_told_by_its_deployment_s_own_word() {
+    let live = |status: &str| {
+        let condition = json!({"type": "ReplicaFailure", "status": status, "reason": "FailedCreate",
+            "message": "pods \"books-pooler-5d\" is forbidden: exceeded quota: small"});
+        let body = json!({"metadata": {"name": "books-pooler", "namespace": "shop"}, "status": {"conditions": [condition]}});
+        Seen { deployments: vec![serde_json::from_value(body).unwrap()], ..Seen::default() }
+    };
+    assert!(!live("True").is_quiet() && live("False").is_quiet());
+    let sentence = told(&live("True"), 6).unwrap();
+    assert!(
+        sentence.starts_with("no pod of Deployment books-pooler can be made: pods") && sentence.contains("exceeded quota: small"),
+        "{sentence}"
+    );
+    assert_eq!(told(&live("False"), 6), None);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 //! What Kubernetes says in words is passed on and never decided by: what counts are phases, conditions, reasons and UIDs.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ContainerStatus, Event, PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
 
+use crate::observe::{FAILED_CREATE, refusal_remedy, told_at};
 use crate::tuning::units::{human_mib, quantity_bytes, quantity_millis};
 
 /// A claim is bound within seconds; one that is not after this long is told even when nobody says why.
@@ -24,6 +25,8 @@ pub struct Seen {
     pub claims: Vec<PersistentVolumeClaim>,
     /// Its StatefulSets.
     pub sets: Vec<StatefulSet>,
+    /// Its Deployments; empty where the person may not read them.
+    pub deployments: Vec<Deployment>,
     /// Warnings of the namespace; empty where the person may not read them.
     pub events: Vec<Event>,
 }
@@ -31,7 +34,10 @@ pub struct Seen {
 impl Seen {
     /// True when nothing waits for anything, so that no event can matter.
     pub fn is_quiet(&self) -> bool {
-        self.pods.iter().all(runs) && self.claims.iter().all(bound) && self.sets.iter().all(is_complete)
+        self.pods.iter().all(runs)
+            && self.claims.iter().all(bound)
+            && self.sets.iter().all(is_complete)
+            && self.deployments.iter().all(|deployment| failure(deployment).is_none())
     }
 
     /// The newest warning about the object with this UID, if any.
@@ -74,7 +80,8 @@ pub fn hindrance(seen: &Seen, room: Room, now: Timestamp) -> Option<String> {
     let by_pod = || pods.iter().find_map(|pod| of_pod(seen, pod, room));
     let by_claim = || seen.claims.iter().find_map(|claim| of_claim(seen, claim, now));
     let by_set = || seen.sets.iter().find_map(|set| of_set(seen, set));
-    by_pod().or_else(by_claim).or_else(by_set)
+    let by_deployment = || seen.deployments.iter().find_map(of_deployment);
+    by_pod().or_else(by_claim).or_else(by_set).or_else(by_deployment)
 }
 
 fn of_pod(seen: &Seen, pod: &Pod, room: Room) -> Option<String> {
@@ -162,18 +169,31 @@ fn of_set(seen: &Seen, set: &StatefulSet) -> Option<String> {
     if is_complete(set) || set.metadata.deletion_timestamp.is_some() {
         return None;
     }
-    let event = seen.warning(set.metadata.uid.as_deref(), |reason| reason == "FailedCreate")?;
+    let event = seen.warning(set.metadata.uid.as_deref(), |reason| reason == FAILED_CREATE)?;
     let mine = |pod: &&Pod| pod.owner_references().iter().any(|owner| Some(&owner.uid) == set.uid().as_ref());
     let newest =
         seen.pods.iter().filter(mine).filter_map(|pod| pod.creation_timestamp()).map(|made| made.0).max();
     if newest.is_some() && told_at(event) < newest {
         return None;
     }
-    let name = set.name_any();
-    Some(format!(
-        "no pod of StatefulSet {name} can be made: {}; what refuses it has to let it, as a ResourceQuota with more room",
-        words(event)
-    ))
+    Some(unmade("StatefulSet", &set.name_any(), &words(event), &set.namespace().unwrap_or_default()))
+}
+
+/// A Deployment that is refused a pod: it says so itself, until a pod could be made.
+fn of_deployment(deployment: &Deployment) -> Option<String> {
+    let words = sentence(failure(deployment)?);
+    let namespace = deployment.namespace().unwrap_or_default();
+    Some(unmade("Deployment", &deployment.name_any(), &words, &namespace))
+}
+
+fn failure(deployment: &Deployment) -> Option<&str> {
+    let all = deployment.status.as_ref()?.conditions.as_ref()?;
+    let failure = all.iter().find(|one| one.type_ == "ReplicaFailure" && one.status == "True")?;
+    Some(failure.message.as_deref().or(failure.reason.as_deref()).unwrap_or_default())
+}
+
+fn unmade(kind: &str, name: &str, words: &str, namespace: &str) -> String {
+    format!("no pod of {kind} {name} can be made: {words}. {}", refusal_remedy(namespace))
 }
 
 fn runs(pod: &Pod) -> bool {
@@ -236,22 +256,6 @@ fn asks(pod: &Pod) -> String {
         requests.filter_map(|quantity| read(&quantity.0)).sum()
     };
     format!("{}m CPU and {} of memory", sum("cpu", quantity_millis), human_mib(sum("memory", quantity_bytes)))
-}
-
-/// When the event was told last.
-fn told_at(event: &Event) -> Option<Timestamp> {
-    let last = event.last_timestamp.as_ref().map(|time| time.0);
-    let series =
-        event.series.as_ref().and_then(|series| series.last_observed_time.as_ref()).map(|time| time.0);
-    [
-        last,
-        series,
-        event.event_time.as_ref().map(|time| time.0),
-        event.creation_timestamp().map(|time| time.0),
-    ]
-    .into_iter()
-    .flatten()
-    .max()
 }
 
 /// The words of an event.

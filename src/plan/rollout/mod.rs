@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use crate::api::{RolloutStatus, Synchronous};
 use crate::build::{self, Revision};
-use crate::child::Kind;
-use crate::observe::{Observed, PodSeen};
+use crate::child::{ChildRef, Kind};
+use crate::observe::{Leadership, Observed, PodSeen};
 use crate::quantity::same;
 use crate::target::{GroupTarget, Target};
 use crate::tuning::units::quantity_bytes;
 
-use super::handover::{primary, successor, switchover};
+use super::handover::{successor, switchover};
 use super::step::{Cause, Step};
 use need::{Need, late, lost, need, primary_first, resized, waits_for_primary};
 use restarts::Restarts;
@@ -103,7 +103,7 @@ impl<'a> Sight<'a> {
                 Some((*name, need(target, &wanted, &restarts, pod, seen.members.get(*name))?))
             })
             .collect();
-        let primary = primary(&group.name, seen);
+        let primary = seen.primary_of(&group.name).map(str::to_owned);
         // The primary is dealt with last when its pod goes, and only then can these settings of its standbys go down.
         if primary.as_ref().is_some_and(|name| matches!(needs.get(name), Some(Need::Pod { .. }))) {
             needs.retain(|name, need| {
@@ -240,10 +240,14 @@ impl<'a> Sight<'a> {
         if !self.template_is_live() {
             return Some(Halt::Waits("the StatefulSet does not have the new template yet".into()));
         }
+        let leadership = self.seen.leadership(&self.group.name);
+        if matches!(leadership, Leadership::Unknown { .. }) {
+            return Some(Halt::Waits("it is not known who takes writes, see Ready".into()));
+        }
         if let Some(halt) = self.broken() {
             return Some(halt);
         }
-        if self.primary.is_none() {
+        if leadership == Leadership::None {
             return Some(Halt::Waits("no member takes writes".into()));
         }
         let first = sequence.first();
@@ -264,7 +268,7 @@ impl<'a> Sight<'a> {
         let ordinals = (0..self.group.instances).rev();
         ordinals.map(|ordinal| self.group.name.pod(ordinal)).find_map(|name| {
             let Some((name, pod)) = self.pods.iter().find(|(pod, _)| **pod == name) else {
-                return Some(Halt::Waits(format!("{name} is being made")));
+                return Some(self.unmade(&name));
             };
             let why = self.unfit(name, pod)?;
             let halt = if late(pod, self.target.member_deadline, self.now) {
@@ -279,6 +283,15 @@ impl<'a> Sight<'a> {
             };
             Some(halt)
         })
+    }
+
+    /// A member without a pod: on its way, or refused by a rule that a person has to look at.
+    fn unmade(&self, name: &str) -> Halt {
+        let set = ChildRef::new(Kind::StatefulSet, self.group.name.scope());
+        match self.seen.refusals.iter().find(|refusal| refusal.owner == set) {
+            Some(refusal) => Halt::Blocked(refusal.told(&self.target.name.namespace)),
+            None => Halt::Waits(format!("{name} is being made")),
+        }
     }
 
     /// What was set in motion and has not come to its end, though every member serves.
