@@ -43,7 +43,7 @@ pub fn children(target: &Target, seen: &Observed) -> Vec<Child> {
     children.extend(secrets::pool_users(target, seen));
     children.extend(archive::secret(target, seen));
     children.extend(config::config_maps(target, seen));
-    children.extend(rbac::accounts(target, seen));
+    children.extend(rbac::accounts(target));
     children.extend(service::services(target));
     children.extend(budget::budgets(target));
     children.extend(network::policies(target));

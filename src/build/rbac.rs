@@ -5,13 +5,15 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 
 use crate::child::{Child, Kind};
-use crate::observe::Observed;
 use crate::target::{GroupTarget, Target};
 
 use super::meta::metadata;
 
+/// Most members that `spec.instances` can ask for.
+const MOST_MEMBERS: i32 = 9;
+
 /// ServiceAccounts, Role and RoleBinding.
-pub fn accounts(target: &Target, seen: &Observed) -> Vec<Child> {
+pub fn accounts(target: &Target) -> Vec<Child> {
     let name = target.name.member();
     let account = |name: &str| ServiceAccount {
         metadata: metadata(target, name),
@@ -19,7 +21,7 @@ pub fn accounts(target: &Target, seen: &Observed) -> Vec<Child> {
         ..ServiceAccount::default()
     };
     let state: Vec<String> = target.groups.iter().flat_map(|group| group.name.patroni_state()).collect();
-    let members: Vec<String> = target.groups.iter().flat_map(|group| members(group, seen)).collect();
+    let members: Vec<String> = target.groups.iter().flat_map(members).collect();
     let rule = |resource: &str, names: Option<Vec<String>>, verbs: &[&str]| PolicyRule {
         api_groups: Some(vec![String::new()]),
         resources: Some(vec![resource.into()]),
@@ -60,25 +62,24 @@ pub fn accounts(target: &Target, seen: &Observed) -> Vec<Child> {
     ]
 }
 
-/// Pods of a group: those that are wanted, and those that are still there or may come back, as while a set waits to be made smaller.
-fn members(group: &GroupTarget, seen: &Observed) -> impl Iterator<Item = String> {
-    let set = seen.children.get(Kind::StatefulSet, &group.name.scope());
-    let kept = set.and_then(|set| set.pointer("/spec/replicas")?.as_i64()).unwrap_or(0);
-    let kept = i32::try_from(kept).unwrap_or(0).max(group.instances);
-    let here = seen.pods.keys().filter_map(|pod| group.name.ordinal(pod)).max().map_or(0, |last| last + 1);
-    let name = group.name.clone();
-    (0..kept.max(here)).map(move |ordinal| name.pod(ordinal))
+/// Pods of a group, also those that it does not have now: the Role stays as it is while members come and go, and one that is to go may say
+/// what it is until it is gone. Nobody else's pod has a name of a StatefulSet's.
+fn members(group: &GroupTarget) -> Vec<String> {
+    (0..MOST_MEMBERS).map(|ordinal| group.name.pod(ordinal)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{observed, put_pods, target};
+    use crate::api::PostgresCluster;
+    use crate::fixture::{observed, target};
+    use kube::CustomResourceExt;
     use serde_json::{Value, json};
 
-    /// Names that the Role limits a verb on pods to; none where it does not.
-    fn limits(seen: &Observed, verb: &str) -> Vec<Value> {
-        let role = accounts(&target(seen), seen).into_iter().find(|child| child.reference.kind == Kind::Role);
+    /// Names that the Role limits a verb on pods to; null where it does not.
+    fn limits(spec: Value, verb: &str) -> Vec<Value> {
+        let children = accounts(&target(&observed(spec)));
+        let role = children.into_iter().find(|child| child.reference.kind == Kind::Role);
         let rules = role.expect("there is a Role").body["rules"].clone();
         let of = |rule: &&Value| {
             rule["resources"] == json!(["pods"]) && rule["verbs"].as_array().unwrap().contains(&json!(verb))
@@ -88,22 +89,18 @@ mod tests {
 
     #[test]
     fn a_member_may_change_the_pods_of_its_own_cluster_and_no_other() {
-        let mut seen = observed(json!({}));
-        put_pods(&mut seen);
-        assert_eq!(limits(&seen, "patch"), [json!(["c-0", "c-1", "c-2"])]);
-        assert_eq!(limits(&seen, "update"), [] as [Value; 0], "Patroni patches");
-        assert_eq!(limits(&seen, "list"), [Value::Null], "a list can't be limited to names");
+        let nine: Vec<String> = (0..9).map(|ordinal| format!("c-{ordinal}")).collect();
+        assert_eq!(limits(json!({}), "patch"), [json!(nine)]);
+        assert_eq!(limits(json!({}), "update"), [] as [Value; 0], "Patroni patches");
+        assert_eq!(limits(json!({}), "list"), [Value::Null], "a list can't be limited to names");
     }
 
     #[test]
-    fn a_member_that_is_to_go_may_still_say_what_it_is_until_it_is_gone() {
-        let mut seen = observed(json!({"instances": 1}));
-        assert_eq!(limits(&seen, "patch"), [json!(["c-0"])]);
-        put_pods(&mut seen);
-        assert_eq!(limits(&seen, "patch"), [json!(["c-0", "c-1", "c-2"])], "they still run");
-        seen.pods.clear();
-        let set = crate::child::ChildRef::new(Kind::StatefulSet, "c");
-        seen.children.0.insert(set, json!({"spec": {"replicas": 2}}));
-        assert_eq!(limits(&seen, "patch"), [json!(["c-0", "c-1"])], "its set makes it again");
+    fn a_member_that_is_to_go_or_to_come_may_say_what_it_is() {
+        assert_eq!(limits(json!({"instances": 1}), "patch"), limits(json!({"instances": 9}), "patch"));
+        let definition = serde_json::to_value(PostgresCluster::crd()).unwrap();
+        let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+        let most = definition.pointer(&format!("{spec}/instances/maximum")).and_then(Value::as_f64);
+        assert_eq!(most, Some(f64::from(MOST_MEMBERS)));
     }
 }
