@@ -103,7 +103,8 @@ metadata: {name: ledger-member}
 rules:
   - {apiGroups: [""], resources: [configmaps], verbs: [create, list, watch]}
   - {apiGroups: [""], resources: [configmaps], resourceNames: [ledger-leader], verbs: [get, patch, update]}
-  - {apiGroups: [""], resources: [pods], verbs: [get, list, patch, update, watch]}
+  - {apiGroups: [""], resources: [pods], verbs: [list, watch]}
+  - {apiGroups: [""], resources: [pods], resourceNames: [ledger-0], verbs: [get, patch]}
 ROLE
 }
 

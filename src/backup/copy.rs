@@ -97,8 +97,8 @@ impl Errand {
             Some(stanza(&name.namespace, &name.name, &status.source.as_ref()?.cluster_uid, generation))
         };
         Some(Self {
-            stanza: recorded.map(|copy| copy.stanza.clone()).or_else(own).filter(is_word)?,
-            backup: backup.uid().filter(is_word)?,
+            stanza: recorded.map(|copy| copy.stanza.clone()).or_else(own).filter(|text| is_word(text))?,
+            backup: backup.uid().filter(|text| is_word(text))?,
             since: status.started_at.as_ref().map(|at| at.0),
             until: status.completed_at.as_ref().map(|at| at.0),
         })
@@ -122,7 +122,7 @@ impl Errand {
 }
 
 /// A text that is one word to a shell, whoever wrote it into the status.
-fn is_word(text: &String) -> bool {
+fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
