@@ -57,6 +57,7 @@ pub fn observed(spec: Value) -> Observed {
         volumes: BTreeMap::new(),
         members: BTreeMap::new(),
         leaders: BTreeMap::new(),
+        stored: BTreeMap::new(),
         database: None,
         server: None,
         database_unread: None,

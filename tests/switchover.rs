@@ -64,6 +64,7 @@ fn seen(request: Option<&str>) -> Observed {
             .map(|(name, member)| (name.to_owned(), member))
             .into(),
         leaders: BTreeMap::new(),
+        stored: BTreeMap::new(),
         database: None,
         server: None,
         database_unread: None,

@@ -53,6 +53,8 @@ pub struct Observed {
     pub members: BTreeMap<String, MemberSeen>,
     /// Patroni's leader record of each group, where there is one.
     pub leaders: BTreeMap<i32, LeaderSeen>,
+    /// Patroni's dynamic configuration of each group as it is stored, read while no member of the group tells it.
+    pub stored: BTreeMap<i32, StoredSettings>,
     /// What the primary's catalogs hold; none while no primary answers.
     pub database: Option<DatabaseSeen>,
     /// What the server said last of its settings, also while it does not answer; none before it was asked.
@@ -280,6 +282,8 @@ pub struct PodSeen {
     pub resizing: Option<String>,
     /// How full its volume is, by its own word.
     pub disk: DiskUse,
+    /// Why Postgres does not start: its last words, as the member wrote them down. Whoever may write the pod may write them.
+    pub fault: Option<String>,
     /// No controller owns it: its set was removed and is not back yet.
     pub orphan: bool,
 }
@@ -403,8 +407,17 @@ pub struct MemberSeen {
     pub pending: BTreeMap<String, PendingChange>,
     /// When its Postgres was started, in Patroni's words.
     pub started: Option<String>,
-    /// Patroni's dynamic configuration, read from the primary alone.
+    /// Patroni's dynamic configuration, read from one member alone: the primary, or any other where that does not tell it.
     pub config: Option<Value>,
+}
+
+/// Patroni's dynamic configuration as it is stored (`docs/decisions/0026-mending-settings.md`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSettings {
+    /// The configuration.
+    pub config: Value,
+    /// Version of the ConfigMap that holds it.
+    pub resource_version: String,
 }
 
 /// The disruption slots of the fleet, as one cluster sees them.

@@ -29,12 +29,12 @@ pub use database::{SYSTEM_ROLES, database as catalogs};
 pub use facts::{
     BackupSeen, Children, ContainerSeen, DiskUse, Given, Growth, InitSeen, LeaderSeen, MemberSeen, Observed,
     OriginSeen, PendingChange, Platform, PodSeen, RestoreSeen, SecretData, ServerSettings, SlotsSeen,
-    SnapshotSeen, StorageClassSeen, VolumeSeen, secret_data,
+    SnapshotSeen, StorageClassSeen, StoredSettings, VolumeSeen, secret_data,
 };
 pub use inside::EXTENSIONS_SCHEMA;
 pub use maps::references;
 pub use offline::{Offline, offline};
-pub use read::{Links, credentials, links, observe};
+pub use read::{Links, STORED, credentials, links, observe};
 pub use server::{ServerCache, ServerKey};
 pub use source::{Pruner, SourceSeen};
 pub use stores::{Stores, Trigger};

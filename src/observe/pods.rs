@@ -10,14 +10,18 @@ use kube::ResourceExt;
 
 use crate::build::Revision;
 use crate::name::{
-    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FILES, ANNOTATION_RESTORE_REQUEST,
-    ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE, COMPONENT_POOLER, LABEL_COMPONENT, LABEL_RETIRED,
-    LABEL_ROLE,
+    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FAULT, ANNOTATION_FILES,
+    ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE, COMPONENT_POOLER,
+    LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
 };
 use crate::target::Version;
+use crate::text::one_line;
 use crate::tuning::units::quantity_bytes;
 
 use super::facts::{ContainerSeen, DiskUse, Growth, InitSeen, PodSeen, VolumeSeen};
+
+/// Most bytes of a server's last words: the program that writes them cuts them there, and so is done with what others write.
+const FAULT_BYTES: usize = 500;
 
 /// A pod as it counts here.
 pub fn pod(pod: &Pod) -> PodSeen {
@@ -63,6 +67,7 @@ pub fn pod(pod: &Pod) -> PodSeen {
         upgrade: pod.annotations().get(ANNOTATION_UPGRADE).cloned(),
         init: init(status.and_then(|s| s.init_container_statuses.as_ref()).and_then(|all| all.first())),
         files: pod.annotations().get(ANNOTATION_FILES).cloned(),
+        fault: pod.annotations().get(ANNOTATION_FAULT).map(|text| one_line(text, FAULT_BYTES)),
         disk: DiskUse::parse(pod.annotations().get(ANNOTATION_DISK).map(String::as_str)),
         orphan: !pod.owner_references().iter().any(|owner| owner.controller == Some(true)),
         component,

@@ -340,7 +340,7 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
             None => "no member takes writes yet: Patroni elects one as soon as a member with all data is up"
                 .into(),
         };
-        return (false, reason::NO_PRIMARY, message);
+        return (false, reason::NO_PRIMARY, format!("{message}{}", last_words(seen)));
     }
     if status.pooler.ready == 0 {
         if let Some(trouble) = trouble(seen, |pod| pod.component == crate::name::COMPONENT_POOLER) {
@@ -374,8 +374,17 @@ fn redundant(seen: &Observed, status: &ClusterStatus) -> Finding {
     }
     trouble(seen, |_| true).or_else(|| storage::full(seen)).unwrap_or_else(|| {
         let detail = if missing.is_empty() { String::new() } else { format!(": {}", missing.join(", ")) };
-        (false, reason::MEMBERS_MISSING, format!("{up} of {wanted} members are ready{detail}"))
+        let words = last_words(seen);
+        (false, reason::MEMBERS_MISSING, format!("{up} of {wanted} members are ready{detail}{words}"))
     })
+}
+
+/// What servers that do not start said last, in their own words: a person's way to the setting or the file that is at fault.
+fn last_words(seen: &Observed) -> String {
+    let silent = seen.pods.iter().filter(|(_, pod)| !pod.ready && !pod.deleting);
+    let words = silent
+        .filter_map(|(name, pod)| Some(format!(". Postgres in {name} said last: {}", pod.fault.as_ref()?)));
+    words.collect()
 }
 
 /// What keeps a pod from starting, if Kubernetes says so.

@@ -275,6 +275,7 @@ fn observed(spec: Value, version: i64) -> Observed {
         volumes: BTreeMap::new(),
         members: BTreeMap::from([(MEMBER.to_owned(), member)]),
         leaders: BTreeMap::new(),
+        stored: BTreeMap::new(),
         database: None,
         database_unread: None,
         server: None,

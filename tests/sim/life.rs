@@ -119,11 +119,13 @@ impl World {
                 .entry(name.clone())
                 .or_insert_with(|| MemberSeen { state: "starting".into(), ..MemberSeen::default() });
         }
+        self.start_servers();
         if self.claim.is_some() {
             return;
         }
         let fit = running
             .iter()
+            .filter(|name| self.able(name))
             .max_by_key(|name| (self.members[*name].synchronous, std::cmp::Reverse((*name).clone())))
             .cloned();
         let Some(leader) = fit else { return };
@@ -157,7 +159,8 @@ impl World {
             .keys()
             .map(|name| (name.clone(), self.server_version(name, &self.pods[name])))
             .collect();
-        for (name, member) in &mut self.members {
+        let able: Vec<String> = self.members.keys().filter(|name| self.able(name)).cloned().collect();
+        for (name, member) in self.members.iter_mut().filter(|(name, _)| able.contains(name)) {
             let leads = leader.as_ref() == Some(name);
             let known = member.state == "running";
             let pod = self.pods.get_mut(name).expect("members are pods");
@@ -196,12 +199,12 @@ impl World {
                 position: Some(self.timeline * 1000),
                 pending_restart: !pending.is_empty(),
                 pending,
-                config: self.config.clone().filter(|_| promoted),
                 ..MemberSeen::default()
             };
             pod.role = Some(if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into());
             pod.ready = leads || streams;
         }
+        self.tell_config();
     }
 
     /// The StatefulSet controller.

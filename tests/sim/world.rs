@@ -22,6 +22,7 @@ use stylobate::plan::suspects;
 use stylobate::policy::CATALOG;
 use stylobate::secret::SecretText;
 
+use super::broken::Broken;
 use super::drills::DrillsEnd;
 use super::images::{self, Offer};
 
@@ -58,6 +59,8 @@ pub struct World {
     pub storage_classes: Vec<String>,
     /// Template of the pooler's pods, as the Deployment controller saw it last.
     pub pooler_template: Option<Value>,
+    /// Settings that no server can live with.
+    pub broken: Broken,
     /// Name of the class, when its volumes can't grow.
     pub fixed_class: Option<String>,
     /// Driver of the class.
@@ -144,6 +147,7 @@ impl World {
             claim: None,
             draining: BTreeMap::new(),
             pooler_template: None,
+            broken: Broken::default(),
             fixed_class: None,
             config: None,
             database: DatabaseSeen { available: Arc::new(available()), ..DatabaseSeen::default() },
@@ -193,6 +197,7 @@ impl World {
             volumes: self.volumes.clone(),
             members: self.members.clone(),
             leaders: BTreeMap::new(),
+            stored: self.stored(),
             database: None,
             database_unread: None,
             draining: self.draining.clone(),
