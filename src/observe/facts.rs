@@ -288,6 +288,17 @@ pub struct PodSeen {
     pub orphan: bool,
 }
 
+impl PodSeen {
+    /// Why Postgres does not start here: its last words, or the kernel's.
+    pub fn last_words(&self) -> Option<String> {
+        let killed = || self.main.out_of_memory && !self.main.running;
+        let told = self.fault.as_ref().map(|words| format!("Postgres said last: {words}"));
+        told.or_else(|| {
+            killed().then(|| "the kernel ended it, since it used more memory than its limit".into())
+        })
+    }
+}
+
 /// How full a member's volume is. The member writes only a change of this word, so that it is cheap, and it can be read
 /// while Postgres is down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -332,6 +343,8 @@ pub struct ContainerSeen {
     pub waiting: Option<(String, String)>,
     /// Identity of the last run that the kubelet says has ended.
     pub ended: Option<String>,
+    /// That run ended for lack of memory: the kernel ended it at its limit.
+    pub out_of_memory: bool,
     /// Times that the kubelet started it again.
     pub restarts: i32,
 }

@@ -93,14 +93,14 @@ fn container(wanted: Option<&Container>, live: Option<&ContainerStatus>) -> Cont
     let waiting = state.and_then(|state| state.waiting.as_ref()).map(|waiting| {
         (waiting.reason.clone().unwrap_or_default(), waiting.message.clone().unwrap_or_default())
     });
-    let ended = state
+    let end = state
         .and_then(|state| state.terminated.as_ref())
-        .or_else(|| last.and_then(|last| last.terminated.as_ref()))
-        .map(|end| {
-            let id = end.container_id.clone().unwrap_or_default();
-            let id = id.rsplit('/').next().unwrap_or_default();
-            format!("run {} exit code {}", &id[..id.len().min(12)], end.exit_code)
-        });
+        .or_else(|| last.and_then(|last| last.terminated.as_ref()));
+    let ended = end.map(|end| {
+        let id = end.container_id.clone().unwrap_or_default();
+        let id = id.rsplit('/').next().unwrap_or_default();
+        format!("run {} exit code {}", &id[..id.len().min(12)], end.exit_code)
+    });
     ContainerSeen {
         image: wanted.and_then(|wanted| wanted.image.clone()).unwrap_or_default(),
         cpu: quantity(resources.and_then(|r| r.requests.as_ref()), "cpu"),
@@ -111,6 +111,7 @@ fn container(wanted: Option<&Container>, live: Option<&ContainerStatus>) -> Cont
         running: state.is_some_and(|state| state.running.is_some()),
         waiting,
         ended,
+        out_of_memory: end.is_some_and(|end| end.reason.as_deref() == Some("OOMKilled")),
         restarts: live.map_or(0, |live| live.restart_count),
     }
 }

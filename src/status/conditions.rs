@@ -379,12 +379,10 @@ fn redundant(seen: &Observed, status: &ClusterStatus) -> Finding {
     })
 }
 
-/// What servers that do not start said last, in their own words: a person's way to the setting or the file that is at fault.
+/// Why servers do not start, in their own words: a person's way to the setting or the file that is at fault.
 fn last_words(seen: &Observed) -> String {
     let silent = seen.pods.iter().filter(|(_, pod)| !pod.ready && !pod.deleting);
-    let words = silent
-        .filter_map(|(name, pod)| Some(format!(". Postgres in {name} said last: {}", pod.fault.as_ref()?)));
-    words.collect()
+    silent.filter_map(|(name, pod)| Some(format!(". {name}: {}", pod.last_words()?))).collect()
 }
 
 /// What keeps a pod from starting, if Kubernetes says so.

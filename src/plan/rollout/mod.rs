@@ -336,9 +336,9 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// What a server that does not start said last, to follow what is said of it.
+/// What is known of a server that does not start, to follow what is said of it.
 fn said(pod: &PodSeen) -> String {
-    pod.fault.as_ref().map(|words| format!(", and Postgres said last: {words}")).unwrap_or_default()
+    pod.last_words().map(|words| format!("; {words}")).unwrap_or_default()
 }
 
 /// A member says that settings wait for a restart in Patroni's next round, 5 s later at most; until twice that has passed,
