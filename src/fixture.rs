@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{BackupPhase, BackupStatus};
 use crate::apply::material;
+use crate::archive::Place;
 use crate::build;
 use crate::child::{ChildRef, Kind};
 use crate::decide::{Decision, Input, decide};
@@ -199,6 +200,8 @@ pub fn put_pods(seen: &mut Observed) {
         pod.main.image = target.image.clone();
         (pod.main.cpu, pod.main.memory) = (target.cpu.clone(), target.memory.clone());
         pod.revision = build::revision(&target, &target.groups[0]);
+        pod.archives =
+            matches!(target.archive.as_ref().map(|archive| &archive.place), Some(Place::Volume { .. }));
         pod
     };
     for (name, role) in [("c-0", "primary"), ("c-1", "replica"), ("c-2", "replica")] {

@@ -284,6 +284,8 @@ pub struct PodSeen {
     pub disk: DiskUse,
     /// Why Postgres does not start: its last words, as the member wrote them down. Whoever may write the pod may write them.
     pub fault: Option<String>,
+    /// It mounts a volume for the WAL archive.
+    pub archives: bool,
     /// No controller owns it: its set was removed and is not back yet.
     pub orphan: bool,
 }

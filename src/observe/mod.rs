@@ -22,10 +22,10 @@ mod stores;
 pub use archive::ArchiveSeen;
 pub use backups::{note_restores, of_cluster as backups_of};
 pub use catalogs::{
-    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, Right, RightSeen,
-    RoleSeen,
+    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, Misread, Right,
+    RightSeen, RoleSeen,
 };
-pub use database::{SYSTEM_ROLES, database as catalogs};
+pub use database::{MISREAD, SYSTEM_ROLES, database as catalogs};
 pub use facts::{
     BackupSeen, Children, ContainerSeen, DiskUse, Given, Growth, InitSeen, LeaderSeen, MemberSeen, Observed,
     OriginSeen, PendingChange, Platform, PodSeen, RestoreSeen, SecretData, ServerSettings, SlotsSeen,

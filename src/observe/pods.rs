@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
-use crate::build::Revision;
+use crate::build::{ARCHIVE_VOLUME, Revision};
 use crate::name::{
     ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FAULT, ANNOTATION_FILES,
     ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE, COMPONENT_POOLER,
@@ -67,6 +67,9 @@ pub fn pod(pod: &Pod) -> PodSeen {
         upgrade: pod.annotations().get(ANNOTATION_UPGRADE).cloned(),
         init: init(status.and_then(|s| s.init_container_statuses.as_ref()).and_then(|all| all.first())),
         files: pod.annotations().get(ANNOTATION_FILES).cloned(),
+        archives: spec
+            .and_then(|spec| spec.volumes.as_ref())
+            .is_some_and(|volumes| volumes.iter().any(|volume| volume.name == ARCHIVE_VOLUME)),
         fault: pod.annotations().get(ANNOTATION_FAULT).map(|text| one_line(text, FAULT_BYTES)),
         disk: DiskUse::parse(pod.annotations().get(ANNOTATION_DISK).map(String::as_str)),
         orphan: !pod.owner_references().iter().any(|owner| owner.controller == Some(true)),

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::api::ClusterStatus;
 use crate::fleet::PULL_FAULTS;
 use crate::images::place;
-use crate::observe::{Observed, PodSeen};
+use crate::observe::{Misread, Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, tuned};
 use crate::text::one_line;
@@ -225,6 +225,11 @@ fn tuning_accepted(seen: &Observed, target: Option<&Target>) -> Finding {
     };
     let refused: Vec<String> =
         postgres.refused.iter().chain(&pooler.refused).take(MOST_TOLD).map(Problem::to_string).collect();
+    // What is in force by the spec, and the server does not take all the same: only a server can know of it.
+    let misread: Vec<String> = seen.database.iter().flat_map(|found| &found.misread).map(misread).collect();
+    if refused.is_empty() && !misread.is_empty() {
+        return (false, reason::TUNING_REFUSED, misread.join("; "));
+    }
     if refused.is_empty() {
         return good(match spec.tuning.len() + spec.pooler.tuning.len() {
             0 => "no ConfigMap is named: computed settings alone are in force",
@@ -246,6 +251,20 @@ fn tuning_accepted(seen: &Observed, target: Option<&Target>) -> Finding {
         }
     }
     (false, reason::TUNING_REFUSED, text)
+}
+
+/// A line of its configuration that a server does not take, for a person.
+fn misread(line: &Misread) -> String {
+    let Misread { name, value, error } = line;
+    let what = if name.is_empty() {
+        "a line of its configuration".to_owned()
+    } else {
+        format!("setting {name} '{value}'")
+    };
+    format!(
+        "Postgres does not take {what}: {error}. It goes on with the value before and may not start with this one: correct the \
+         ConfigMap that sets it"
+    )
 }
 
 fn deleting(seen: &Observed) -> Option<Finding> {

@@ -292,6 +292,8 @@ impl World {
         pod.revision = Revision::read(&annotations);
         pod.engine_version = annotations.get(ANNOTATION_ENGINE_VERSION).and_then(|text| Version::read(text));
         pod.upgrade = annotations.get(ANNOTATION_UPGRADE).cloned();
+        let mut volumes = template["spec"]["volumes"].as_array().into_iter().flatten();
+        pod.archives = volumes.any(|volume| volume["name"] == stylobate::build::ARCHIVE_VOLUME);
         let container = &template["spec"]["containers"][0];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         pod.main.image = text(&container["image"]);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use stylobate::api::{PasswordRef, PostgresClusterSpec, User};
 
@@ -20,6 +20,16 @@ pub async fn prove(stage: &Stage) {
         .await;
     stage.promise("a Secret without its key is named", async || secret_without_key(stage).await).await;
     stage.promise("an image that can't be pulled is named", async || no_such_image(stage).await).await;
+    stage
+        .promise("settings that no server or no standby can live with are refused by name, and what runs is not touched", async || {
+            lethal_settings(stage).await
+        })
+        .await;
+    stage
+        .promise("settings by which the server does not start are taken back while it is down, and its last words are told", async || {
+            mends(stage).await
+        })
+        .await;
     stage
         .calmly("a smaller disk is refused and the running cluster is not touched", async || {
             bad_edit_touches_nothing(stage).await
@@ -70,6 +80,56 @@ async fn no_such_image(stage: &Stage) -> Kept {
     imageless.comes_to_tell(60, "Ready", "ImageCannotBePulled").await?;
     imageless.tells("Ready", "postgres:none").await?;
     imageless.remove().await
+}
+
+/// `ubicloud#5433`, `cloudnative-pg#2664` and `#4501`: each was accepted once and stopped all members.
+async fn lethal_settings(stage: &Stage) -> Kept {
+    let name = "sane";
+    let sane = stage.cluster(name);
+    sane.make(one(stage)).await?;
+    sane.becomes_healthy(120).await?;
+    let mut map = ConfigMap::default();
+    map.metadata.name = Some("lethal".into());
+    for (setting, value) in [
+        ("client_encoding", "utf-88"),
+        ("default_transaction_isolation", "serializable"),
+        ("max_locks_per_transaction", "200000"),
+    ] {
+        map.data = Some(BTreeMap::from([(setting.into(), value.into())]));
+        let params = PatchParams::apply("e2e").force();
+        let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "lethal"}, "data": map.data});
+        stage.config_maps().patch("lethal", &params, &Patch::Apply(&body)).await?;
+        sane.edit(json!({"tuning": [{"configMap": "lethal"}]})).await?;
+        sane.comes_to_tell(30, "TuningAccepted", setting).await?;
+    }
+    sane.edit(json!({"tuning": []})).await?;
+    sane.becomes_healthy(30).await?;
+    sane.remove().await
+}
+
+/// A paused cluster is left as it is, so that its server can be brought down by what Patroni keeps.
+async fn mends(stage: &Stage) -> Kept {
+    let mended = stage.cluster("mended");
+    mended.make(one(stage)).await?;
+    mended.becomes_healthy(120).await?;
+    mended.edit(json!({"paused": true})).await?;
+    stage
+        .within(20, async || {
+            same("the state", format!("{:?}", mended.status().await?.state), "Paused".to_owned())
+        })
+        .await?;
+    let map = stage.config_maps().get("mended-config").await?;
+    let kept =
+        map.metadata.annotations.as_ref().and_then(|all| all.get("config")).cloned().unwrap_or_default();
+    let mut kept: serde_json::Value = serde_json::from_str(&kept)?;
+    kept["postgresql"]["parameters"]["max_locks_per_transaction"] = json!("200000");
+    let body = json!({"metadata": {"annotations": {"config": kept.to_string()}}});
+    stage.config_maps().patch("mended-config", &PatchParams::default(), &Patch::Merge(&body)).await?;
+    stage.pods().delete("mended-0", &DeleteParams::default()).await?;
+    mended.comes_to_tell(120, "Ready", "mended-0: ").await?;
+    mended.edit(json!({"paused": false})).await?;
+    mended.becomes_healthy(180).await?;
+    mended.remove().await
 }
 
 async fn bad_edit_touches_nothing(stage: &Stage) -> Kept {
