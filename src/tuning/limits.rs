@@ -132,7 +132,7 @@ mod tests {
             ("wal_sender_timeout", "1s", "2s"),
             ("search_path", "\"a, b", "\"$user\", public"),
             ("temp_tablespaces", "a,,b", ""),
-            ("timezone_abbreviations", "nope", "india"),
+            ("timezone_abbreviations", "india", "India"),
             ("createrole_self_grant", "set, admin", "set, inherit"),
             ("restrict_nonsystem_relation_kind", "table", "view, foreign-table"),
             ("default_table_access_method", "", "heap"),
