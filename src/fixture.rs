@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{BackupPhase, BackupStatus};
 use crate::apply::material;
+use crate::archive::Place;
 use crate::build;
 use crate::child::{ChildRef, Kind};
 use crate::decide::{Decision, Input, decide};
@@ -57,6 +58,7 @@ pub fn observed(spec: Value) -> Observed {
         volumes: BTreeMap::new(),
         members: BTreeMap::new(),
         leaders: BTreeMap::new(),
+        stored: BTreeMap::new(),
         database: None,
         server: None,
         database_unread: None,
@@ -199,6 +201,8 @@ pub fn put_pods(seen: &mut Observed) {
         pod.main.image = target.image.clone();
         (pod.main.cpu, pod.main.memory) = (target.cpu.clone(), target.memory.clone());
         pod.revision = build::revision(&target, &target.groups[0]);
+        pod.archives =
+            matches!(target.archive.as_ref().map(|archive| &archive.place), Some(Place::Volume { .. }));
         pod
     };
     for (name, role) in [("c-0", "primary"), ("c-1", "replica"), ("c-2", "replica")] {

@@ -57,6 +57,10 @@ pub const ANNOTATION_PURPOSE: &str = "stylobate.dev/purpose";
 pub const ANNOTATION_FILES: &str = "stylobate.dev/files";
 /// Annotation by which a member says how full its volume is (`images/postgres/member_disk.py`); absent while there is room.
 pub const ANNOTATION_DISK: &str = "stylobate.dev/disk";
+/// Annotation by which a member says why its Postgres does not start (`images/postgres/member_fault.py`); absent once it runs.
+pub const ANNOTATION_FAULT: &str = "stylobate.dev/fault";
+/// Annotation on a pod: digest of the last rendering that an edit of the spec asked for.
+pub const ANNOTATION_ASKED: &str = "stylobate.dev/asked";
 /// Annotation on a member's pod: digest of where it may run.
 pub const ANNOTATION_PLACEMENT: &str = "stylobate.dev/placement";
 /// Annotation on a member's pod: digest of how it was rendered.

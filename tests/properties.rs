@@ -220,6 +220,7 @@ prop_compose! {
         let extension = |(relocatable, schema, requires)| AvailableSeen { relocatable, schema, requires };
         let failure = |cause| FailedSql { cause, again: HEALTHY.now, times: 1 };
         DatabaseSeen {
+            misread: Vec::new(),
             roles: roles.into_iter().map(|(name, seen)| (name, role(seen))).collect(),
             databases: databases.into_iter().map(|(name, seen)| (name, facts(seen))).collect(),
             rights: rights.into_iter().map(right).collect(),

@@ -211,6 +211,7 @@ fn every_script_has_its_test() {
     let source = concat!(
         include_str!("scenarios.rs"),
         include_str!("scenarios/catalog.rs"),
+        include_str!("scenarios/settings.rs"),
         include_str!("scenarios/sizes.rs")
     );
     for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {

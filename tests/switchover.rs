@@ -64,7 +64,8 @@ fn seen(request: Option<&str>) -> Observed {
             .map(|(name, member)| (name.to_owned(), member))
             .into(),
         leaders: BTreeMap::new(),
-            refusals: Vec::new(),
+        refusals: Vec::new(),
+        stored: BTreeMap::new(),
         database: None,
         server: None,
         database_unread: None,

@@ -7,21 +7,18 @@ of it.
 """
 
 import http.client
-import json
 import os
-import ssl
 import sys
 import time
 
+from member_pod import AGAIN_SECONDS, publish
+
 VOLUME = "/data"
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 ANNOTATION = "stylobate.dev/disk"
 LEVELS = ((85, "filling"), (95, "almost-full"))  # percent used
 FULL_BYTES = 16 << 20  # one WAL segment: the server stops when it can't make the next one
 BACK_PERCENT = 2  # a word is taken back only this far below its level, or it would change with each checkpoint
 ROUND_SECONDS = 1.0  # statvfs costs microseconds
-AGAIN_SECONDS = 5.0  # after the API server did not take the word
-ASK_SECONDS = 3.0
 
 
 def word_for(used_percent, free_bytes, before):
@@ -44,25 +41,6 @@ def look(before):
     return word_for(used, volume.f_bavail * volume.f_frsize, before)
 
 
-def publish(word):
-    """Writes the annotation of this pod, or takes it off; the API server stores nothing when it is as it was."""
-    with open(f"{ACCOUNT}/token", encoding="ascii") as file:
-        token = file.read()
-    host, port = os.environ["KUBERNETES_SERVICE_HOST"], int(os.environ["KUBERNETES_SERVICE_PORT"])
-    namespace, pod = os.environ["PATRONI_KUBERNETES_NAMESPACE"], os.environ["PATRONI_NAME"]
-    context = ssl.create_default_context(cafile=f"{ACCOUNT}/ca.crt")
-    connection = http.client.HTTPSConnection(host, port, timeout=ASK_SECONDS, context=context)
-    try:
-        body = json.dumps({"metadata": {"annotations": {ANNOTATION: word}}})
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"}
-        connection.request("PATCH", f"/api/v1/namespaces/{namespace}/pods/{pod}", body=body, headers=headers)
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise OSError(f"HTTP {answer.status}: {answer.read(300).decode(errors='replace')}")
-    finally:
-        connection.close()
-
-
 def watch(on_room):
     """Never ends. `on_room` is called when a full volume has room again: Postgres can start now."""
     # What an earlier run of the container wrote is not known, so the first word is always written.
@@ -73,7 +51,7 @@ def watch(on_room):
             on_room()
         if word != written:
             try:
-                publish(word)
+                publish(ANNOTATION, word)
                 written = word
                 if word or before:
                     print(f"member-disk: the volume is {word or 'no longer filling'}", file=sys.stderr, flush=True)

@@ -36,8 +36,8 @@ pub use parts::{
 pub use restore::{RestorePhase, RestoreStatus};
 pub use status::{
     ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, OperatorStatus, OverriddenStatus,
-    Pending, PoolerStatus, RolloutPhase, RolloutStatus, SettingStatus, SlotStatus, SwitchoverOutcome,
-    SwitchoverStatus, UpgradePhase, UpgradeStatus, VolumeEvidence,
+    Pending, PoolerStatus, RenderedPod, RenderedStatus, RolloutPhase, RolloutStatus, SettingStatus,
+    SlotStatus, SwitchoverOutcome, SwitchoverStatus, UpgradePhase, UpgradeStatus, VolumeEvidence,
 };
 
 /// The API group of every kind of Stylobate.

@@ -51,6 +51,9 @@ pub struct ClusterStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub tuning: Vec<SettingStatus>,
+    /// What pods were rendered last: by it a person's edit is told from another release of the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<RenderedStatus>,
     /// The disruption slot that this cluster holds while its members are restarted on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<SlotStatus>,
@@ -233,6 +236,33 @@ pub struct OverriddenStatus {
 pub enum Pending {
     /// A restart of Postgres.
     Restart,
+}
+
+/// How pods were rendered last.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RenderedStatus {
+    /// Generation of the spec that they were rendered from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// Pods of members.
+    #[serde(default)]
+    pub members: RenderedPod,
+    /// Pods of the pooler.
+    #[serde(default)]
+    pub pooler: RenderedPod,
+}
+
+/// How the pods of one kind were rendered.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RenderedPod {
+    /// Digest of the rendering.
+    #[serde(default)]
+    pub template: String,
+    /// Digest of the last rendering that an edit of the spec asked for; empty while none did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub asked: String,
 }
 
 /// A rollout: members brought to what the spec says, one at a time. It proves that the data stayed where it was.

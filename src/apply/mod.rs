@@ -21,7 +21,7 @@ use crate::lease::Claim;
 use crate::name::{
     ANNOTATION_FILES, ClusterName, FINALIZER, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER, SWITCHOVER_MANAGER,
 };
-use crate::observe::{Links, Observed};
+use crate::observe::{Links, Observed, STORED};
 use crate::plan::{SqlTask, Statement, Step};
 use crate::repeat::gone;
 
@@ -198,6 +198,18 @@ impl Writer<'_> {
                     .map_err(api)
             }
             Step::Configure { group: _, pod, patch } => Ok(links()?.patroni.configure(pod, patch).await?),
+            Step::StoreSettings { group, resource_version, config, patch: _ } => {
+                let [map, ..] = group.patroni_state();
+                let patch = json!({"metadata": {
+                    "resourceVersion": resource_version,
+                    "annotations": {STORED: config.to_string()},
+                }});
+                self.children(Kind::ConfigMap)
+                    .patch(&map, &PatchParams::default(), &Patch::Merge(&patch))
+                    .await
+                    .map(drop)
+                    .map_err(api)
+            }
             Step::Sql { pod, task } => Ok(run_sql(&links()?.sql, pod, task).await?),
             Step::Switchover { group: _, from, to, reason: _, cause: _ } => {
                 self.checkpoint(links()?, from).await;

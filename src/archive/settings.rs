@@ -16,11 +16,15 @@ const KEEP: &str = "256MB";
 /// Patroni's own default. It takes nothing below 16 MB: with 0 it sets this too, and warns at each reload.
 const KEEP_WITHOUT: &str = "128MB";
 
-/// The settings with this archive, or without one. `archive_mode` is the only one that needs a restart, so it is on from the
+/// The settings with this archive, or without one. `mounted` is false while some member lacks the volume that the archive is on: until it
+/// is there, each file would fail and the members' own volumes fill; no WAL of before can belong to the archive that begins. `archive_mode` is the only one that needs a restart, so it is on from the
 /// first start: an archive is turned on and off without one. What that costs without an archive is one `/bin/true` for
 /// each segment of 16 MiB.
-pub fn settings(archive: Option<&Archive>) -> Settings {
+pub fn settings(archive: Option<&Archive>, mounted: bool) -> Settings {
     let (command, timeout) = match archive {
+        Some(archive) if archive.volume.is_some() && !mounted => {
+            (NO_COMMAND, format!("{}s", archive.switch_seconds))
+        }
         Some(archive) => (COMMAND, format!("{}s", archive.switch_seconds)),
         None => (NO_COMMAND, "0".into()),
     };
@@ -43,7 +47,7 @@ mod tests {
     #[test]
     fn an_archive_is_turned_on_without_a_restart() {
         let archive = serde_json::from_value(json!({"gcs": {"bucket": "wal"}})).unwrap();
-        let (with, without) = (settings(Some(&archive)), settings(None));
+        let (with, without) = (settings(Some(&archive), true), settings(None, true));
         for major in crate::target::MAJORS {
             let catalog = Catalog::bundled(major).unwrap();
             for (name, value) in &with {
@@ -54,5 +58,9 @@ mod tests {
             }
         }
         assert_eq!(with["archive_timeout"], "60s");
+        assert_eq!(settings(Some(&archive), false), with, "a bucket needs no mount");
+        let volume = serde_json::from_value(json!({"volume": {"claim": "wal"}})).unwrap();
+        let command = |mounted| settings(Some(&volume), mounted)["archive_command"].clone();
+        assert_eq!([command(false), command(true)], [NO_COMMAND, COMMAND]);
     }
 }

@@ -22,7 +22,7 @@ use super::pod;
 /// Name of the volume with the configuration.
 const CONFIGURATION: &str = "archive";
 /// Name of the volume with the archive itself.
-const PLACE: &str = "archive-volume";
+pub const PLACE: &str = "archive-volume";
 
 /// The Secret; none without an archive, or until its passphrase exists. When an archive is turned off the Secret is emptied: what
 /// is mounted must not stay behind.

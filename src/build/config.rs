@@ -9,12 +9,12 @@ use crate::engine::{engine, paths};
 use crate::observe::Observed;
 use crate::pooler;
 use crate::restore::{RECORD, Restore, STOP_RECORD};
-use crate::secret::SecretText;
 use crate::target::{GroupTarget, KEPT_POOLER, KEPT_POSTGRES, Target};
 use crate::tuning::Overlay;
 use crate::upgrade::Course;
 
 use super::meta::metadata;
+use super::pooler::shows;
 
 /// What members of a group mount: Patroni's configuration, and what they are told besides.
 pub fn members(target: &Target, group: &GroupTarget) -> Child {
@@ -72,10 +72,37 @@ fn trust(target: &Target, seen: &Observed) -> Option<Child> {
         // Without one, its authority is one that clients know already (`sslrootcert=system`).
         Some(name) => seen.given.secrets.get(name).and_then(Option::as_ref)?.get("ca.crt").cloned(),
     };
-    let entry = |key, text: SecretText| (key, text.expose().to_owned());
-    let entries = clients.map(|text| entry(pooler::CLIENTS_AUTHORITY, text));
-    let entries = entries.into_iter().chain([entry(pooler::MEMBERS_AUTHORITY, own)]);
+    let clients = clients.map(|text| text.expose().to_owned());
+    // Until the last pod of the pooler shows the certificate that is wanted, clients meet the one before as well.
+    let clients = if shows(target, seen) { clients } else { both(published(target, seen), clients) };
+    let entries = clients.map(|text| (pooler::CLIENTS_AUTHORITY, text));
+    let entries = entries.into_iter().chain([(pooler::MEMBERS_AUTHORITY, own.expose().to_owned())]);
     Some(config_map(target, target.name.authority(), entries))
+}
+
+/// Authorities that clients verify by now.
+fn published(target: &Target, seen: &Observed) -> Option<String> {
+    let live = seen.children.get(Kind::ConfigMap, &target.name.authority())?;
+    live["data"][pooler::CLIENTS_AUTHORITY].as_str().map(str::to_owned)
+}
+
+/// The certificates of both, each once. What was published and is too much to keep is left out: it is public, and it is a person's.
+fn both(before: Option<String>, wanted: Option<String>) -> Option<String> {
+    const MOST_BYTES: usize = 100_000;
+    const END: &str = "-----END CERTIFICATE-----";
+    let (Some(before), Some(wanted)) =
+        (before.clone().filter(|text| text.len() < MOST_BYTES), wanted.clone())
+    else {
+        return wanted.or(before);
+    };
+    let mut text = wanted.trim_end().to_owned();
+    let old = before.split_inclusive(END).map(str::trim).filter(|one| one.ends_with(END));
+    for one in old.filter(|one| !wanted.contains(*one)) {
+        text.push('\n');
+        text.push_str(one);
+    }
+    text.push('\n');
+    Some(if text.trim_end() == wanted.trim_end() { wanted } else { text })
 }
 
 /// TLS of a Prometheus exporter (exporter-toolkit's web configuration); it reads the files anew for each connection.

@@ -15,6 +15,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+use crate::api::RenderedStatus;
 use crate::child::{Child, Kind};
 use crate::engine::{hba, paths, ports};
 use crate::name::{
@@ -28,7 +29,8 @@ use crate::tuning::units::quantity_bytes;
 use super::archive;
 use super::meta::metadata;
 use super::pod;
-use super::revision::Revision;
+use super::pooler;
+use super::revision::{self, Revision};
 use super::upgrade;
 
 /// Seconds for a member to write its shutdown checkpoint before it is killed.
@@ -53,7 +55,13 @@ pub fn stateful_sets(target: &Target, seen: &Observed) -> Vec<Child> {
 
 /// What tells the pods of the group from those of another rendering.
 pub fn revision(target: &Target, group: &GroupTarget) -> Revision {
-    Revision::of(&pod_spec(target, group))
+    Revision::of(&pod_spec(target, group)).with(&target.rendered.members)
+}
+
+/// How pods are rendered now, beside what was rendered last.
+pub fn rendered(target: &Target, before: Option<&RenderedStatus>, generation: Option<i64>) -> RenderedStatus {
+    let members = target.groups.first().map(|group| pod_spec(target, group)).unwrap_or_default();
+    revision::rendered(before, generation, &members, &pooler::pod_spec(target))
 }
 
 fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> StatefulSet {
@@ -62,7 +70,7 @@ fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> S
     let mut labels = target.name.labels();
     labels.insert(LABEL_COMPONENT.into(), COMPONENT_MEMBER.into());
     labels.insert(LABEL_SCOPE.into(), group.name.scope());
-    let mut annotations = Revision::of(&pod).annotations();
+    let mut annotations = Revision::of(&pod).with(&target.rendered.members).annotations();
     annotations.extend(upgrade::mark(target));
     let version = (ANNOTATION_ENGINE_VERSION.to_owned(), target.version.to_string());
     annotations.extend([version.clone()]);

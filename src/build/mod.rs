@@ -23,9 +23,10 @@ use crate::child::Child;
 use crate::observe::Observed;
 use crate::target::Target;
 
+pub use archive::PLACE as ARCHIVE_VOLUME;
 pub use backup::backup;
 pub use config::members as member_files;
-pub use member::{CONTAINER, GRACE_SECONDS, revision, stateful_sets};
+pub use member::{CONTAINER, GRACE_SECONDS, rendered, revision, stateful_sets};
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
 pub use revision::Revision;
 pub use secrets::{pooler_monitor_password, user_password};

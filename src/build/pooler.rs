@@ -4,6 +4,7 @@ use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy,
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Probe, TCPSocketAction};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::Value;
 
 use crate::child::{Child, Kind};
 use crate::engine::hba::POOLER_MONITOR_ROLE;
@@ -23,7 +24,7 @@ const GRACE_SECONDS: i64 = 30;
 
 /// The Deployment; none until its Secrets exist, since a pod that waits for a mount is tried again ever more slowly.
 pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
-    let certificate = target.given_tls.clone().unwrap_or_else(|| target.name.pooler_tls());
+    let certificate = certificate(target);
     let given = seen.given.secrets.get(&certificate).cloned().flatten();
     let shown = match target.given_tls {
         Some(_) => given,
@@ -39,19 +40,8 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
     let selector = target.name.selector(COMPONENT_POOLER);
     let mut labels = target.name.labels();
     labels.insert(LABEL_COMPONENT.into(), COMPONENT_POOLER.into());
-    let pod = PodSpec {
-        containers: vec![pgpool(target), exporter(target)],
-        volumes: Some(vec![
-            pod::config_volume("conf", &name),
-            pod::secret_volume("users", &target.name.pooler_users()),
-            pod::secret_volume("tls", &certificate),
-            pod::config_volume("authority", &target.name.authority()),
-            pod::scratch("tmp", None),
-            pod::scratch("run", None),
-        ]),
-        ..pod::spec(target, target.name.pooler_account(), GRACE_SECONDS, &selector)
-    };
-    let mut annotations = Revision::of(&pod).annotations();
+    let pod = pod_spec(target);
+    let mut annotations = Revision::of(&pod).with(&target.rendered.pooler).annotations();
     annotations.insert(ANNOTATION_RESTART.into(), restart);
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
@@ -80,6 +70,42 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
         status: None,
     };
     Some(Child::new(Kind::Deployment, name, &object))
+}
+
+/// Secret with the certificate that clients are shown.
+fn certificate(target: &Target) -> String {
+    target.given_tls.clone().unwrap_or_else(|| target.name.pooler_tls())
+}
+
+/// A pod of it.
+pub(super) fn pod_spec(target: &Target) -> PodSpec {
+    let selector = target.name.selector(COMPONENT_POOLER);
+    PodSpec {
+        containers: vec![pgpool(target), exporter(target)],
+        volumes: Some(vec![
+            pod::config_volume("conf", &target.name.pooler()),
+            pod::secret_volume("users", &target.name.pooler_users()),
+            pod::secret_volume("tls", &certificate(target)),
+            pod::config_volume("authority", &target.name.authority()),
+            pod::scratch("tmp", None),
+            pod::scratch("run", None),
+        ]),
+        ..pod::spec(target, target.name.pooler_account(), GRACE_SECONDS, &selector)
+    }
+}
+
+/// Whether every pod shows the certificate that is wanted: the Deployment names it, and its last pod is of this template.
+pub fn shows(target: &Target, seen: &Observed) -> bool {
+    let Some(live) = seen.children.get(Kind::Deployment, &target.name.pooler()) else { return false };
+    let Some(wanted) = deployment(target, seen) else { return false };
+    let restart =
+        |body: &Value| body["spec"]["template"]["metadata"]["annotations"][ANNOTATION_RESTART].clone();
+    let number = |path: &str| live.pointer(path).and_then(Value::as_i64);
+    let (pods, updated) = (number("/status/replicas"), number("/status/updatedReplicas"));
+    restart(live) == restart(&wanted.body)
+        && number("/status/observedGeneration")
+            .is_none_or(|observed| Some(observed) >= number("/metadata/generation"))
+        && pods.is_none_or(|pods| updated.unwrap_or(0) >= pods)
 }
 
 fn pgpool(target: &Target) -> Container {

@@ -87,6 +87,7 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
         Step::ResizePod { .. } => ("Pod".into(), "resize"),
         Step::RestartServer { .. } => ("Patroni".into(), "restart"),
         Step::ReleaseClaim { .. } => ("ConfigMap".into(), "patch"),
+        Step::StoreSettings { .. } => ("ConfigMap".into(), "patch"),
         Step::Configure { .. } => ("Patroni".into(), "configure"),
         Step::Switchover { .. } => ("Patroni".into(), "switchover"),
         Step::CreateBackup { .. } | Step::RecordMissed { .. } => ("PostgresBackup".into(), "create"),

@@ -27,6 +27,19 @@ pub struct DatabaseSeen {
     pub upgrade: Reports,
     /// How its archive does; read only where the spec asks for one.
     pub archive: Option<ArchiveSeen>,
+    /// Lines of its configuration that the server does not take.
+    pub misread: Vec<Misread>,
+}
+
+/// A line of its configuration that a server does not take: it goes on with the value before, and may not start with this one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Misread {
+    /// The setting; empty for a line that is none.
+    pub name: String,
+    /// Its value in the file.
+    pub value: String,
+    /// What is wrong, in the server's words.
+    pub error: String,
 }
 
 /// A role.

@@ -14,7 +14,9 @@ use crate::sql::session::{Error, Session};
 use crate::upgrade::Report;
 
 use super::archive::archive;
-use super::catalogs::{AvailableSeen, Closed, DatabaseFacts, DatabaseSeen, Right, RightSeen, RoleSeen};
+use super::catalogs::{
+    AvailableSeen, Closed, DatabaseFacts, DatabaseSeen, Misread, Right, RightSeen, RoleSeen,
+};
 use super::inside;
 use super::server::{ServerCache, ServerKey};
 
@@ -58,6 +60,11 @@ const AVAILABLE: &str = "SELECT v.name::text, v.relocatable, v.schema::text, COA
     FROM pg_catalog.pg_available_extensions e JOIN pg_catalog.pg_available_extension_versions v \
     ON v.name = e.name AND v.version = e.default_version";
 
+/// What the server does not take of its configuration. A setting that waits for a restart is none of it, though the view says so.
+pub const MISREAD: &str = "SELECT COALESCE(f.name, ''), pg_catalog.left(COALESCE(f.setting, ''), 200), pg_catalog.left(f.error, 500) \
+    FROM pg_catalog.pg_file_settings f WHERE f.error IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_settings s \
+        WHERE pg_catalog.lower(s.name) = pg_catalog.lower(f.name) AND s.pending_restart) ORDER BY f.seqno LIMIT 20";
+
 /// More than any report is long: each problem in it is cut where it is written.
 const REPORT_BYTES: i64 = 1 << 20;
 /// `datconnlimit` of a database that is half dropped.
@@ -81,6 +88,7 @@ pub async fn database(
         roles: roles(&session, spec).await?,
         rights: rights(&session, spec).await?,
         failed: cache.failed(&server),
+        misread: misread(&session).await?,
         ..DatabaseSeen::default()
     };
     let mut numbers = BTreeMap::new();
@@ -106,6 +114,16 @@ pub async fn database(
     drop(session);
     inside::look(ways, primary, spec, &server, cache, &numbers, &mut seen).await;
     Ok(seen)
+}
+
+async fn misread(session: &Session) -> Result<Vec<Misread>, Error> {
+    let rows = session.query(MISREAD).await?;
+    rows.iter()
+        .map(|row| {
+            let (name, value) = (session.column(row, 0)?, session.column(row, 1)?);
+            Ok(Misread { name, value, error: session.column(row, 2)? })
+        })
+        .collect()
 }
 
 async fn roles(session: &Session, spec: &PostgresClusterSpec) -> Result<BTreeMap<String, RoleSeen>, Error> {

@@ -54,6 +54,8 @@ pub struct Observed {
     pub members: BTreeMap<String, MemberSeen>,
     /// Patroni's leader record of each group, where there is one.
     pub leaders: BTreeMap<i32, LeaderSeen>,
+    /// Patroni's dynamic configuration of each group as it is stored, read while no member of the group tells it.
+    pub stored: BTreeMap<i32, StoredSettings>,
     /// What the primary's catalogs hold; none while no primary answers.
     pub database: Option<DatabaseSeen>,
     /// What the server said last of its settings, also while it does not answer; none before it was asked.
@@ -268,8 +270,23 @@ pub struct PodSeen {
     pub resizing: Option<String>,
     /// How full its volume is, by its own word.
     pub disk: DiskUse,
+    /// Why Postgres does not start: its last words, as the member wrote them down. Whoever may write the pod may write them.
+    pub fault: Option<String>,
+    /// It mounts a volume for the WAL archive.
+    pub archives: bool,
     /// No controller owns it: its set was removed and is not back yet.
     pub orphan: bool,
+}
+
+impl PodSeen {
+    /// Why Postgres does not start here: its last words, or the kernel's.
+    pub fn last_words(&self) -> Option<String> {
+        let killed = || self.main.out_of_memory && !self.main.running;
+        let told = self.fault.as_ref().map(|words| format!("Postgres said last: {words}"));
+        told.or_else(|| {
+            killed().then(|| "the kernel ended it, since it used more memory than its limit".into())
+        })
+    }
 }
 
 /// How full a member's volume is. The member writes only a change of this word, so that it is cheap, and it can be read
@@ -318,6 +335,8 @@ pub struct ContainerSeen {
     pub ended: Option<String>,
     /// When it ended, by the clock of its node, to the second.
     pub ended_at: Option<jiff::Timestamp>,
+    /// That run ended for lack of memory: the kernel ended it at its limit.
+    pub out_of_memory: bool,
     /// Times that the kubelet started it again.
     pub restarts: i32,
 }
@@ -393,8 +412,17 @@ pub struct MemberSeen {
     pub pending: BTreeMap<String, PendingChange>,
     /// When its Postgres was started, in Patroni's words.
     pub started: Option<String>,
-    /// Patroni's dynamic configuration, read from the primary alone.
+    /// Patroni's dynamic configuration, read from one member alone: the primary, or any other where that does not tell it.
     pub config: Option<Value>,
+}
+
+/// Patroni's dynamic configuration as it is stored (`docs/decisions/0026-mending-settings.md`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSettings {
+    /// The configuration.
+    pub config: Value,
+    /// Version of the ConfigMap that holds it.
+    pub resource_version: String,
 }
 
 /// The disruption slots of the fleet, as one cluster sees them.

@@ -26,19 +26,19 @@ mod wake;
 pub use archive::ArchiveSeen;
 pub use backups::{note_restores, of_cluster as backups_of};
 pub use catalogs::{
-    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, Right, RightSeen,
-    RoleSeen,
+    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, Misread, Right,
+    RightSeen, RoleSeen,
 };
-pub use database::{SYSTEM_ROLES, database as catalogs};
+pub use database::{MISREAD, SYSTEM_ROLES, database as catalogs};
 pub use facts::{
     BackupSeen, Children, ContainerSeen, DiskUse, Given, Growth, InitSeen, LeaderSeen, MemberSeen, Observed,
     OriginSeen, PendingChange, Platform, PodSeen, RestoreSeen, SecretData, ServerSettings, SlotsSeen,
-    SnapshotSeen, StorageClassSeen, VolumeSeen, secret_data,
+    SnapshotSeen, StorageClassSeen, StoredSettings, VolumeSeen, secret_data,
 };
 pub use inside::EXTENSIONS_SCHEMA;
 pub use leadership::{Leadership, needs_record};
 pub use offline::{Offline, offline};
-pub use read::{Links, credentials, links, observe};
+pub use read::{Links, STORED, credentials, links, observe};
 pub use refusal::{FAILED_CREATE, Refusal, refusals, remedy as refusal_remedy, told_at};
 pub use server::{ServerCache, ServerKey};
 pub use source::{Pruner, SourceSeen};

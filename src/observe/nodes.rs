@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn a_node_of_which_nobody_hears_is_lost_also_once_it_is_cut_down_to_what_counts() {
         let node = |status: &str| {
-            let conditions = json!([{"type": "MemoryPressure", "status": "Unknown"}, {"type": "Ready", "status": status}]);
+            let conditions =
+                json!([{"type": "MemoryPressure", "status": "Unknown"}, {"type": "Ready", "status": status}]);
             let mut node: Node = serde_json::from_value(
                 json!({"metadata": {"name": "n"}, "status": {"conditions": conditions, "images": []}}),
             )

@@ -78,6 +78,7 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
         pods: seen_pods,
         volumes,
         leaders,
+        stored: BTreeMap::new(),
         database: None,
         server: None,
         database_unread: None,

@@ -8,16 +8,20 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
-use crate::build::{Revision, UPGRADE_CONTAINER};
+use crate::build::{ARCHIVE_VOLUME, Revision, UPGRADE_CONTAINER};
 use crate::name::{
-    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FILES, ANNOTATION_RESTART,
+    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FAULT, ANNOTATION_FILES, ANNOTATION_RESTART,
     ANNOTATION_RESTARTED_AT, ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE,
     COMPONENT_POOLER, LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
 };
 use crate::target::Version;
+use crate::text::one_line;
 use crate::tuning::units::quantity_bytes;
 
 use super::facts::{ContainerSeen, DiskUse, Growth, InitSeen, PodSeen, VolumeSeen};
+
+/// Most bytes of a server's last words: the program that writes them cuts them there, and so is done with what others write.
+const FAULT_BYTES: usize = 500;
 
 /// A pod as it counts here.
 pub fn pod(pod: &Pod) -> PodSeen {
@@ -72,6 +76,10 @@ pub fn pod(pod: &Pod) -> PodSeen {
                 .and_then(|all| all.iter().find(|c| c.name == UPGRADE_CONTAINER)),
         ),
         files: pod.annotations().get(ANNOTATION_FILES).cloned(),
+        archives: spec
+            .and_then(|spec| spec.volumes.as_ref())
+            .is_some_and(|volumes| volumes.iter().any(|volume| volume.name == ARCHIVE_VOLUME)),
+        fault: pod.annotations().get(ANNOTATION_FAULT).map(|text| one_line(text, FAULT_BYTES)),
         disk: DiskUse::parse(pod.annotations().get(ANNOTATION_DISK).map(String::as_str)),
         orphan: !pod.owner_references().iter().any(|owner| owner.controller == Some(true)),
         component,
@@ -116,6 +124,7 @@ fn container(wanted: Option<&Container>, live: Option<&ContainerStatus>) -> Cont
         waiting,
         ended,
         ended_at: end.and_then(|end| end.finished_at.as_ref()).map(|time| time.0),
+        out_of_memory: end.is_some_and(|end| end.reason.as_deref() == Some("OOMKilled")),
         restarts: live.map_or(0, |live| live.restart_count),
     }
 }

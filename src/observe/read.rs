@@ -18,10 +18,15 @@ use crate::sql::session::{Credentials, Error as SqlError, Session};
 use crate::sql::{Door, Ways};
 use crate::upgrade::recorded;
 
-use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SlotsSeen};
+use super::facts::{
+    Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SlotsSeen, StoredSettings,
+};
 use super::leadership::needs_record;
 use super::server::ServerKey;
 use super::{database, given, passwords, restore, stores::Stores};
+
+/// Annotation of Patroni's ConfigMap `<scope>-config` with the dynamic configuration (Patroni 4.1, `dcs/kubernetes.py`).
+pub const STORED: &str = "config";
 
 /// Ways to the members of one cluster.
 #[derive(Clone, Debug)]
@@ -111,9 +116,13 @@ pub async fn observe(
     } else {
         BTreeMap::new()
     };
+    // One that never ran has no settings to mend, and what is stored of it is Patroni's to make.
+    let ran = cluster.status.as_ref().is_some_and(|status| status.system_identifier.is_some());
+    let silent = ran && !members.values().any(|member| member.config.is_some());
     let volumes = stores.volumes(&name);
     let mut seen = Observed {
         given: given::given(client, stores, &name, &cluster.spec, &children).await?,
+        stored: if silent { stored(client, &name).await? } else { BTreeMap::new() },
         leaders,
         database: None,
         database_unread: None,
@@ -159,13 +168,32 @@ async fn members(
     lost: &BTreeSet<String>,
 ) -> BTreeMap<String, MemberSeen> {
     let asked = links.members().filter(|name| answers(&pods[*name], lost)).map(|name| async move {
-        let mut member = links.patroni.member(name).await.ok()?;
-        if member.role == ROLE_PRIMARY {
-            member.config = links.patroni.config(name).await.ok();
-        }
+        let member = links.patroni.member(name).await.ok()?;
         Some((name.clone(), member))
     });
-    join_all(asked).await.into_iter().flatten().collect()
+    let mut members: BTreeMap<String, MemberSeen> = join_all(asked).await.into_iter().flatten().collect();
+    // All members of a group have the same. The primary knows it first; without one, any tells it, also while its Postgres is down.
+    let mut names: Vec<String> = members.keys().cloned().collect();
+    names.sort_by_key(|name| members[name].role != ROLE_PRIMARY);
+    for name in names {
+        if let Ok(config) = links.patroni.config(&name).await {
+            members.entry(name).and_modify(|member| member.config = Some(config));
+            break;
+        }
+    }
+    members
+}
+
+/// Patroni's dynamic configuration, from the ConfigMap that Patroni keeps it in.
+async fn stored(client: &Client, name: &ClusterName) -> Result<BTreeMap<i32, StoredSettings>, kube::Error> {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
+    let [config, ..] = name.group(0).patroni_state();
+    let Some(map) = maps.get_opt(&config).await? else { return Ok(BTreeMap::new()) };
+    let config = map.annotations().get(STORED).and_then(|text| serde_json::from_str(text).ok());
+    let seen = config
+        .zip(map.resource_version())
+        .map(|(config, resource_version)| StoredSettings { config, resource_version });
+    Ok(seen.map(|seen| (0, seen)).into_iter().collect())
 }
 
 /// Whether a member may answer. Those of a lost node do not, and asking each in every round would cost its time-out; should one run on

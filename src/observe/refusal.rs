@@ -166,7 +166,10 @@ mod tests {
     fn a_set_that_is_refused_a_pod_is_told_in_kubernetes_words_with_what_to_do() {
         let all = told(&set(3, 0), &BTreeMap::new(), &[event("set-1", "2026-11-29T14:00:05Z")]);
         assert_eq!(all.len(), 1);
-        assert!(all[0].starts_with(&format!("no pod of StatefulSet c can be made: {WORDS}. What")), "{all:?}");
+        assert!(
+            all[0].starts_with(&format!("no pod of StatefulSet c can be made: {WORDS}. What")),
+            "{all:?}"
+        );
         assert!(all[0].contains("kubectl -n shop describe resourcequotas,limitranges"), "{all:?}");
     }
 

@@ -248,7 +248,11 @@ fn of_label<K: Resource>(object: &K) -> Option<ClusterName> {
 
 fn child(object: DynamicObject) -> ChildKept {
     let owners = object.owner_references().iter().map(|owner| owner.uid.clone()).collect();
-    ChildKept { uid: object.uid().unwrap_or_default().into(), owners, body: serde_json::to_string(&object).unwrap_or_default().into() }
+    ChildKept {
+        uid: object.uid().unwrap_or_default().into(),
+        owners,
+        body: serde_json::to_string(&object).unwrap_or_default().into(),
+    }
 }
 
 /// Owned by this very object. The passwords of the system roles have no owner: they are kept with the volumes, whose data

@@ -56,9 +56,7 @@ impl<V: Clone> Known<V> {
                 }
                 self.changed(&object, fingerprint(&object), concerns(&object))
             }
-            watcher::Event::Apply(object) => {
-                self.changed(&object, fingerprint(&object), concerns(&object))
-            }
+            watcher::Event::Apply(object) => self.changed(&object, fingerprint(&object), concerns(&object)),
             watcher::Event::Delete(object) => {
                 let key = key(&object);
                 self.objects.remove(&key);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::build;
 use crate::child::{Child, Kind};
-use crate::name::{ANNOTATION_RENDERED, ANNOTATION_TEMPLATE};
+use crate::name::{ANNOTATION_ASKED, ANNOTATION_RENDERED, ANNOTATION_TEMPLATE};
 use crate::observe::Observed;
 use crate::target::Target;
 
@@ -60,7 +60,9 @@ fn restarts(child: &Child, live: Option<&Value>) -> Option<Cause> {
         let image = template["spec"]["containers"][0]["image"].clone();
         (template["metadata"]["annotations"][ANNOTATION_TEMPLATE].clone(), image)
     };
-    Some(if own(&wanted) == own(&found) { Cause::Change } else { Cause::Upkeep })
+    let asked = |template: &Value| template["metadata"]["annotations"][ANNOTATION_ASKED].clone();
+    let changed = asked(&wanted) != asked(&found) || own(&wanted) == own(&found);
+    Some(if changed { Cause::Change } else { Cause::Upkeep })
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Patroni's dynamic configuration: only what differs is sent, and what nobody wants any more is removed by null.
+//!
+//! It is sent by any member whose Patroni answers, also while Postgres is down: what a bad setting broke is mended by a good one. Where
+//! none answers, it is written where Patroni keeps it (`docs/decisions/0026-mending-settings.md`).
 
 use serde_json::{Map, Value};
 
 use crate::engine::engine;
 use crate::observe::Observed;
-use crate::target::{KEPT_POSTGRES, Target, kept};
+use crate::target::{GroupTarget, KEPT_POSTGRES, Target, kept};
 
 use super::step::Step;
 
@@ -21,13 +24,50 @@ pub fn patches(target: &Target, seen: &Observed) -> Vec<Step> {
             .iter()
             .filter(|(pod, _)| group.name.ordinal(pod).is_some())
             .find_map(|(pod, member)| Some((pod, member.config.as_ref()?)));
-        let Some((pod, live)) = live else { continue };
         let wanted = engine(target.flavor).dynamic(target, group);
-        if let Some(patch) = difference(&wanted, live) {
-            steps.push(Step::Configure { group: group.name.clone(), pod: pod.clone(), patch });
-        }
+        steps.extend(match live {
+            Some((pod, live)) => difference(&wanted, live).map(|patch| Step::Configure {
+                group: group.name.clone(),
+                pod: pod.clone(),
+                patch,
+            }),
+            None => store(target, seen, group, &wanted),
+        });
     }
     steps
+}
+
+/// Patroni of no member answers: the patch goes where it is stored. Not while members are down on purpose, and not while the kubelet says
+/// that one serves, which then is only out of our reach.
+fn store(target: &Target, seen: &Observed, group: &GroupTarget, wanted: &Value) -> Option<Step> {
+    let serves = seen.pods.iter().any(|(pod, seen)| group.name.ordinal(pod).is_some() && seen.ready);
+    if target.upgrade.is_some() || target.restore.is_some() || serves {
+        return None;
+    }
+    let stored = seen.stored.get(&group.name.number)?;
+    let patch = difference(wanted, &stored.config)?;
+    let mut config = stored.config.clone();
+    merge(&mut config, &patch);
+    let resource_version = stored.resource_version.clone();
+    Some(Step::StoreSettings { group: group.name.clone(), resource_version, config, patch })
+}
+
+/// Puts a patch in, as Patroni does (JSON merge patch, RFC 7386): null removes.
+fn merge(live: &mut Value, patch: &Value) {
+    let Some(fields) = patch.as_object() else {
+        *live = patch.clone();
+        return;
+    };
+    if !live.is_object() {
+        *live = Value::Object(Map::new());
+    }
+    for (key, value) in fields {
+        if value.is_null() {
+            live.as_object_mut().map(|live| live.remove(key));
+        } else {
+            merge(&mut live[key], value);
+        }
+    }
 }
 
 /// The patch that makes `live` equal to `wanted` in all keys that are ours; none when they are equal.
@@ -85,6 +125,8 @@ fn same(wanted: &Value, live: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{observed, put_pods, settle, start, target};
+    use crate::observe::{MemberSeen, StoredSettings};
     use serde_json::json;
 
     #[test]
@@ -95,6 +137,38 @@ mod tests {
         assert_eq!(
             difference(&wanted, &live).unwrap(),
             json!({"ttl": 20, "postgresql": {"parameters": {"b": "2", "c": null}}})
+        );
+    }
+
+    #[test]
+    fn what_is_stored_is_changed_only_while_no_member_answers_or_serves() {
+        let mut seen = observed(json!({}));
+        settle(&mut seen, start());
+        put_pods(&mut seen);
+        seen.pods.values_mut().for_each(|pod| pod.ready = false);
+        let steps = |seen: &Observed| patches(&target(seen), seen);
+        assert_eq!(steps(&seen), [], "nothing is stored");
+
+        let config = json!({"ttl": 20, "other": 1, "postgresql": {"parameters": {"max_locks_per_transaction": "200000"}}});
+        seen.stored.insert(0, StoredSettings { config, resource_version: "7".into() });
+        let mended = steps(&seen);
+        let [Step::StoreSettings { resource_version, config, .. }] = mended.as_slice() else {
+            panic!("{mended:?}")
+        };
+        assert_eq!((resource_version.as_str(), &config["other"]), ("7", &json!(1)));
+        assert_eq!(config["postgresql"]["parameters"].get("max_locks_per_transaction"), None);
+        assert_eq!(config["postgresql"]["parameters"]["shared_buffers"], "256MB");
+
+        let mut served = seen.clone();
+        served.pods.get_mut("c-1").unwrap().ready = true;
+        assert_eq!(steps(&served), [], "a member serves that we do not reach");
+
+        let replica =
+            MemberSeen { state: "start failed".into(), config: Some(json!({})), ..MemberSeen::default() };
+        seen.members.insert("c-1".into(), replica);
+        assert!(
+            matches!(steps(&seen).as_slice(), [Step::Configure { pod, .. }] if pod == "c-1"),
+            "any member takes them"
         );
     }
 

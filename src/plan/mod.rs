@@ -20,6 +20,7 @@ mod handover;
 mod immutable;
 mod in_place;
 mod major;
+mod mend;
 mod pooler;
 mod request;
 mod restore;
@@ -89,8 +90,15 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     let mut rollout =
         major::around(rollout::rollout(target, seen, settings.is_empty(), now), target, seen, now);
     rollout.halt = rollout.halt.or(scaling.waits.map(Halt::Waits));
+    let mended = if replacements.is_empty() && settings.is_empty() {
+        mend::replacements(target, seen, now)
+    } else {
+        Vec::new()
+    };
     let first = if !replacements.is_empty() {
         Some("members with a void token are made anew first")
+    } else if !mended.is_empty() {
+        Some("members that do not take up the corrected settings are made anew first")
     } else if !settings.is_empty() {
         Some("settings are sent first, so that a restart takes them up")
     } else if !scaling.steps.is_empty() {
@@ -110,6 +118,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
         rollout.wait(first);
     }
     steps.extend(replacements);
+    steps.extend(mended);
     steps.extend(settings);
     steps.extend(claim::releases(seen));
     steps.extend(backups::runs(seen, now));

@@ -206,6 +206,17 @@ pub enum Step {
         /// What to change; null removes.
         patch: Value,
     },
+    /// Change Patroni's dynamic configuration where it is stored, while no member's Patroni answers.
+    StoreSettings {
+        /// Group.
+        group: GroupName,
+        /// Version of the ConfigMap that was seen: what somebody changed meanwhile is left alone.
+        resource_version: String,
+        /// The configuration as it shall be.
+        config: Value,
+        /// What of it changes, for the words; null removes.
+        patch: Value,
+    },
     /// Run SQL on the primary.
     Sql {
         /// Pod that takes writes.
@@ -352,6 +363,7 @@ impl Step {
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
             | Step::Configure { .. }
+            | Step::StoreSettings { .. }
             | Step::ReleaseClaim { .. }
             | Step::CreateBackup { .. }
             | Step::RecordMissed { .. }
@@ -401,6 +413,7 @@ impl Step {
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
             | Step::Configure { .. }
+            | Step::StoreSettings { .. }
             | Step::ReleaseClaim { .. }
             | Step::CreateBackup { .. }
             | Step::RecordMissed { .. }

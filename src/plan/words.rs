@@ -35,6 +35,7 @@ impl Step {
             Step::ResizePod { .. } => "ResizePod",
             Step::RestartServer { .. } => "RestartServer",
             Step::Configure { .. } => "Configure",
+            Step::StoreSettings { .. } => "StoreSettings",
             Step::Sql { .. } => "Sql",
             Step::Switchover { .. } => "Switchover",
             Step::ReleaseClaim { .. } => "ReleaseClaim",
@@ -102,6 +103,14 @@ impl fmt::Display for Step {
             Step::RestartServer { pod, reason, .. } => write!(f, "restart Postgres in {pod}: {reason}"),
             Step::Configure { group, patch, .. } => {
                 write!(f, "change the settings of {}: {}", group.scope(), changed_keys(patch))
+            }
+            Step::StoreSettings { group, patch, .. } => {
+                write!(
+                    f,
+                    "store the settings of {} for members that do not answer: {}",
+                    group.scope(),
+                    changed_keys(patch)
+                )
             }
             Step::Sql { task, .. } => write!(f, "{}", task.summary),
             Step::Switchover { from, to, reason, .. } => {

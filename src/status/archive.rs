@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::ArchiveStatus;
-use crate::archive::{ArchiveTarget, Base, Health, backlog, health};
+use crate::archive::{ArchiveTarget, Base, Health, Place, backlog, health};
 use crate::observe::{ArchiveSeen, Observed};
-use crate::target::Target;
+use crate::target::{Target, archive_mounted};
 
 use super::conditions::{Finding, good, reason};
 
@@ -25,6 +25,12 @@ fn parts<'a>(
 pub fn archiving(seen: &Observed, target: Option<&Target>, now: Timestamp) -> Option<Finding> {
     let (archive, found) = parts(seen, target)?;
     let place = archive.place.human();
+    if matches!(archive.place, Place::Volume { .. }) && !archive_mounted(seen) {
+        let message = format!(
+            "WAL is not archived to {place} yet: members are made anew one by one to mount it (see Converged), and it begins with the last"
+        );
+        return Some((false, reason::ARCHIVE_FAILING, message));
+    }
     let Some(found) = found else {
         let message = "no primary answers, so nobody can tell what waits for the archive: see Ready";
         return Some((false, reason::NO_PRIMARY, message.into()));

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::ClusterStatus;
+use crate::child::Kind;
 use crate::fleet::PULL_FAULTS;
 use crate::images::place;
-use crate::child::Kind;
-use crate::observe::{Leadership, Observed, PodSeen};
+use crate::observe::{Leadership, Misread, Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, tuned};
 use crate::text::one_line;
@@ -230,6 +230,11 @@ fn tuning_accepted(seen: &Observed, target: Option<&Target>) -> Finding {
     };
     let refused: Vec<String> =
         postgres.refused.iter().chain(&pooler.refused).take(MOST_TOLD).map(Problem::to_string).collect();
+    // What is in force by the spec, and the server does not take all the same: only a server can know of it.
+    let misread: Vec<String> = seen.database.iter().flat_map(|found| &found.misread).map(misread).collect();
+    if refused.is_empty() && !misread.is_empty() {
+        return (false, reason::TUNING_REFUSED, misread.join("; "));
+    }
     if refused.is_empty() {
         return good(match spec.tuning.len() + spec.pooler.tuning.len() {
             0 => "no ConfigMap is named: computed settings alone are in force",
@@ -251,6 +256,20 @@ fn tuning_accepted(seen: &Observed, target: Option<&Target>) -> Finding {
         }
     }
     (false, reason::TUNING_REFUSED, text)
+}
+
+/// A line of its configuration that a server does not take, for a person.
+fn misread(line: &Misread) -> String {
+    let Misread { name, value, error } = line;
+    let what = if name.is_empty() {
+        "a line of its configuration".to_owned()
+    } else {
+        format!("setting {name} '{value}'")
+    };
+    format!(
+        "Postgres does not take {what}: {error}. It goes on with the value before and may not start with this one: correct the \
+         ConfigMap that sets it"
+    )
 }
 
 fn deleting(seen: &Observed) -> Option<Finding> {
@@ -353,7 +372,7 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
             None => "no member takes writes yet: Patroni elects one as soon as a member with all data is up"
                 .into(),
         };
-        return (false, reason::NO_PRIMARY, message);
+        return (false, reason::NO_PRIMARY, format!("{message}{}", last_words(seen)));
     }
     if status.pooler.ready == 0 {
         let trouble = trouble(seen, |pod| pod.component == crate::name::COMPONENT_POOLER);
@@ -375,7 +394,9 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
 fn unknown(seen: &Observed) -> Option<Finding> {
     let Leadership::Unknown { claimants } = seen.leadership(&seen.name().group(0)) else { return None };
     let claim = match claimants.as_slice() {
-        [one] => format!("{one} has the primary's role, and neither it nor Patroni's leader record confirms it"),
+        [one] => {
+            format!("{one} has the primary's role, and neither it nor Patroni's leader record confirms it")
+        }
         more => format!("more than one member may take writes: {}", more.join(", ")),
     };
     let (name, namespace) = (seen.cluster_name(), seen.name().namespace);
@@ -404,8 +425,15 @@ fn redundant(seen: &Observed, status: &ClusterStatus) -> Finding {
     let refused = || refused::refused(seen, |kind| kind == Kind::StatefulSet);
     trouble(seen, |_| true).or_else(refused).or_else(|| storage::full(seen)).unwrap_or_else(|| {
         let detail = if missing.is_empty() { String::new() } else { format!(": {}", missing.join(", ")) };
-        (false, reason::MEMBERS_MISSING, format!("{up} of {wanted} members are ready{detail}"))
+        let words = last_words(seen);
+        (false, reason::MEMBERS_MISSING, format!("{up} of {wanted} members are ready{detail}{words}"))
     })
+}
+
+/// Why servers do not start, in their own words: a person's way to the setting or the file that is at fault.
+fn last_words(seen: &Observed) -> String {
+    let silent = seen.pods.iter().filter(|(_, pod)| !pod.ready && !pod.deleting);
+    silent.filter_map(|(name, pod)| Some(format!(". {name}: {}", pod.last_words()?))).collect()
 }
 
 /// What keeps a pod from starting, if Kubernetes says so.

@@ -110,6 +110,8 @@ pub fn status(
             // Nothing is changed, so what was in force is.
             None => before.tuning,
         },
+        // A spec that can't be carried out renders nothing.
+        rendered: target.map(|target| target.rendered.clone()).or(before.rendered),
         // Written by itself, see `decide::Decision::answer`.
         switchover: before.switchover,
         // Follows from what is foreseen, see `crate::pace`.

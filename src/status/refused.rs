@@ -33,11 +33,11 @@ mod tests {
 
     #[test]
     fn a_quota_that_refuses_members_or_pooler_is_told_where_people_look() {
-        let words = "pods \"c-0\" is forbidden: failed quota: compute: must specify limits.cpu for: metrics,postgres";
+        let words =
+            "pods \"c-0\" is forbidden: failed quota: compute: must specify limits.cpu for: metrics,postgres";
         let refusal = |kind, name: &str| Refusal { owner: ChildRef::new(kind, name), words: words.into() };
         let mut seen = observed(json!({}));
-        seen.refusals =
-            vec![refusal(Kind::Deployment, "c-pooler"), refusal(Kind::StatefulSet, "c")];
+        seen.refusals = vec![refusal(Kind::Deployment, "c-pooler"), refusal(Kind::StatefulSet, "c")];
         let status = settle(&mut seen, start()).status;
         for kind in [kind::READY, kind::REDUNDANT, kind::CONVERGED] {
             let (status, reason, message) = told(&status, kind);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{Evidence, RolloutPhase, RolloutStatus, VolumeEvidence};
+use crate::name::COMPONENT_MEMBER;
 use crate::observe::Observed;
 use crate::plan::{Cause, Halt, Step};
 use crate::restore::in_service;
@@ -22,14 +23,17 @@ pub fn rollout(
     open.extend(held.clone().map(|verdict| &verdict.step));
     open.extend(work.later);
     let under_way = before.filter(|before| before.phase.is_open());
-    let sends = work.steps.iter().any(|step| matches!(step, Step::Configure { .. }));
+    let sends =
+        work.steps.iter().any(|step| matches!(step, Step::Configure { .. } | Step::StoreSettings { .. }));
     if open.is_empty() && work.halt.is_none() && !sends {
         return match under_way {
             Some(under_way) => Some(done(under_way, seen, now)),
             None => before.cloned(),
         };
     }
-    if open.is_empty() && under_way.is_none() {
+    // Settings that are sent while a member is away may be what brings it back: then that is a rollout, with its proof.
+    let mends = sends && seen.pods.values().any(|pod| pod.component == COMPONENT_MEMBER && !pod.ready);
+    if open.is_empty() && under_way.is_none() && !mends {
         return before.cloned();
     }
     let mut status = under_way.cloned().unwrap_or_else(|| RolloutStatus {

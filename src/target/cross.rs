@@ -4,7 +4,8 @@ use crate::api::{PostgresClusterSpec, Synchronous};
 use crate::observe::{Observed, StorageClassSeen};
 use crate::pooler::METRICS_SESSIONS;
 use crate::tuning::computed::{BACKEND_BYTES, BASE_BYTES};
-use crate::tuning::units::human_mib;
+use crate::tuning::memory::{self, Extra};
+use crate::tuning::units::{MIB, human_mib};
 use crate::tuning::{Misfit, View, rules};
 
 use super::{Problem, Target};
@@ -44,30 +45,52 @@ pub fn misfits(spec: &PostgresClusterSpec, memory: u64, view: &View) -> Vec<Misf
     };
     let members = spec.instances.clamp(0, MAX_INSTANCES);
     let mut found: Vec<Misfit> = rules::disagreements(view, members).into_iter().map(alone).collect();
-    found.extend(
-        memory_fits(spec, memory, view)
-            .map(|problem| blamed(&["shared_buffers", "max_connections"], problem)),
-    );
+    let extra = memory::extra(view);
+    // What takes most beyond the ordinary is at fault before what every cluster has.
+    let takers: Vec<&str> = extra.most.into_iter().chain(["shared_buffers", "max_connections"]).collect();
+    found.extend(memory_fits(spec, memory, view, &extra).map(|problem| blamed(&takers, problem)));
     let counts = ["max_connections", "superuser_reserved_connections", "reserved_connections"];
     found.extend(pooler_fits(spec, view).map(|problem| blamed(&counts, problem)));
     found
 }
 
-fn memory_fits(spec: &PostgresClusterSpec, memory: u64, view: &View) -> Option<Problem> {
+fn memory_fits(spec: &PostgresClusterSpec, memory: u64, view: &View, extra: &Extra) -> Option<Problem> {
     let (buffers, connections) = (view.bytes("shared_buffers")?, view.number("max_connections")?);
-    let need = buffers + connections * BACKEND_BYTES as f64 + BASE_BYTES as f64;
-    (need > memory as f64).then(|| {
+    let need = buffers + connections * BACKEND_BYTES as f64 + BASE_BYTES as f64 + extra.bytes;
+    let over = need - memory as f64;
+    (over > 0.0).then(|| {
+        let (mut more, mut remedy) = (String::new(), "shared_buffers or max_connections in spec.tuning".to_owned());
+        if extra.bytes >= MIB as f64 {
+            more = format!(", {} of other shared memory", human_mib(extra.bytes as u64));
+        }
+        if let Some(name) = extra.most {
+            let most = extra.allowed(over).map(|most| format!(" to at most {}", shown(view, name, most)));
+            more += &format!(", most of it for {} {}", name, view.text(name));
+            remedy = format!("{name}{}", most.unwrap_or_else(|| ", shared_buffers or max_connections".into()));
+        }
         Problem::new(
             "spec.resources.memory",
             &spec.resources.memory.0,
             format!(
-                "the settings need {} (shared_buffers {}, {connections} connections of 6 MiB, 128 MiB base): raise the \
-                 memory, or lower shared_buffers or max_connections in spec.tuning",
+                "the settings need {} (shared_buffers {}, {connections} connections of 6 MiB, 128 MiB base{more}): raise the \
+                 memory, or lower {remedy}",
                 human_mib(need as u64),
                 view.text("shared_buffers"),
             ),
         )
     })
+}
+
+/// A number of a setting as a person writes it: sizes in kB.
+fn shown(view: &View, name: &str, number: f64) -> String {
+    match name {
+        "wal_buffers" => format!("{}kB", (number / 1024.0).floor()),
+        "track_activity_query_size" => format!("{number}B"),
+        _ => {
+            debug_assert!(view.bytes(name).is_none(), "{name} is a size");
+            number.to_string()
+        }
+    }
 }
 
 /// Connections that clients of the pooler can't have: [`RESERVED_CONNECTIONS`], and what the settings keep back beyond the

@@ -48,7 +48,7 @@ mod tests {
     use crate::child::Kind;
     use crate::fixture::{entries, observed, settle, start, step};
     use crate::pki::{Authority, CA_LIFETIME};
-    use crate::plan::{Mint, Step};
+    use crate::plan::{Cause, Mint, Step};
     use jiff::SignedDuration;
     use serde_json::{Value, json};
 
@@ -147,6 +147,31 @@ mod tests {
             })
             .collect();
         assert_eq!(renewed, ["c-member-tls", "c-operator-tls"]);
+    }
+
+    #[test]
+    fn another_certificate_is_an_edit_and_its_authority_comes_beside_the_one_before() {
+        let published = |seen: &Observed| {
+            let map = seen.children.get(Kind::ConfigMap, "c-ca").unwrap();
+            map["data"]["ca.crt"].as_str().unwrap().trim().to_owned()
+        };
+        let mut seen = observed(json!({}));
+        std::sync::Arc::make_mut(&mut seen.cluster).metadata.generation = Some(1);
+        let settled = settle(&mut seen, start());
+        let own = published(&seen);
+
+        let given = world(&ALL, true);
+        let mut cluster = (*given.cluster).clone();
+        (cluster.metadata.generation, cluster.status) = (Some(2), Some(settled.status));
+        seen.cluster = std::sync::Arc::new(cluster);
+        seen.given.secrets = given.given.secrets;
+        let mine = seen.given.secrets["mine"].as_ref().unwrap()["ca.crt"].expose().trim().to_owned();
+        let causes: Vec<Cause> = step(&mut seen, start()).steps.iter().filter_map(Step::cause).collect();
+        assert_eq!(causes, [Cause::Change], "a person asked for it");
+        let between = published(&seen);
+        assert!(between.contains(&own) && between.contains(&mine), "{between}");
+        settle(&mut seen, start());
+        assert_eq!(published(&seen), mine);
     }
 
     #[test]

@@ -24,8 +24,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Toleration;
 use kube::ResourceExt;
 
-use crate::api::{Flavor, Spread, Synchronous};
+use crate::api::{Flavor, RenderedStatus, Spread, Synchronous};
 use crate::archive::ArchiveTarget;
+use crate::build;
 use crate::images::Standing;
 use crate::maintenance::{RunNow, Windows, run_now};
 use crate::name::{
@@ -44,7 +45,7 @@ pub use in_place::Request;
 pub use point::files as source_files;
 pub use problem::Problem;
 pub use storage::human as human_size;
-pub use tuning::{KEPT_POOLER, KEPT_POSTGRES, Tunings, kept, tuned};
+pub use tuning::{KEPT_POOLER, KEPT_POSTGRES, Tunings, archive_mounted, kept, tuned};
 pub use users::{CREATE_ROLE_SINCE, DatabaseTarget, PasswordSource, UserTarget, password_source};
 pub use version::{MAJORS, Version, Wanted};
 
@@ -127,6 +128,8 @@ pub struct Target {
     pub retention: Rules,
     /// How long a member may take until it is ready again.
     pub member_deadline: SignedDuration,
+    /// How pods are rendered, and what of it an edit asked for.
+    pub rendered: RenderedStatus,
 }
 
 impl Target {
@@ -277,8 +280,11 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
             backup::check(spec, status, &mut refused)
         },
         member_deadline: SignedDuration::from_secs(spec.maintenance.member_deadline_seconds.into()),
+        rendered: RenderedStatus::default(),
         name,
     };
+    let before = cluster.status.as_ref().and_then(|status| status.rendered.as_ref());
+    target.rendered = build::rendered(&target, before, cluster.metadata.generation);
     if readable {
         problems.extend(target.tuning.misfits.iter().cloned());
         cross::check(seen, &target, &mut problems);

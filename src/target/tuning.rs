@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::api::{Synchronous, TuningRef};
 use crate::archive;
 use crate::child::Kind;
-use crate::name::ClusterName;
+use crate::name::{COMPONENT_MEMBER, ClusterName};
 use crate::observe::Observed;
 use crate::pooler;
 use crate::tuning::computed::{Machine, PRELOADED, computed};
@@ -65,7 +65,7 @@ pub fn tuned(seen: &Observed) -> Tunings {
     let postgres = Tuning {
         base: computed(size.unwrap_or(SMALL))
             .into_iter()
-            .chain(archive::settings(spec.backup.archive.as_ref()))
+            .chain(archive::settings(spec.backup.archive.as_ref(), archive_mounted(seen)))
             .collect(),
         layers: &layers(seen, &spec.tuning),
         kept: &kept_postgres,
@@ -83,6 +83,14 @@ pub fn tuned(seen: &Observed) -> Tunings {
     }
     .choose();
     Tunings { postgres, pooler, clients }
+}
+
+/// Whether every member's pod mounts a volume for the archive. The settings are the same for all, and any may take writes next.
+pub fn archive_mounted(seen: &Observed) -> bool {
+    seen.pods
+        .values()
+        .filter(|pod| pod.component == COMPONENT_MEMBER && !pod.deleting)
+        .all(|pod| pod.archives)
 }
 
 /// Stands in for a size that can't be read: the smallest that there may be.

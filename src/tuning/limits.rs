@@ -5,6 +5,7 @@
 
 use super::catalog::Entry;
 use super::value::Checked;
+use super::{sessions, texts};
 
 /// Time zones of our image, as `pg_timezone_names` lists them; `images/catalog.sh` writes the file.
 const ZONES: &str = include_str!("catalog/zones.txt");
@@ -73,7 +74,7 @@ pub fn limit(entry: &Entry, value: &Checked, quorum: bool) -> Option<String> {
         | "serializable_buffers" | "subtransaction_buffers" | "transaction_buffers" => {
             (value.number? % BANK != 0.0).then(|| "write a size that is a multiple of 128kB (16 buffers)".into())
         }
-        _ => None,
+        _ => sessions::limit(entry, value, quorum).or_else(|| texts::limit(&name, text)),
     }
 }
 
@@ -121,6 +122,24 @@ mod tests {
             ("max_stack_depth", "8MB", "7MB"),
             ("min_wal_size", "16MB", "32MB"),
             ("transaction_buffers", "17", "32"),
+            ("client_encoding", "utf-88", "utf-8"),
+            ("client_encoding", "MULE_INTERNAL", "latin1"),
+            ("default_transaction_isolation", "serializable", "repeatable read"),
+            ("default_transaction_read_only", "yes", "no"),
+            ("idle_session_timeout", "9s", "10s"),
+            ("transaction_timeout", "1ms", "0"),
+            ("wal_receiver_status_interval", "0", "1s"),
+            ("wal_sender_timeout", "1s", "2s"),
+            ("search_path", "\"a, b", "\"$user\", public"),
+            ("temp_tablespaces", "a,,b", ""),
+            ("timezone_abbreviations", "india", "India"),
+            ("createrole_self_grant", "set, admin", "set, inherit"),
+            ("restrict_nonsystem_relation_kind", "table", "view, foreign-table"),
+            ("default_table_access_method", "", "heap"),
+            ("default_text_search_config", "", "pg_catalog.english"),
+            ("backtrace_functions", "a;b", "a, b"),
+            ("pgaudit.log", "ddl, wrote", "all, -misc"),
+            ("pgaudit.log_level", "fatal", "notice"),
         ] {
             assert!(limited(name, bad).is_some(), "{name} = {bad}");
             assert_eq!(limited(name, good), None, "{name} = {good}");

@@ -8,9 +8,12 @@ pub mod catalog;
 pub mod computed;
 pub mod layers;
 pub mod limits;
+pub mod memory;
 pub mod reserved;
 pub mod rules;
+mod sessions;
 mod suggest;
+mod texts;
 pub mod units;
 pub mod value;
 

@@ -7,7 +7,7 @@ use crate::target::Problem;
 use super::catalog::{Catalog, Kind, Unit};
 use super::layers::field;
 use super::value::check;
-use super::{Chosen, Source};
+use super::{Chosen, Source, memory};
 
 /// All settings of a cluster together, with what is known of them.
 pub struct View<'a> {
@@ -83,6 +83,8 @@ pub fn disagreements(view: &View, instances: i32) -> Vec<Problem> {
             "one for each member, one for a base backup and one spare",
         ),
         senders(view, "max_replication_slots", instances, 0, "one for each member"),
+        processes(view),
+        statistics(view),
     ]
     .into_iter()
     .flatten()
@@ -114,6 +116,31 @@ fn reserved_fit(view: &View) -> Option<Problem> {
         );
         view.problem(&[supers, others, "max_connections"], remedy)
     })
+}
+
+/// The server numbers its processes with 18 bits.
+fn processes(view: &View) -> Option<Problem> {
+    const MOST: f64 = 262_143.0;
+    let names = ["max_worker_processes", "max_wal_senders", "autovacuum_max_workers", "max_connections"];
+    (memory::processes(view) > MOST).then(|| {
+        let told: Vec<String> = names.iter().map(|name| view.told(name)).collect();
+        let remedy = format!(
+            "{} are more than {MOST} processes, and the server would not start: lower them",
+            told.join(", ")
+        );
+        view.problem(&names, remedy)
+    })
+}
+
+/// The server takes one of the two kinds, and does not start with both.
+fn statistics(view: &View) -> Option<Problem> {
+    const WHOLE: &str = "log_statement_stats";
+    let part = ["log_executor_stats", "log_parser_stats", "log_planner_stats"]
+        .into_iter()
+        .find(|name| view.text(name) == "on")
+        .filter(|_| view.text(WHOLE) == "on")?;
+    let remedy = format!("the server does not start with both it and {}: remove one", view.told(part));
+    Some(view.problem(&[WHOLE], remedy))
 }
 
 fn senders(view: &View, name: &str, instances: i32, more: i32, why: &str) -> Option<Problem> {
@@ -168,6 +195,16 @@ mod tests {
         assert!(told[0].starts_with("setting reserved_connections of ConfigMap a is '97'"), "{told:?}");
         assert!(told[0].contains("the default superuser_reserved_connections 3"), "{told:?}");
         assert!(problems(&[("reserved_connections", "96", "a")], 1).is_empty());
+    }
+
+    #[test]
+    fn more_processes_than_the_server_can_number_and_two_kinds_of_statistics_are_refused() {
+        let told = problems(&[("max_worker_processes", "262000", "a")], 1);
+        assert!(told[0].contains("more than 262143 processes"), "{told:?}");
+        assert!(problems(&[("max_worker_processes", "261000", "a")], 1).is_empty());
+        let both = [("log_statement_stats", "on", "a"), ("log_planner_stats", "on", "b")];
+        assert!(problems(&both, 1)[0].contains("log_planner_stats on of ConfigMap b"));
+        assert!(problems(&both[..1], 1).is_empty());
     }
 
     #[test]

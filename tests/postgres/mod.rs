@@ -173,7 +173,8 @@ impl Postgres {
         asked.expect("run pg_isready").success()
     }
 
-    fn data(&self) -> PathBuf {
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 

@@ -70,3 +70,18 @@ fn a_setting_that_nobody_ever_took_is_not_taken_for_lack_of_a_server() {
     assert!(refused(&world).is_some_and(|told| told.contains("another_new_setting")));
     assert_eq!(in_force(&world), Some("42"), "the last good set stays");
 }
+
+#[test]
+fn what_a_bad_setting_broke_a_good_one_mends_though_no_server_runs() {
+    super::scenario("mend");
+}
+
+#[test]
+fn a_standby_that_takes_up_nothing_gets_a_new_pod() {
+    super::scenario("mend-deaf");
+}
+
+#[test]
+fn an_edit_that_needs_other_pods_is_no_release_of_the_operator() {
+    super::scenario("asked");
+}

@@ -100,6 +100,7 @@ impl World {
                 assert!(self.members.contains_key(pod), "{pod} does not answer");
                 merge(self.config.as_mut().expect("a group that runs has a configuration"), patch);
             }
+            Step::StoreSettings { config, .. } => self.store_settings(config),
             Step::Sql { pod, task } => {
                 assert!(self.claim.as_ref() == Some(pod), "{pod} takes no writes");
                 match task.statements.first().filter(|first| first.text.contains("TO PROGRAM")) {

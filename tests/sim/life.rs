@@ -122,6 +122,7 @@ impl World {
                 .entry(name.clone())
                 .or_insert_with(|| MemberSeen { state: "starting".into(), ..MemberSeen::default() });
         }
+        self.start_servers();
         // The claim of a member whose node is lost runs out.
         let holder = self.claim.as_ref().and_then(|claim| self.pods.get(claim));
         if holder.is_some_and(|holder| self.is_lost(holder)) {
@@ -135,6 +136,7 @@ impl World {
         }
         let fit = running
             .iter()
+            .filter(|name| self.able(name))
             .max_by_key(|name| (self.members[*name].synchronous, std::cmp::Reverse((*name).clone())))
             .cloned();
         let Some(leader) = fit else { return };
@@ -168,7 +170,8 @@ impl World {
             .keys()
             .map(|name| (name.clone(), self.server_version(name, &self.pods[name])))
             .collect();
-        for (name, member) in &mut self.members {
+        let able: Vec<String> = self.members.keys().filter(|name| self.able(name)).cloned().collect();
+        for (name, member) in self.members.iter_mut().filter(|(name, _)| able.contains(name)) {
             let leads = leader.as_ref() == Some(name) || self.pretender.as_ref() == Some(name);
             let known = member.state == "running";
             let pod = self.pods.get_mut(name).expect("members are pods");
@@ -207,12 +210,12 @@ impl World {
                 position: Some(self.timeline * 1000),
                 pending_restart: !pending.is_empty(),
                 pending,
-                config: self.config.clone().filter(|_| promoted),
                 ..MemberSeen::default()
             };
             pod.role = Some(if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into());
             pod.ready = leads || streams;
         }
+        self.tell_config();
     }
 
     /// The StatefulSet controller.
@@ -304,6 +307,8 @@ impl World {
             .collect();
         pod.engine_version = annotations.get(ANNOTATION_ENGINE_VERSION).and_then(|text| Version::read(text));
         pod.upgrade = annotations.get(ANNOTATION_UPGRADE).cloned();
+        let mut volumes = template["spec"]["volumes"].as_array().into_iter().flatten();
+        pod.archives = volumes.any(|volume| volume["name"] == stylobate::build::ARCHIVE_VOLUME);
         let container = &template["spec"]["containers"][0];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         pod.main.image = text(&container["image"]);

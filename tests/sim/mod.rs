@@ -6,6 +6,7 @@
 
 mod apply;
 mod backups;
+mod broken;
 mod drills;
 mod fleet;
 pub mod images;

@@ -196,6 +196,14 @@ impl Stage {
                 pod.disk =
                     stylobate::observe::DiskUse::parse(Some(word).filter(|word| **word != "not").copied());
             }
+            ["lethal", name, value, ..] => {
+                let words = line.split_once(value).expect("the value is in the line").1.trim().to_owned();
+                self.world().broken.lethal = Some(((*name).to_owned(), (*value).to_owned(), words));
+            }
+            ["lethal-with-container"] => self.world().broken.with_its_container = true,
+            ["deaf", name, value] => {
+                self.world().broken.deaf = Some(((*name).to_owned(), (*value).to_owned()));
+            }
             ["fix-class", class] => self.world().fixed_class = Some((*class).to_owned()),
             ["lead", pod] => self.world().lead(pod),
             ["lose-image", image] => {

@@ -16,13 +16,14 @@ use stylobate::images::CatalogSeen;
 use stylobate::name::{ClusterName, GroupName};
 use stylobate::observe::{
     AvailableSeen, BackupSeen, Children, DatabaseSeen, Given, LeaderSeen, MemberSeen, Observed, Platform,
-    PodSeen, Refusal, SecretData, ServerSettings, SlotsSeen, SnapshotSeen, SourceSeen, StorageClassSeen, VolumeSeen,
-    needs_record,
+    PodSeen, Refusal, SecretData, ServerSettings, SlotsSeen, SnapshotSeen, SourceSeen, StorageClassSeen,
+    VolumeSeen, needs_record,
 };
 use stylobate::plan::suspects;
 use stylobate::policy::CATALOG;
 use stylobate::secret::SecretText;
 
+use super::broken::Broken;
 use super::drills::DrillsEnd;
 use super::images::{self, Offer};
 
@@ -59,6 +60,8 @@ pub struct World {
     pub storage_classes: Vec<String>,
     /// Template of the pooler's pods, as the Deployment controller saw it last.
     pub pooler_template: Option<Value>,
+    /// Settings that no server can live with.
+    pub broken: Broken,
     /// Name of the class, when its volumes can't grow.
     pub fixed_class: Option<String>,
     /// Driver of the class.
@@ -157,6 +160,7 @@ impl World {
             refusals: Vec::new(),
             draining: BTreeMap::new(),
             pooler_template: None,
+            broken: Broken::default(),
             fixed_class: None,
             config: None,
             database: DatabaseSeen { available: Arc::new(available()), ..DatabaseSeen::default() },
@@ -211,6 +215,7 @@ impl World {
             members: self.members.clone(),
             leaders: BTreeMap::new(),
             refusals: self.refusals.clone(),
+            stored: self.stored(),
             database: None,
             database_unread: None,
             draining: self.draining.clone(),

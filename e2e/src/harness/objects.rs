@@ -141,6 +141,11 @@ impl Stage {
         Ok(api.get_opt(name).await?.is_some())
     }
 
+    /// ConfigMaps of the namespace.
+    pub fn config_maps(&self) -> Api<ConfigMap> {
+        Api::namespaced(self.world.client.clone(), &self.namespace)
+    }
+
     /// Secrets of the namespace.
     pub fn secrets(&self) -> Api<Secret> {
         Api::namespaced(self.world.client.clone(), &self.namespace)

@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 use stylobate::api::{Database, PostgresClusterSpec, RoleOption, User};
 
-use crate::broken::{Kept, ensure, same};
+use crate::broken::{Kept, same};
+use crate::ensure;
 use crate::harness::cluster::{Cluster, small, with_bank};
 use crate::harness::stage::Stage;
 

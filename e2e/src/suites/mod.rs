@@ -117,7 +117,7 @@ pub static GROUPS: &[Group] = &[
     Group { name: "disk", millicores: 400, prelude: None, suites: &[shell("disk", "47-disk", 300)] },
     Group { name: "odd", millicores: 200, prelude: None, suites: &[rust!("odd", 200, odd)] },
     Group { name: "hostile", millicores: 200, prelude: None, suites: &[rust!("hostile", 240, hostile)] },
-    Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 200, refuse)] },
+    Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 600, refuse)] },
 ];
 
 /// All suites, each once.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ResourceQuota, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota, Secret};
 use kube::Api;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use stylobate::api::{PasswordRef, PostgresClusterSpec, User};
 
@@ -24,6 +24,16 @@ pub async fn prove(stage: &Stage) {
     stage
         .promise("pods that a quota refuses are told with the quota and what it lacks", async || {
             refused_by_quota(stage).await
+        })
+        .await;
+    stage
+        .promise("settings that no server or no standby can live with are refused by name, and what runs is not touched", async || {
+            lethal_settings(stage).await
+        })
+        .await;
+    stage
+        .promise("settings by which the server does not start are taken back while it is down, and its last words are told", async || {
+            mends(stage).await
         })
         .await;
     stage
@@ -86,7 +96,9 @@ async fn no_such_image(stage: &Stage) -> Kept {
 /// A quota that counts CPU limits takes no pod without one, and members have none.
 async fn refused_by_quota(stage: &Stage) -> Kept {
     let quotas: Api<ResourceQuota> = Api::namespaced(stage.world.client.clone(), &stage.namespace);
-    let quota = serde_json::from_value(json!({"metadata": {"name": "compute"}, "spec": {"hard": {"limits.cpu": "8"}}}));
+    let quota = serde_json::from_value(
+        json!({"metadata": {"name": "compute"}, "spec": {"hard": {"limits.cpu": "8"}}}),
+    );
     let quota: ResourceQuota = quota.map_err(|cause| Broken::new(cause.to_string()))?;
     quotas.create(&PostParams::default(), &quota).await?;
     let told = async {
@@ -103,6 +115,56 @@ async fn refused_by_quota(stage: &Stage) -> Kept {
     // Also when it is broken: other suites make pods here.
     quotas.delete("compute", &DeleteParams::default()).await?;
     told
+}
+
+/// `ubicloud#5433`, `cloudnative-pg#2664` and `#4501`: each was accepted once and stopped all members.
+async fn lethal_settings(stage: &Stage) -> Kept {
+    let name = "sane";
+    let sane = stage.cluster(name);
+    sane.make(one(stage)).await?;
+    sane.becomes_healthy(120).await?;
+    let mut map = ConfigMap::default();
+    map.metadata.name = Some("lethal".into());
+    for (setting, value) in [
+        ("client_encoding", "utf-88"),
+        ("default_transaction_isolation", "serializable"),
+        ("max_locks_per_transaction", "200000"),
+    ] {
+        map.data = Some(BTreeMap::from([(setting.into(), value.into())]));
+        let params = PatchParams::apply("e2e").force();
+        let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "lethal"}, "data": map.data});
+        stage.config_maps().patch("lethal", &params, &Patch::Apply(&body)).await?;
+        sane.edit(json!({"tuning": [{"configMap": "lethal"}]})).await?;
+        sane.comes_to_tell(30, "TuningAccepted", setting).await?;
+    }
+    sane.edit(json!({"tuning": []})).await?;
+    sane.becomes_healthy(30).await?;
+    sane.remove().await
+}
+
+/// A paused cluster is left as it is, so that its server can be brought down by what Patroni keeps.
+async fn mends(stage: &Stage) -> Kept {
+    let mended = stage.cluster("mended");
+    mended.make(one(stage)).await?;
+    mended.becomes_healthy(120).await?;
+    mended.edit(json!({"paused": true})).await?;
+    stage
+        .within(20, async || {
+            same("the state", format!("{:?}", mended.status().await?.state), "Paused".to_owned())
+        })
+        .await?;
+    let map = stage.config_maps().get("mended-config").await?;
+    let kept =
+        map.metadata.annotations.as_ref().and_then(|all| all.get("config")).cloned().unwrap_or_default();
+    let mut kept: serde_json::Value = serde_json::from_str(&kept)?;
+    kept["postgresql"]["parameters"]["max_locks_per_transaction"] = json!("200000");
+    let body = json!({"metadata": {"annotations": {"config": kept.to_string()}}});
+    stage.config_maps().patch("mended-config", &PatchParams::default(), &Patch::Merge(&body)).await?;
+    stage.pods().delete("mended-0", &DeleteParams::default()).await?;
+    mended.comes_to_tell(120, "Ready", "mended-0: ").await?;
+    mended.edit(json!({"paused": false})).await?;
+    mended.becomes_healthy(180).await?;
+    mended.remove().await
 }
 
 async fn bad_edit_touches_nothing(stage: &Stage) -> Kept {

@@ -76,6 +76,7 @@ pub fn cost(step: &Step, deadline: u64) -> Option<Cost> {
         | Step::RefreshFiles { .. }
         | Step::ResizePod { .. }
         | Step::Configure { .. }
+        | Step::StoreSettings { .. }
         | Step::Sql { .. }
         | Step::CreateBackup { .. }
         | Step::RecordMissed { .. }

@@ -154,6 +154,11 @@ impl Edit {
             let given = std::mem::replace(&mut read.metadata, live.metadata.clone());
             read.annotations_mut().extend(given.annotations.into_iter().flatten());
             read.status = live.status.clone();
+            // As the API server counts: by it an edit is told from another release of the operator.
+            let spec = |cluster: &PostgresCluster| serde_json::to_value(&cluster.spec).unwrap_or_default();
+            if spec(&read) != spec(live) {
+                read.metadata.generation = read.metadata.generation.map(|number| number + 1);
+            }
         }
         Ok(read)
     }

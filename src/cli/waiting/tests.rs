@@ -65,7 +65,13 @@ fn seen(pods: &[Value], claims: &[Value], sets: &[Value], events: &[Value]) -> S
     fn read<T: serde::de::DeserializeOwned>(all: &[Value]) -> Vec<T> {
         all.iter().map(|one| serde_json::from_value(one.clone()).expect("an object")).collect()
     }
-    Seen { pods: read(pods), claims: read(claims), sets: read(sets), deployments: Vec::new(), events: read(events) }
+    Seen {
+        pods: read(pods),
+        claims: read(claims),
+        sets: read(sets),
+        deployments: Vec::new(),
+        events: read(events),
+    }
 }
 
 /// The sentence after this many seconds.
@@ -253,7 +259,8 @@ fn a_pooler_whose_pods_a_quota_refuses_is_told_by_its_deployment_s_own_word() {
     assert!(!live("True").is_quiet() && live("False").is_quiet());
     let sentence = told(&live("True"), 6).unwrap();
     assert!(
-        sentence.starts_with("no pod of Deployment books-pooler can be made: pods") && sentence.contains("exceeded quota: small"),
+        sentence.starts_with("no pod of Deployment books-pooler can be made: pods")
+            && sentence.contains("exceeded quota: small"),
         "{sentence}"
     );
     assert_eq!(told(&live("False"), 6), None);

@@ -272,8 +272,9 @@ impl<'a> Sight<'a> {
             };
             let why = self.unfit(name, pod)?;
             let halt = if late(pod, self.target.member_deadline, self.now) {
+                let others = if self.primary.is_some() { "The others serve as before. " } else { "" };
                 Halt::Blocked(format!(
-                    "{name} is not back after {} s: {why}. The others serve as before. Correct what was changed, or look at: \
+                    "{name} is not back after {} s: {why}. {others}Correct what was changed, or look at: \
                      kubectl -n {} describe pod {name}",
                     self.target.member_deadline.as_secs(),
                     self.target.name.namespace,
@@ -316,11 +317,11 @@ impl<'a> Sight<'a> {
             return Some(format!("it finds no node, {why}"));
         }
         if let Some((reason, message)) = &pod.main.waiting {
-            return Some(format!("{reason} {message}").trim().to_owned());
+            return Some(format!("{reason} {message}{}", said(pod)).trim().to_owned());
         }
         let Some(member) = self.seen.members.get(name) else { return Some("Patroni does not answer".into()) };
         if member.state != "running" && member.state != "streaming" {
-            return Some(format!("Postgres is {}", member.state));
+            return Some(format!("Postgres is {}{}", member.state, said(pod)));
         }
         if !self.leads(name) && member.replication.as_deref() != Some("streaming") {
             return Some("it does not stream from the primary".into());
@@ -352,6 +353,11 @@ impl<'a> Sight<'a> {
     fn status(&self) -> Option<&RolloutStatus> {
         self.seen.cluster.status.as_ref()?.rollout.as_ref()
     }
+}
+
+/// What is known of a server that does not start, to follow what is said of it.
+fn said(pod: &PodSeen) -> String {
+    pod.last_words().map(|words| format!("; {words}")).unwrap_or_default()
 }
 
 /// A member says that settings wait for a restart in Patroni's next round, 5 s later at most; until twice that has passed,

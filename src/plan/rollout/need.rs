@@ -53,6 +53,10 @@ pub fn need(
     if pod.revision.placement != wanted.placement {
         return Some(Need::Pod { reason: "spec.scheduling changed".into(), cause: Cause::Change });
     }
+    if pod.revision.template != wanted.template && pod.revision.asked != wanted.asked {
+        let reason = "the spec asks for another pod, as with another volume or certificate".into();
+        return Some(Need::Pod { reason, cause: Cause::Change });
+    }
     if pod.revision.template != wanted.template {
         let reason = "this release of the operator renders the pod in another way".into();
         return Some(Need::Pod { reason, cause: Cause::Upkeep });
