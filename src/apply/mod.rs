@@ -341,3 +341,22 @@ impl Writer<'_> {
             .map_err(|cause| Error::Api { what: "write the status".into(), cause })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deposed_leader_writes_no_status_and_no_answer() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        // Nobody listens there: what is sent fails in another way.
+        let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let (client, claim) = (Client::try_from(config).unwrap(), Claim::lost());
+        let name = ClusterName::new("shop", "c");
+        let writer = Writer { client: &client, claim: &claim, links: None, name };
+        let told = writer.status(&ClusterStatus::default()).await;
+        assert!(matches!(told, Err(Error::NotLeader(_))), "{told:?}");
+        let told = writer.answer(&SwitchoverStatus::default(), None).await;
+        assert!(matches!(told, Err(Error::NotLeader(_))), "{told:?}");
+    }
+}

@@ -68,6 +68,12 @@ impl Claim {
         self.until.wait_for(|until| until.is_some_and(|until| Instant::now() < until)).await.is_ok()
     }
 
+    /// A claim that is over.
+    #[cfg(test)]
+    pub(crate) fn lost() -> Self {
+        Self { until: watch::channel(None).1 }
+    }
+
     /// A claim that never ends, for a tool that a person runs once, where there is no election.
     pub fn unchallenged() -> Self {
         // A hundred years: longer than any process, and no overflow of the clock.

@@ -174,3 +174,27 @@ fn growth(status: &PersistentVolumeClaimStatus) -> Growth {
     }
     told(&["FileSystemResizePending", "Resizing"]).map_or(Growth::Quiet, Growth::Waiting)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_work_of_an_upgrade_is_known_by_its_name_whoever_else_has_an_init_container() {
+        let ended = |code: i32, message: &str| json!({"terminated": {"exitCode": code, "message": message, "finishedAt": "2026-11-29T14:00:05Z"}});
+        let status = |name: &str, state: serde_json::Value| json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+        let object: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "c-0"},
+            "status": {
+                "initContainerStatuses": [status("mesh-init", ended(0, "")), status("upgrade", ended(3, "no room"))],
+                "containerStatuses": [status("mesh", ended(1, "")), status("postgres", ended(137, ""))],
+            },
+        }))
+        .unwrap();
+        let seen = pod(&object);
+        assert_eq!(seen.init.ended, Some((3, "no room".into())));
+        assert!(seen.main.ended.unwrap().ends_with("exit code 137"));
+        assert_eq!(seen.main.ended_at, "2026-11-29T14:00:05Z".parse().ok());
+    }
+}

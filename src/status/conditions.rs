@@ -402,7 +402,7 @@ fn unknown(seen: &Observed) -> Option<Finding> {
     let (name, namespace) = (seen.cluster_name(), seen.name().namespace);
     let message = format!(
         "{claim}. Nothing that disrupts is done until one surely does; Patroni settles it within half a minute. If it stays: kubectl \
-         -n {namespace} get pods -l stylobate.dev/cluster={name} -L role -o wide, and the logs of those members"
+         -n {namespace} get pods -l stylobate.dev/cluster={name} -L stylobate.dev/role -o wide, and the logs of those members"
     );
     Some((false, reason::PRIMARY_UNKNOWN, message))
 }

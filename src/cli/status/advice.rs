@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use crate::api::{ClusterStatus, MemberRole, PostgresCluster, SwitchoverOutcome};
 use crate::images::CONFIG_MAP;
-use crate::name::{ClusterName, LABEL_CLUSTER};
+use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_ROLE};
 use crate::status::{kind, reason};
 
 use super::super::human::since;
@@ -148,7 +148,7 @@ fn next(cause: &str, name: &ClusterName, status: &ClusterStatus) -> String {
             "kubectl -n {namespace} describe resourcequotas,limitranges; kubectl get namespace {namespace} --show-labels"
         ),
         reason::PRIMARY_UNKNOWN => {
-            format!("kubectl -n {namespace} get pods -l {LABEL_CLUSTER}={cluster} -L role -o wide")
+            format!("kubectl -n {namespace} get pods -l {LABEL_CLUSTER}={cluster} -L {LABEL_ROLE} -o wide")
         }
         reason::NO_PRIMARY => match weak {
             Some(weak) => format!("kubectl -n {namespace} logs {weak} -c postgres --tail=50"),
