@@ -11,6 +11,8 @@ mod base;
 mod catalog;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
+#[path = "scenarios/others.rs"]
+mod others;
 #[path = "scenarios/settings.rs"]
 mod settings;
 #[path = "scenarios/sizes.rs"]
@@ -214,6 +216,7 @@ fn every_script_has_its_test() {
     let source = concat!(
         include_str!("scenarios.rs"),
         include_str!("scenarios/catalog.rs"),
+        include_str!("scenarios/others.rs"),
         include_str!("scenarios/sizes.rs")
     );
     for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {

@@ -9,6 +9,7 @@ mod config;
 mod member;
 mod meta;
 mod monitor;
+mod needs;
 mod network;
 mod pod;
 mod pooler;
@@ -27,6 +28,7 @@ pub use backup::backup;
 pub use config::members as member_files;
 pub use member::{CONTAINER, GRACE_SECONDS, revision, stateful_sets};
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
+pub use needs::needs;
 pub use revision::Revision;
 pub use secrets::{pooler_monitor_password, user_password};
 

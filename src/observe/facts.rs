@@ -43,6 +43,11 @@ pub struct Observed {
     pub images: CatalogSeen,
     /// Children that exist and are owned by this very object (by uid).
     pub children: Children,
+    /// Objects of others under names that the cluster needs.
+    pub in_the_way: Vec<InTheWay>,
+    /// Patroni's ConfigMaps that are this cluster's; none where nobody looked: while a member leads, and while members of a deleted
+    /// cluster stop.
+    pub patroni: Option<Vec<PatroniMap>>,
     /// Objects that a person supplies.
     pub given: Given,
     /// Pods of members and pooler.
@@ -98,6 +103,33 @@ impl Observed {
         let follows = |name: &str| self.members.get(name).is_some_and(|member| member.role == "replica");
         self.primary().filter(|name| self.pods[*name].ready && !follows(name))
     }
+}
+
+/// An object that is not the cluster's, under a name that the cluster needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InTheWay {
+    /// Kind, as `Service`.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Whose it seems to be, in words.
+    pub whose: String,
+}
+
+impl InTheWay {
+    /// An object by its kind and name.
+    pub fn new(kind: impl fmt::Display, name: impl Into<String>, whose: impl Into<String>) -> Self {
+        Self { kind: kind.to_string(), name: name.into(), whose: whose.into() }
+    }
+}
+
+/// One of Patroni's ConfigMaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatroniMap {
+    /// Name.
+    pub name: String,
+    /// UID.
+    pub uid: String,
 }
 
 /// Children by kind and name.
@@ -204,8 +236,6 @@ pub struct RestoreSeen {
     pub snapshot: SnapshotSeen,
     /// The archive that WAL is replayed from; read only for a point in time.
     pub source: SourceSeen,
-    /// Patroni's ConfigMaps that are there, by name; read only while a restore in place has no set of members, else none.
-    pub patroni: Option<Vec<String>>,
 }
 
 /// A backup as looked up.
@@ -233,10 +263,12 @@ pub enum OriginSeen {
 /// The pair of `VolumeSnapshot` and `VolumeSnapshotContent` that is made for a restore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotSeen {
-    /// The namespaced one exists.
-    pub snapshot: bool,
-    /// The other one exists.
-    pub content: bool,
+    /// UID of the namespaced one; none while the cluster has none.
+    pub snapshot: Option<String>,
+    /// UID of the other one; none while there is none.
+    pub content: Option<String>,
+    /// A `VolumeSnapshot` of somebody else under that name.
+    pub foreign: Option<InTheWay>,
     /// What Kubernetes says is wrong with it.
     pub error: Option<String>,
 }

@@ -17,6 +17,7 @@ mod read;
 mod restore;
 mod server;
 mod source;
+mod standing;
 mod stores;
 
 pub use archive::ArchiveSeen;
@@ -27,9 +28,9 @@ pub use catalogs::{
 };
 pub use database::{SYSTEM_ROLES, database as catalogs};
 pub use facts::{
-    BackupSeen, Children, ContainerSeen, DiskUse, Given, Growth, InitSeen, LeaderSeen, MemberSeen, Observed,
-    OriginSeen, PendingChange, Platform, PodSeen, RestoreSeen, SecretData, ServerSettings, SlotsSeen,
-    SnapshotSeen, StorageClassSeen, VolumeSeen, secret_data,
+    BackupSeen, Children, ContainerSeen, DiskUse, Given, Growth, InTheWay, InitSeen, LeaderSeen, MemberSeen,
+    Observed, OriginSeen, PatroniMap, PendingChange, Platform, PodSeen, RestoreSeen, SecretData,
+    ServerSettings, SlotsSeen, SnapshotSeen, StorageClassSeen, VolumeSeen, secret_data,
 };
 pub use inside::EXTENSIONS_SCHEMA;
 pub use maps::references;

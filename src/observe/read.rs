@@ -12,6 +12,7 @@ use crate::api::PostgresCluster;
 use crate::engine::hba::SUPERUSER;
 use crate::engine::ports;
 use crate::name::{COMPONENT_MEMBER, ClusterName};
+use crate::own;
 use crate::patroni::Patroni;
 use crate::plan::suspects;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
@@ -20,6 +21,7 @@ use crate::upgrade::recorded;
 
 use super::facts::{Children, LeaderSeen, MemberSeen, Observed, Platform, PodSeen, SlotsSeen};
 use super::server::ServerKey;
+use super::standing::Look;
 use super::{database, given, passwords, restore, stores::Stores};
 
 /// Ways to the members of one cluster.
@@ -106,9 +108,14 @@ pub async fn observe(
         None => BTreeMap::new(),
     };
     let volumes = stores.volumes(&name);
+    let pod_monitors = stores.pod_monitors();
+    let look = Look { cluster: &cluster, children: &children, volumes: &volumes, pods: &pods, pod_monitors };
+    let standing = stores.looks().standing(client, &look).await?;
     let mut seen = Observed {
-        given: given::given(client, &name, &cluster.spec, &children, stores.pod_monitors()).await?,
-        leaders: if suspects(&pods) { leaders(client, &name).await? } else { BTreeMap::new() },
+        in_the_way: standing.in_the_way,
+        patroni: standing.patroni,
+        given: given::given(client, &name, &cluster.spec, &children, pod_monitors).await?,
+        leaders: if suspects(&pods) { leaders(client, &name, &cluster).await? } else { BTreeMap::new() },
         database: None,
         database_unread: None,
         server: None,
@@ -160,10 +167,12 @@ async fn members(links: &Links, pods: &BTreeMap<String, PodSeen>) -> BTreeMap<St
 pub(super) async fn leaders(
     client: &Client,
     name: &ClusterName,
+    cluster: &PostgresCluster,
 ) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
     let [_, leader, ..] = name.group(0).patroni_state();
-    let Some(map) = maps.get_opt(&leader).await? else { return Ok(BTreeMap::new()) };
+    let ours = |map: &ConfigMap| own::patroni(&map.metadata, &name.group(0), &cluster.metadata);
+    let Some(map) = maps.get_opt(&leader).await?.filter(ours) else { return Ok(BTreeMap::new()) };
     let holder = map.annotations().get("leader").cloned();
     let seen = holder
         .zip(map.resource_version())

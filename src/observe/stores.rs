@@ -16,10 +16,12 @@ use crate::api::{PostgresBackup, PostgresCluster};
 use crate::child::{ChildRef, Kind};
 use crate::images::CatalogSeen;
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
+use crate::own;
 
 use super::facts::{BackupSeen, Children, PodSeen, VolumeSeen};
 use super::images::Images;
 use super::server::ServerCache;
+use super::standing::Looks;
 use super::{backups, nodes, pods};
 
 /// A stream of clusters to look at.
@@ -35,6 +37,7 @@ pub struct Stores {
     backups: Store<PostgresBackup>,
     servers: ServerCache,
     images: Images,
+    looks: Looks,
 }
 
 impl Stores {
@@ -89,7 +92,16 @@ impl Stores {
         let maps = kinds[&Kind::ConfigMap].clone();
         triggers.push(changes.flat_map(move |()| futures::stream::iter(clusters_of(&maps))).boxed());
         (
-            Self { kinds, pods, claims, nodes, backups, servers: ServerCache::default(), images },
+            Self {
+                kinds,
+                pods,
+                claims,
+                nodes,
+                backups,
+                servers: ServerCache::default(),
+                images,
+                looks: Looks::default(),
+            },
             triggers.boxed(),
         )
     }
@@ -114,6 +126,11 @@ impl Stores {
         &self.servers
     }
 
+    /// What was found in the way of clusters.
+    pub(super) fn looks(&self) -> &Looks {
+        &self.looks
+    }
+
     /// Which version is which image.
     pub fn images(&self) -> CatalogSeen {
         self.images.seen()
@@ -129,7 +146,7 @@ impl Stores {
         let mut children = BTreeMap::new();
         for (kind, store) in &self.kinds {
             for object in store.state().iter().filter(|object| belongs(object.as_ref(), name)) {
-                if owned(*kind, object.as_ref(), name, uid) {
+                if own::child(*kind, &object.metadata, name, uid) {
                     let body = serde_json::to_value(object.as_ref()).unwrap_or_default();
                     children.insert(ChildRef::new(*kind, object.name_any()), body);
                 }
@@ -177,14 +194,6 @@ fn belongs<K: Resource>(object: &K, name: &ClusterName) -> bool {
     let meta = object.meta();
     meta.namespace.as_deref() == Some(&name.namespace)
         && meta.labels.as_ref().and_then(|labels| labels.get(LABEL_CLUSTER)) == Some(&name.name)
-}
-
-/// Owned by this very object. The passwords of the system roles have no owner: they are kept with the volumes, whose data
-/// knows them, and a cluster of the same name takes up both (`docs/decisions/0006-kept-passwords.md`).
-pub(super) fn owned(kind: Kind, object: &DynamicObject, name: &ClusterName, uid: &str) -> bool {
-    let owners = object.owner_references();
-    owners.iter().any(|owner| owner.uid == uid)
-        || (kind == Kind::Secret && owners.is_empty() && object.name_any() == name.credentials())
 }
 
 /// Turns events of children into clusters to look at, leaving out events that change nothing that counts: Patroni writes
@@ -272,30 +281,4 @@ fn fingerprint(value: &impl std::fmt::Debug) -> u64 {
 fn fingerprint_all<K: Resource>(object: &K) -> u64 {
     let meta = object.meta();
     fingerprint(&(&meta.resource_version, &meta.uid, meta.deletion_timestamp.is_some()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn secret(name: &str, owners: serde_json::Value) -> DynamicObject {
-        let body = json!({"metadata": {"name": name, "namespace": "shop", "ownerReferences": owners}});
-        serde_json::from_value(body).unwrap()
-    }
-
-    fn by(uid: &str) -> serde_json::Value {
-        json!([{"apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster", "name": "c", "uid": uid}])
-    }
-
-    #[test]
-    fn a_cluster_made_again_takes_up_the_kept_passwords_and_nothing_else_that_it_does_not_own() {
-        let name = ClusterName::new("shop", "c");
-        let belongs = |secret: &DynamicObject| owned(Kind::Secret, secret, &name, "u-2");
-        assert!(belongs(&secret("c-credentials", json!([]))));
-        assert!(belongs(&secret("c-credentials", by("u-2"))));
-        assert!(!belongs(&secret("c-credentials", by("u-1"))), "a cluster that is going still has it");
-        assert!(!belongs(&secret("c-user-app", json!([]))));
-        assert!(!owned(Kind::ConfigMap, &secret("c-credentials", json!([])), &name, "u-2"));
-    }
 }

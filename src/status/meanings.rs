@@ -3,7 +3,11 @@
 //!
 //! A condition with a reason that has no row here ends every test that comes by it: see `conditions` beside it.
 
+mod events;
+
 use super::conditions::{kind, reason};
+
+pub use events::{EVENTS, Told};
 
 /// A condition, and what it means that it is true.
 pub struct Meaning {
@@ -25,16 +29,6 @@ pub struct Reason {
     pub means: &'static str,
     /// What a person does about it.
     pub remedy: &'static str,
-}
-
-/// An event: its reason, on which object, and what it tells.
-pub struct Told {
-    /// The word.
-    pub reason: &'static str,
-    /// Kind of the object that it is about.
-    pub of: &'static str,
-    /// What it tells.
-    pub means: &'static str,
 }
 
 /// All conditions.
@@ -108,6 +102,13 @@ pub const REASONS: &[Reason] = &[
         reason: reason::INVALID_SPEC,
         means: "the spec names something that can't be; the message has field, value and remedy of each problem. What runs was not touched",
         remedy: "correct the spec, the ConfigMap or the Secret that is named: `docs/operations.md`, *Problems of a spec*",
+    },
+    Reason {
+        kinds: &[kind::ACCEPTED],
+        reason: reason::OBJECT_IN_THE_WAY,
+        means: "an object that the cluster did not make has a name that it needs; the message has its kind and name, and whose it seems to \
+                be. It is neither changed nor removed, nothing is made beside it, and what runs goes on",
+        remedy: "make the cluster under another name, or remove that object: `docs/operations.md`, *Objects in the way*",
     },
     Reason {
         kinds: &[kind::CONVERGED],
@@ -374,59 +375,6 @@ pub const REASONS: &[Reason] = &[
         reason: reason::RESTORE_REFUSED,
         means: "a restore in place is asked for by one word of two, or its backup does not fit; nothing was stopped",
         remedy: "the message has the remedy; `docs/restore.md`",
-    },
-];
-
-const CLUSTER: &str = "PostgresCluster";
-const BACKUP: &str = "PostgresBackup";
-
-/// All events but those that carry a condition's reason: these tell of the same.
-pub const EVENTS: &[Told] = &[
-    Told { reason: "StepDone", of: CLUSTER, means: "a step was taken; the note names it" },
-    Told {
-        reason: "StepFailed",
-        of: "PostgresCluster, PostgresBackup",
-        means: "a step failed; the note has the cause, and it is tried again",
-    },
-    Told {
-        reason: "RolloutRunning",
-        of: CLUSTER,
-        means: "members are changed one at a time; the note says why",
-    },
-    Told {
-        reason: "RolloutBlocked",
-        of: CLUSTER,
-        means: "a member did not come back: see `Converged` `Blocked`",
-    },
-    Told { reason: "RolloutDone", of: CLUSTER, means: "all members are as the spec says" },
-    Told { reason: "SwitchoverDone", of: CLUSTER, means: "another member takes writes, as a person asked" },
-    Told { reason: "SwitchoverRefused", of: CLUSTER, means: "a switchover was not begun; the note says why" },
-    Told {
-        reason: "SwitchoverFailed",
-        of: CLUSTER,
-        means: "a switchover was begun and did not come about; the note says why",
-    },
-    Told {
-        reason: "VolumesKept",
-        of: CLUSTER,
-        means: "the cluster is deleted and its volumes stay; the note has the command that removes them",
-    },
-    Told { reason: "BackupStarted", of: BACKUP, means: "a backup began" },
-    Told {
-        reason: "BackupSucceeded",
-        of: BACKUP,
-        means: "a backup can be restored; the longest write meanwhile follows",
-    },
-    Told {
-        reason: "CopyKept",
-        of: BACKUP,
-        means: "a copy in the archive stays although its backup goes; the note says why",
-    },
-    Told { reason: "DrillStarted", of: BACKUP, means: "the backup is restored aside" },
-    Told {
-        reason: "DrillPassed",
-        of: BACKUP,
-        means: "the backup was restored and looked through, and all is well",
     },
 ];
 
