@@ -8,6 +8,7 @@ mod catalog;
 mod in_place;
 mod major;
 mod odd;
+mod others;
 mod refuse;
 mod schedule;
 
@@ -115,6 +116,7 @@ pub static GROUPS: &[Group] = &[
     },
     Group { name: "disk", millicores: 400, prelude: None, suites: &[shell("disk", "47-disk", 300)] },
     Group { name: "odd", millicores: 200, prelude: None, suites: &[rust!("odd", 200, odd)] },
+    Group { name: "others", millicores: 200, prelude: None, suites: &[rust!("others", 200, others)] },
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 200, refuse)] },
 ];
 

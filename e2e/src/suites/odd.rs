@@ -60,7 +60,12 @@ pub async fn prove(stage: &Stage) {
 fn spec(stage: &Stage) -> PostgresClusterSpec {
     let mut spec = small(&stage.world.versions.newest, 1);
     let password = PasswordRef { secret: PASSWORD.into(), key: "password".into() };
-    spec.users.push(User { name: USER.into(), password: Some(password), options: vec![], replication_from: vec![] });
+    spec.users.push(User {
+        name: USER.into(),
+        password: Some(password),
+        options: vec![],
+        replication_from: vec![],
+    });
     spec.databases.push(Database {
         name: DATABASE.into(),
         owner: USER.into(),

@@ -57,7 +57,12 @@ async fn secret_without_key(stage: &Stage) -> Kept {
     let keyless = stage.cluster("keyless");
     let mut spec = one(stage);
     let password = PasswordRef { secret: "empty".into(), key: "password".into() };
-    spec.users.push(User { name: "app".into(), password: Some(password), options: vec![], replication_from: vec![] });
+    spec.users.push(User {
+        name: "app".into(),
+        password: Some(password),
+        options: vec![],
+        replication_from: vec![],
+    });
     keyless.make(spec).await?;
     refused_later(&keyless, &["empty", "password"]).await
 }
