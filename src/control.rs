@@ -143,8 +143,13 @@ async fn once(cluster: Arc<PostgresCluster>, context: &Context) -> Result<Action
     metrics.set_cluster(key.clone(), ClusterFigures { archive: archive(&seen, Timestamp::now()), ..figures });
     let started = Instant::now();
     let links = links(&name, &context.platform.domain, &seen.children, &seen.pods);
-    let writer =
-        Writer { client: &context.client, claim: &context.claim, links: links.as_ref(), name: name.clone() };
+    let writer = Writer {
+        client: &context.client,
+        claim: &context.claim,
+        links: links.as_ref(),
+        name: name.clone(),
+        uid: cluster.uid(),
+    };
 
     if let Some(answer) = &decision.answer {
         match writer.answer(answer, cluster.resource_version()).await {

@@ -53,6 +53,8 @@ pub fn observed(spec: Value) -> Observed {
         },
         images: catalog(&["17.90", "17.91", "15.90", "15>17.91"]),
         children: Children::default(),
+        in_the_way: Vec::new(),
+        patroni: None,
         given: Given::default(),
         pods: BTreeMap::new(),
         volumes: BTreeMap::new(),
@@ -144,7 +146,9 @@ pub fn step(seen: &mut Observed, now: Timestamp) -> Decision {
         match step {
             Step::Mint(mint) => come_true(seen, mint, now),
             Step::Apply { child, reason: _, cause: _ } => {
-                seen.children.0.insert(child.reference.clone(), child.body.clone());
+                let mut body = child.body.clone();
+                body["metadata"]["uid"] = json!(format!("uid-{}", child.reference.name));
+                seen.children.0.insert(child.reference.clone(), body);
             }
             Step::RefreshFiles { pod, digest } => {
                 seen.pods.get_mut(pod).expect("the pod exists").files = Some(digest.clone());

@@ -31,6 +31,7 @@ pub mod maintenance;
 pub mod metrics;
 pub mod name;
 pub mod observe;
+pub mod own;
 pub mod pace;
 pub mod patroni;
 pub mod pki;

@@ -13,6 +13,8 @@ mod catalog;
 mod disruption;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
+#[path = "scenarios/others.rs"]
+mod others;
 #[path = "scenarios/settings.rs"]
 mod settings;
 #[path = "scenarios/sizes.rs"]
@@ -112,16 +114,6 @@ fn the_label_of_a_pod_whose_node_is_lost_leads_no_plan() {
 }
 
 #[test]
-fn a_smaller_set_keeps_the_members_that_live() {
-    scenario("lost-node-scale");
-}
-
-#[test]
-fn while_two_members_claim_to_lead_nobody_is_disrupted() {
-    scenario("two-primaries");
-}
-
-#[test]
 fn pods_that_a_quota_refuses_are_told_with_what_to_do() {
     scenario("refused-pods");
 }
@@ -211,7 +203,9 @@ fn every_script_has_its_test() {
     let source = concat!(
         include_str!("scenarios.rs"),
         include_str!("scenarios/catalog.rs"),
+        include_str!("scenarios/disruption.rs"),
         include_str!("scenarios/settings.rs"),
+        include_str!("scenarios/others.rs"),
         include_str!("scenarios/sizes.rs")
     );
     for entry in fs::read_dir("tests/scenarios").expect("the folder is there") {

@@ -54,6 +54,8 @@ fn seen(request: Option<&str>) -> Observed {
         },
         images: CatalogSeen::of(Some(&catalog())),
         children: Children::default(),
+        in_the_way: Vec::new(),
+        patroni: None,
         given: Given::default(),
         pods: [("db-0", pod("primary")), ("db-1", pod("replica")), ("db-2", pod("replica"))]
             .map(|(name, pod)| (name.to_owned(), pod))

@@ -29,7 +29,7 @@ every_child() {
     # What the server does not serve can't be asked about.
     [[ $kind != podmonitors.* ]] || continue
     found=$((found + 1))
-    for verb in list watch create patch; do
+    for verb in get list watch create patch; do
       may "$verb" "$kind" >/dev/null || { echo "may not $verb $kind"; return 1; }
     done
   done
@@ -61,6 +61,7 @@ list pods
 watch pods
 patch pods
 delete pods
+get persistentvolumeclaims
 list persistentvolumeclaims
 watch persistentvolumeclaims
 patch persistentvolumeclaims
@@ -163,7 +164,7 @@ reads_catalog() {
 
 prove_rights() {
   keeps "the operator's roles are taken by the API server" rights_install
-  keeps "the operator may list, watch, make and change every kind of child in src/child.rs" every_child
+  keeps "the operator may get, list, watch, make and change every kind of child in src/child.rs" every_child
   keeps "the operator may make all other calls of src/" other_calls
   keeps "the operator may grant Patroni's Role without escalate or bind" grants_patroni
   keeps "the operator may grant nothing that it lacks itself" grants_no_more

@@ -7,7 +7,9 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use crate::api::{BackupPhase, PostgresBackup};
-use crate::name::{ANNOTATION_VERIFY, MANAGER, RETENTION_MANAGER, SCHEDULE_MANAGER, scheduled_drill};
+use crate::name::{
+    ANNOTATION_MISSED, ANNOTATION_VERIFY, MANAGER, RETENTION_MANAGER, SCHEDULE_MANAGER, scheduled_drill,
+};
 use crate::repeat::{gone, there};
 
 use super::Writer;
@@ -33,9 +35,18 @@ pub async fn record_missed(
     reason: &str,
     at: Timestamp,
 ) -> Result<(), kube::Error> {
-    create(writer, backup).await?;
-    let status = json!({"status": {"phase": BackupPhase::Missed, "reason": reason, "completedAt": Time(at)}});
-    let patch = Patch::Merge(status);
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    let made = match backups(writer).create(&params, backup).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            let marked = |there: &PostgresBackup| there.annotations().contains_key(ANNOTATION_MISSED);
+            backups(writer).get_opt(&backup.name_any()).await?.filter(marked)
+        }
+        made => Some(made?),
+    };
+    // One that somebody made under this name is a backup of his own.
+    let Some(uid) = made.and_then(|made| made.metadata.uid) else { return Ok(()) };
+    let status = json!({"phase": BackupPhase::Missed, "reason": reason, "completedAt": Time(at)});
+    let patch = Patch::Merge(json!({"metadata": {"uid": uid}, "status": status}));
     gone(backups(writer).patch_status(&backup.name_any(), &by(SCHEDULE_MANAGER), &patch).await)
 }
 
@@ -68,10 +79,12 @@ pub async fn delete(
 pub async fn note_kept(
     writer: &Writer<'_>,
     name: &str,
+    uid: Option<&str>,
     until: Option<Timestamp>,
     keepers: &[String],
 ) -> Result<(), kube::Error> {
-    let patch = json!({"status": {"keptUntil": until.map(Time), "keptBy": keepers}});
+    let status = json!({"keptUntil": until.map(Time), "keptBy": keepers});
+    let patch = json!({"metadata": {"uid": uid}, "status": status});
     gone(backups(writer).patch_status(name, &by(RETENTION_MANAGER), &Patch::Merge(patch)).await)
 }
 

@@ -13,7 +13,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::api::GROUP;
-use crate::child::Kind;
+use crate::child::{ChildRef, Kind};
 use crate::name::{ANNOTATION_DRILL, ANNOTATION_PURPOSE, LABEL_KEEP, MANAGER};
 use crate::observe::{Observed, secret_data};
 use crate::plan::Mint;
@@ -48,7 +48,8 @@ pub async fn mint(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Result<(
         object["type"] = json!("Opaque");
         return match writer.children(Kind::Secret).create(&PostParams::default(), &dynamic(object)).await {
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
-                Err(Error::Taken { what: mint.to_string(), secret: name.to_owned() })
+                let object = ChildRef::new(Kind::Secret, name).to_string();
+                Err(Error::Taken { what: mint.to_string(), object })
             }
             other => other.map(drop).map_err(api),
         };

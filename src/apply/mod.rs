@@ -1,6 +1,7 @@
 //! The only writer: takes the steps that were judged, one after the other. Every step can be taken again after a crash.
 
 mod backups;
+mod child;
 mod material;
 mod mint;
 mod restore;
@@ -16,10 +17,10 @@ use serde_json::{Value, json};
 
 use crate::api::{ClusterStatus, PostgresCluster, SwitchoverStatus};
 use crate::build::CONTAINER;
-use crate::child::{Child, Kind};
+use crate::child::{ChildRef, Kind};
 use crate::lease::Claim;
 use crate::name::{
-    ANNOTATION_FILES, ClusterName, FINALIZER, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER, SWITCHOVER_MANAGER,
+    ANNOTATION_FILES, ClusterName, FINALIZER, FINALIZER_MANAGER, STATUS_MANAGER, SWITCHOVER_MANAGER,
 };
 use crate::observe::{Links, Observed, STORED};
 use crate::plan::{SqlTask, Statement, Step};
@@ -36,16 +37,16 @@ pub enum Error {
         /// The API server's words.
         cause: kube::Error,
     },
-    /// A Secret stands where one is to be made.
+    /// An object stands where one is to be made.
     #[error(
-        "failed to {what}: a Secret {secret} is there that this cluster does not own. It is looked at again at once; if this \
-         comes back, somebody else made that Secret: rename it or delete it"
+        "failed to {what}: {object} is there, which this cluster did not make. It is looked at again at once; if this comes back, \
+         somebody else made it: remove it, or make the cluster under another name"
     )]
     Taken {
         /// The step, in words.
         what: String,
-        /// Its name.
-        secret: String,
+        /// Its kind and name.
+        object: String,
     },
     /// Certificates could not be made.
     #[error(transparent)]
@@ -93,6 +94,8 @@ pub struct Writer<'a> {
     pub links: Option<&'a Links>,
     /// Cluster that is written to.
     pub name: ClusterName,
+    /// Its UID: one that was made anew under its name has a status of its own.
+    pub uid: Option<String>,
 }
 
 impl Writer<'_> {
@@ -122,28 +125,26 @@ impl Writer<'_> {
             Step::Guard => self.guard(seen).await.map_err(api),
             Step::Unguard => self.unguard(seen).await.map_err(api),
             Step::Mint(mint) => mint::mint(self, mint, seen).await,
-            Step::Apply { child, reason: _, cause: _ } => self.apply(child).await.map_err(api),
+            Step::Apply { child, reason: _, cause: _ } => {
+                child::apply(self, child, seen, || step.to_string()).await
+            }
             Step::Delete { reference, uid } => {
-                let params = DeleteParams {
-                    preconditions: uid
-                        .clone()
-                        .map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
-                    ..DeleteParams::background()
-                };
-                gone(self.children(reference.kind).delete(&reference.name, &params).await).map_err(api)
+                child::delete(self, reference, uid, DeleteParams::background()).await.map_err(api)
             }
             Step::ReleasePods { set, uid, field: _ } => {
                 let params = DeleteParams {
                     propagation_policy: Some(PropagationPolicy::Orphan),
-                    preconditions: Some(Preconditions { uid: Some(uid.clone()), resource_version: None }),
                     ..DeleteParams::default()
                 };
-                gone(self.children(Kind::StatefulSet).delete(set, &params).await).map_err(api)
+                let reference = ChildRef::new(Kind::StatefulSet, set);
+                child::delete(self, &reference, uid, params).await.map_err(api)
             }
             Step::Expand { claim, size } => {
                 let claims: Api<k8s_openapi::api::core::v1::PersistentVolumeClaim> =
                     Api::namespaced(self.client.clone(), &self.name.namespace);
-                let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
+                let uid = seen.volumes.get(claim).map(|volume| volume.uid.as_str());
+                let patch =
+                    json!({"metadata": {"uid": uid}, "spec": {"resources": {"requests": {"storage": size}}}});
                 claims
                     .patch(claim, &PatchParams::default(), &Patch::Merge(patch))
                     .await
@@ -151,14 +152,22 @@ impl Writer<'_> {
                     .map_err(api)
             }
             Step::ImportSnapshot { name: _, handle: _, content, snapshot } => {
-                restore::import(self, content, snapshot).await.map_err(api)
+                restore::import(self, content, snapshot, seen, || step.to_string()).await
             }
-            Step::CloneVolume { claim: _, backup: _, body } => restore::claim(self, body).await.map_err(api),
-            Step::ForgetSnapshot { name, content } => restore::forget(self, name, content).await.map_err(api),
-            Step::BeginRestore { map, backup: _, kept: _ } => self.apply(map).await.map_err(api),
+            Step::CloneVolume { claim: _, backup: _, body } => {
+                restore::claim(self, body, || step.to_string()).await
+            }
+            Step::ForgetSnapshot { name, uid, content, content_uid } => {
+                let pair = [(name, uid.as_deref()), (content, content_uid.as_deref())];
+                restore::forget(self, pair).await.map_err(api)
+            }
+            Step::BeginRestore { map, backup: _, kept: _ } => {
+                child::apply(self, map, seen, || step.to_string()).await
+            }
             Step::ClearPatroni { maps } => restore::clear(self, maps).await.map_err(api),
             Step::RetireVolume { claim, generation } => {
-                restore::retire(self, claim, *generation).await.map_err(api)
+                let uid = seen.volumes.get(claim).map(|volume| volume.uid.as_str());
+                restore::retire(self, claim, uid, *generation).await.map_err(api)
             }
             Step::HandOverVolume { claim, claim_uid, owner, uid } => {
                 restore::hand_over(self, claim, claim_uid, owner, uid).await.map_err(api)
@@ -190,7 +199,8 @@ impl Writer<'_> {
                 Ok(links()?.patroni.restart_pending(pod).await?)
             }
             Step::RefreshFiles { pod, digest } => {
-                let patch = json!({"metadata": {"annotations": {ANNOTATION_FILES: digest}}});
+                let uid = seen.pods.get(pod).map(|pod| pod.uid.as_str());
+                let patch = json!({"metadata": {"uid": uid, "annotations": {ANNOTATION_FILES: digest}}});
                 self.pods()
                     .patch(pod, &PatchParams::default(), &Patch::Merge(patch))
                     .await
@@ -224,12 +234,16 @@ impl Writer<'_> {
                 backups::delete(self, backup, uid, resource_version, *retains).await.map_err(api)
             }
             Step::NoteKept { backup, until, by } => {
-                backups::note_kept(self, backup, *until, by).await.map_err(api)
+                let all = seen.backups.as_ref();
+                let uid = all.and_then(|all| all.get(backup)).map(|backup| backup.uid.as_str());
+                backups::note_kept(self, backup, uid, *until, by).await.map_err(api)
             }
             Step::RequestDrill { backup, uid, resource_version, moment } => {
                 backups::request_drill(self, backup, uid, resource_version, *moment).await.map_err(api)
             }
-            Step::BeginUpgrade { set, from: _, to: _ } => self.apply(set).await.map_err(api),
+            Step::BeginUpgrade { set, from: _, to: _ } => {
+                child::apply(self, set, seen, || step.to_string()).await
+            }
             Step::ReleaseClaim { group, holder: _, resource_version, proof: _ } => {
                 let [_, leader, ..] = group.patroni_state();
                 let patch = json!({"metadata": {
@@ -254,22 +268,6 @@ impl Writer<'_> {
         };
         if let Err(error) = run_sql(&links.sql, pod, &task).await {
             tracing::info!(%error, pod, "no checkpoint before the stop");
-        }
-    }
-
-    /// Server-side apply, which keeps what others added. A list whose key somebody changed by hand can't be put right that
-    /// way (the old and the new element both stay, and are refused): then lists are replaced as a whole.
-    async fn apply(&self, child: &Child) -> Result<(), kube::Error> {
-        let api = self.children(child.reference.kind);
-        let name = &child.reference.name;
-        match api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&child.body)).await {
-            Err(kube::Error::Api(status)) if status.is_invalid() => {
-                let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-                let replaced = api.patch(name, &params, &Patch::Merge(&child.body)).await;
-                // The first refusal is the one that names the fault, when both are refused.
-                replaced.map(drop).map_err(|_| kube::Error::Api(status))
-            }
-            other => other.map(drop),
         }
     }
 
@@ -307,7 +305,7 @@ impl Writer<'_> {
             return Err(Error::NotLeader("write the status".into()));
         }
         let own = ClusterStatus { switchover: None, ..status.clone() };
-        self.patch_status(STATUS_MANAGER, json!({"name": self.name.name}), json!(own)).await
+        self.patch_status(STATUS_MANAGER, json!({"name": self.name.name, "uid": self.uid}), json!(own)).await
     }
 
     /// Writes the answer to a switchover request. With a version, only onto the object as it was seen: a request is marked
@@ -319,7 +317,7 @@ impl Writer<'_> {
         if !self.claim.is_current() {
             return Err(Error::NotLeader("answer the switchover request".into()));
         }
-        let mut metadata = json!({"name": self.name.name});
+        let mut metadata = json!({"name": self.name.name, "uid": self.uid});
         if let Some(version) = seen {
             metadata["resourceVersion"] = version.into();
         }
@@ -353,7 +351,7 @@ mod tests {
         let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
         let (client, claim) = (Client::try_from(config).unwrap(), Claim::lost());
         let name = ClusterName::new("shop", "c");
-        let writer = Writer { client: &client, claim: &claim, links: None, name };
+        let writer = Writer { client: &client, claim: &claim, links: None, name, uid: None };
         let told = writer.status(&ClusterStatus::default()).await;
         assert!(matches!(told, Err(Error::NotLeader(_))), "{told:?}");
         let told = writer.answer(&SwitchoverStatus::default(), None).await;

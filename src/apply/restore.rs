@@ -1,18 +1,22 @@
-//! Writes of a restore. Each object is made once: what is there already is left as it is, whoever made it, since a claim that
-//! has its volume can't be changed into another.
+//! Writes of a restore. Each object is made once: what is there already is left as it is, since a claim that has its volume can't be
+//! changed into another; and where it is somebody else's, the step fails.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::child::Kind;
+use crate::child::{ChildRef, Kind};
 use crate::name::{LABEL_RETIRED, MANAGER};
-use crate::repeat::{gone, there};
+use crate::observe::{Observed, PatroniMap};
+use crate::own;
+use crate::repeat::gone;
 use crate::snapshot::csi;
 
-use super::Writer;
+use super::child::{delete, delete_from};
+use super::{Error, Writer};
 
 /// Makes the pair by which Kubernetes knows the snapshot. The content comes first: a `VolumeSnapshot` without it would tell
 /// of an error.
@@ -20,35 +24,55 @@ pub(super) async fn import(
     writer: &Writer<'_>,
     content: &Value,
     snapshot: &Value,
-) -> Result<(), kube::Error> {
-    create(&Api::all_with(writer.client.clone(), &csi::contents()), content).await?;
-    create(&snapshots(writer), snapshot).await
+    seen: &Observed,
+    what: impl Fn() -> String,
+) -> Result<(), Error> {
+    let uid = seen.cluster.uid().unwrap_or_default();
+    // Its name has the cluster's UID, and who makes one may do all in the whole Kubernetes cluster.
+    let contents = Api::all_with(writer.client.clone(), &csi::contents());
+    create(&contents, content, |_| true, &what).await?;
+    create(&snapshots(writer), snapshot, |meta| own::controlled(meta, &uid), &what).await
 }
 
 /// Makes a claim.
-pub(super) async fn claim(writer: &Writer<'_>, body: &Value) -> Result<(), kube::Error> {
+pub(super) async fn claim(writer: &Writer<'_>, body: &Value, what: impl Fn() -> String) -> Result<(), Error> {
     let resource = ApiResource::erase::<PersistentVolumeClaim>(&());
-    create(&Api::namespaced_with(writer.client.clone(), &writer.name.namespace, &resource), body).await
+    let api = Api::namespaced_with(writer.client.clone(), &writer.name.namespace, &resource);
+    create(&api, body, |meta| own::claim(meta, &writer.name), what).await
 }
 
-/// Removes the pair. The content says `Retain`, so the snapshot itself stays.
-pub(super) async fn forget(writer: &Writer<'_>, name: &str, content: &str) -> Result<(), kube::Error> {
-    gone(snapshots(writer).delete(name, &DeleteParams::default()).await)?;
+/// Removes the pair of snapshot and content, each by its name and UID, where it is there. The content says `Retain`, so the snapshot
+/// itself stays.
+pub(super) async fn forget(
+    writer: &Writer<'_>,
+    [snapshot, content]: [(&String, Option<&str>); 2],
+) -> Result<(), kube::Error> {
     let contents: Api<DynamicObject> = Api::all_with(writer.client.clone(), &csi::contents());
-    gone(contents.delete(content, &DeleteParams::default()).await)
+    for (api, (name, uid)) in [(snapshots(writer), snapshot), (contents, content)] {
+        if let Some(uid) = uid {
+            delete_from(&api, name, uid, DeleteParams::default()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes Patroni's ConfigMaps of a group without members.
-pub(super) async fn clear(writer: &Writer<'_>, maps: &[String]) -> Result<(), kube::Error> {
+pub(super) async fn clear(writer: &Writer<'_>, maps: &[PatroniMap]) -> Result<(), kube::Error> {
     for map in maps {
-        gone(writer.children(Kind::ConfigMap).delete(map, &DeleteParams::default()).await)?;
+        let reference = ChildRef::new(Kind::ConfigMap, &map.name);
+        delete(writer, &reference, &map.uid, DeleteParams::default()).await?;
     }
     Ok(())
 }
 
 /// Marks a claim as out of service.
-pub(super) async fn retire(writer: &Writer<'_>, claim: &str, generation: u32) -> Result<(), kube::Error> {
-    let patch = json!({"metadata": {"labels": {LABEL_RETIRED: generation.to_string()}}});
+pub(super) async fn retire(
+    writer: &Writer<'_>,
+    claim: &str,
+    uid: Option<&str>,
+    generation: u32,
+) -> Result<(), kube::Error> {
+    let patch = json!({"metadata": {"uid": uid, "labels": {LABEL_RETIRED: generation.to_string()}}});
     claims(writer).patch(claim, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
 }
 
@@ -67,11 +91,7 @@ pub(super) async fn hand_over(
 
 /// Deletes the owner of claims; the garbage collector removes them after it.
 pub(super) async fn forget_volumes(writer: &Writer<'_>, owner: &str, uid: &str) -> Result<(), kube::Error> {
-    let params = DeleteParams {
-        preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
-        ..DeleteParams::background()
-    };
-    gone(writer.children(Kind::ConfigMap).delete(owner, &params).await)
+    delete(writer, &ChildRef::new(Kind::ConfigMap, owner), uid, DeleteParams::background()).await
 }
 
 fn claims(writer: &Writer<'_>) -> Api<PersistentVolumeClaim> {
@@ -82,8 +102,28 @@ fn snapshots(writer: &Writer<'_>) -> Api<DynamicObject> {
     Api::namespaced_with(writer.client.clone(), &writer.name.namespace, &csi::snapshots())
 }
 
-async fn create(api: &Api<DynamicObject>, body: &Value) -> Result<(), kube::Error> {
-    let object: DynamicObject = serde_json::from_value(body.clone()).map_err(kube::Error::SerdeError)?;
+/// Makes an object. One that is there counts as made by the same step where it is the cluster's own.
+async fn create(
+    api: &Api<DynamicObject>,
+    body: &Value,
+    ours: impl Fn(&ObjectMeta) -> bool,
+    what: impl Fn() -> String,
+) -> Result<(), Error> {
+    let failed = |cause| Error::Api { what: what(), cause };
+    let object: DynamicObject =
+        serde_json::from_value(body.clone()).map_err(|cause| failed(kube::Error::SerdeError(cause)))?;
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
-    there(api.create(&params, &object).await)
+    match api.create(&params, &object).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            let name = object.name_any();
+            let found = api.get_metadata_opt(&name).await.map_err(failed)?;
+            // One that went meanwhile is made by the same step the next time.
+            if found.is_none_or(|found| ours(&found.metadata)) {
+                return Ok(());
+            }
+            let kind = object.types.map(|types| types.kind).unwrap_or_default();
+            Err(Error::Taken { what: what(), object: format!("{kind} {name}") })
+        }
+        other => other.map(drop).map_err(failed),
+    }
 }

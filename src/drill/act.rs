@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use crate::observe::links;
 use crate::repeat::{gone, there};
 use crate::sql::session::{self, Session};
 
-use super::cluster::{anchor, name};
+use super::cluster::{anchor, is_anchor, is_restored, name};
 use super::control::Context;
 use super::decide::{Decision, Step};
 use super::facts::{Findings, Report, Seen};
@@ -61,7 +61,16 @@ pub(super) async fn observe(context: &Context, backup: Arc<PostgresBackup>) -> R
     let source = clusters.get_opt(&backup.spec.cluster).await.map_err(read)?;
     let policy = source.and_then(|source| source.spec.backup.drill);
     let minutes = |policy: DrillSchedule| SignedDuration::from_mins(policy.deadline_minutes.into());
-    let cluster = clusters.get_opt(&drill).await.map_err(read)?;
+    let map = maps.get_opt(&drill).await.map_err(read)?;
+    let (anchor, other_map) = match map {
+        Some(map) if is_anchor(&map, &backup) => (map.uid(), None),
+        other => (None, other.map(|_| "ConfigMap")),
+    };
+    let found = clusters.get_opt(&drill).await.map_err(read)?;
+    let (cluster, other_cluster) = match found {
+        Some(cluster) if is_restored(&cluster, &backup, anchor.as_ref()) => (Some(cluster), None),
+        other => (None, other.map(|_| "PostgresCluster")),
+    };
     let findings = match &cluster {
         Some(cluster) => ask(context, cluster, &backup).await,
         None => None,
@@ -69,8 +78,9 @@ pub(super) async fn observe(context: &Context, backup: Arc<PostgresBackup>) -> R
     Ok(Some(Seen {
         limit: policy.map_or(LIMIT, minutes),
         images: context.stores.images(),
-        anchor: maps.get_opt(&drill).await.map_err(read)?.and_then(|map| map.uid()),
+        anchor,
         cluster,
+        foreign: other_map.or(other_cluster),
         findings,
         backup,
     }))
@@ -130,7 +140,7 @@ pub(super) async fn tell(
     let body = json!({
         "apiVersion": "stylobate.dev/v1alpha1",
         "kind": "PostgresBackup",
-        "metadata": {"name": backup.name_any()},
+        "metadata": {"name": backup.name_any(), "uid": backup.uid()},
         "status": status,
     });
     let api: Api<PostgresBackup> =
@@ -159,7 +169,13 @@ pub(super) async fn take(context: &Context, step: &Step, seen: &Seen) -> Result<
             let program = format!("COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; verify-member {key}'");
             Ok(session(context, cluster).await?.execute(&program).await?)
         }
-        Step::Remove { name } => gone(maps.delete(name, &DeleteParams::background()).await).map_err(api),
+        Step::Remove { name } => {
+            // Without it Kubernetes is at it already.
+            let Some(uid) = &seen.anchor else { return Ok(()) };
+            let only = Preconditions { uid: Some(uid.clone()), resource_version: None };
+            let params = DeleteParams { preconditions: Some(only), ..DeleteParams::background() };
+            gone(maps.delete(name, &params).await).map_err(api)
+        }
     }
 }
 

@@ -53,6 +53,25 @@ pub fn anchor(backup: &PostgresBackup, name: &str) -> ConfigMap {
     }
 }
 
+/// True of an anchor that was made for this very backup.
+pub fn is_anchor(map: &ConfigMap, backup: &PostgresBackup) -> bool {
+    let of = |owner: &OwnerReference| {
+        owner.kind == "PostgresBackup" && Some(&owner.uid) == backup.metadata.uid.as_ref()
+    };
+    map.owner_references().iter().any(of)
+}
+
+/// True of a cluster that a drill of this very backup made: it goes with the anchor of its name, with this UID where that is there.
+pub fn is_restored(cluster: &PostgresCluster, backup: &PostgresBackup, anchor_uid: Option<&String>) -> bool {
+    let of = |owner: &OwnerReference| {
+        owner.kind == "ConfigMap"
+            && Some(&owner.name) == cluster.metadata.name.as_ref()
+            && anchor_uid.is_none_or(|uid| *uid == owner.uid)
+    };
+    cluster.annotations().get(ANNOTATION_DRILL) == backup.metadata.uid.as_ref()
+        && cluster.owner_references().iter().any(of)
+}
+
 /// The cluster that the backup is restored to: as it was, but one member, and nobody to talk to.
 ///
 /// Its server is of the backup's major, since no other reads the data: the newest minor that the catalog offers, which is what a

@@ -125,6 +125,13 @@ fn begin(
 /// The next step of a drill that runs, or its end.
 fn go_on(seen: &Seen, mut drill: DrillReport, now: Timestamp) -> (DrillReport, Option<Step>) {
     drill.waiting = None;
+    if let Some(kind) = seen.foreign {
+        let cause = format!(
+            "{kind} {} is there, which this drill did not make: remove it, and ask for a drill again",
+            drill.cluster
+        );
+        return (failed(drill, cause, now), None);
+    }
     let Some(anchor) = &seen.anchor else {
         let step = Step::Anchor { name: drill.cluster.clone() };
         return (drill, Some(step));

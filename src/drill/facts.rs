@@ -21,6 +21,8 @@ pub struct Seen {
     pub anchor: Option<String>,
     /// The cluster that the backup is restored to.
     pub cluster: Option<PostgresCluster>,
+    /// An object of somebody else under the drill's name: its kind.
+    pub foreign: Option<&'static str>,
     /// What its server says; none while it does not answer.
     pub findings: Option<Findings>,
 }

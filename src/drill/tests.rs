@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::cluster::{is_anchor, is_restored};
 use super::*;
 use crate::api::{DrillOutcome, PostgresBackup, PostgresCluster};
 use crate::images::CatalogSeen;
@@ -32,7 +33,8 @@ fn backup(phase: &str) -> PostgresBackup {
 fn seen(backup: PostgresBackup) -> Seen {
     let limit = SignedDuration::from_mins(30);
     let images = crate::fixture::catalog(&["17.91", "17.92"]);
-    Seen { backup: Arc::new(backup), limit, images, anchor: None, cluster: None, findings: None }
+    let backup = Arc::new(backup);
+    Seen { backup, limit, images, anchor: None, cluster: None, foreign: None, findings: None }
 }
 
 /// One round: what is told is written, what is made is there.
@@ -67,6 +69,36 @@ fn served() -> Seen {
         json!({"restore": {"backup": "shop/nightly", "backupUid": "b-1", "phase": "Done", "servingAt": at(2)}}),
     );
     seen
+}
+
+#[test]
+fn an_object_of_others_under_its_name_ends_a_drill_and_is_left_alone() {
+    let mut seen = seen(backup("Succeeded"));
+    seen.foreign = Some("PostgresCluster");
+    round(&mut seen, at(0));
+    let ended = round(&mut seen, at(0));
+    let drill = ended.drill.expect("it is told");
+    assert_eq!(drill.outcome, DrillOutcome::Failed);
+    let cause = drill.cause.expect("with a cause");
+    assert!(cause.starts_with(&format!("PostgresCluster {} is there", drill.cluster)), "{cause}");
+    assert_eq!(ended.step, None);
+    assert_eq!(round(&mut seen, at(1)).step, None, "nothing of others is removed after it either");
+}
+
+#[test]
+fn what_a_drill_made_is_told_from_what_others_made_under_its_name() {
+    let mut seen = served();
+    let (backup, name) =
+        (seen.backup.clone(), seen.backup.status.as_ref().unwrap().drill.as_ref().unwrap().cluster.clone());
+    let anchor = super::cluster::anchor(&backup, &name);
+    assert!(is_anchor(&anchor, &backup));
+    assert!(!is_anchor(&Default::default(), &backup));
+    let made = seen.cluster.take().expect("it was made");
+    assert!(is_restored(&made, &backup, Some(&"a-1".to_owned())) && is_restored(&made, &backup, None));
+    assert!(!is_restored(&made, &backup, Some(&"a-2".to_owned())), "of an anchor that is gone");
+    let mut other = made;
+    other.metadata.owner_references = None;
+    assert!(!is_restored(&other, &backup, None), "an annotation is anybody's");
 }
 
 fn report(seen: &mut Seen, faults: &[&str], marked: Option<&str>) {

@@ -19,6 +19,7 @@ use crate::target::Version;
 use crate::tuning::Catalog;
 
 use super::catalogs::DatabaseSeen;
+use super::disk::DiskUse;
 use super::refusal::Refusal;
 use super::source::SourceSeen;
 
@@ -44,6 +45,11 @@ pub struct Observed {
     pub images: CatalogSeen,
     /// Children that exist and are owned by this very object (by uid).
     pub children: Children,
+    /// Objects of others under names that the cluster needs.
+    pub in_the_way: Vec<InTheWay>,
+    /// Patroni's ConfigMaps that are this cluster's; none where nobody looked: while a member leads, and while members of a deleted
+    /// cluster stop.
+    pub patroni: Option<Vec<PatroniMap>>,
     /// Objects that a person supplies.
     pub given: Given,
     /// Pods of members and pooler.
@@ -86,6 +92,33 @@ impl Observed {
     pub fn name(&self) -> ClusterName {
         ClusterName::new(self.cluster.metadata.namespace.clone().unwrap_or_default(), self.cluster_name())
     }
+}
+
+/// An object that is not the cluster's, under a name that the cluster needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InTheWay {
+    /// Kind, as `Service`.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Whose it seems to be, in words.
+    pub whose: String,
+}
+
+impl InTheWay {
+    /// An object by its kind and name.
+    pub fn new(kind: impl fmt::Display, name: impl Into<String>, whose: impl Into<String>) -> Self {
+        Self { kind: kind.to_string(), name: name.into(), whose: whose.into() }
+    }
+}
+
+/// One of Patroni's ConfigMaps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatroniMap {
+    /// Name.
+    pub name: String,
+    /// UID.
+    pub uid: String,
 }
 
 /// Children by kind and name.
@@ -192,8 +225,6 @@ pub struct RestoreSeen {
     pub snapshot: SnapshotSeen,
     /// The archive that WAL is replayed from; read only for a point in time.
     pub source: SourceSeen,
-    /// Patroni's ConfigMaps that are there, by name; read only while a restore in place has no set of members, else none.
-    pub patroni: Option<Vec<String>>,
 }
 
 /// A backup as looked up.
@@ -221,10 +252,12 @@ pub enum OriginSeen {
 /// The pair of `VolumeSnapshot` and `VolumeSnapshotContent` that is made for a restore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotSeen {
-    /// The namespaced one exists.
-    pub snapshot: bool,
-    /// The other one exists.
-    pub content: bool,
+    /// UID of the namespaced one; none while the cluster has none.
+    pub snapshot: Option<String>,
+    /// UID of the other one; none while there is none.
+    pub content: Option<String>,
+    /// A `VolumeSnapshot` of somebody else under that name.
+    pub foreign: Option<InTheWay>,
     /// What Kubernetes says is wrong with it.
     pub error: Option<String>,
 }
@@ -286,33 +319,6 @@ impl PodSeen {
         told.or_else(|| {
             killed().then(|| "the kernel ended it, since it used more memory than its limit".into())
         })
-    }
-}
-
-/// How full a member's volume is. The member writes only a change of this word, so that it is cheap, and it can be read
-/// while Postgres is down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DiskUse {
-    /// Less than 85 % used, or not told yet.
-    #[default]
-    Roomy,
-    /// 85 % used or more.
-    Filling,
-    /// 95 % used or more.
-    AlmostFull,
-    /// Less than one WAL segment (16 MiB) free: Postgres stops.
-    Full,
-}
-
-impl DiskUse {
-    /// The annotation's word (`images/postgres/member_disk.py`). A word that is not known counts as none.
-    pub fn parse(word: Option<&str>) -> Self {
-        match word {
-            Some("filling") => DiskUse::Filling,
-            Some("almost-full") => DiskUse::AlmostFull,
-            Some("full") => DiskUse::Full,
-            _ => DiskUse::Roomy,
-        }
     }
 }
 

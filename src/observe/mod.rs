@@ -4,6 +4,7 @@ mod archive;
 mod backups;
 mod catalogs;
 mod database;
+mod disk;
 mod facts;
 mod given;
 mod images;
@@ -20,6 +21,7 @@ mod restore;
 mod server;
 mod shelf;
 mod source;
+mod standing;
 mod stores;
 mod wake;
 
@@ -30,10 +32,11 @@ pub use catalogs::{
     RightSeen, RoleSeen,
 };
 pub use database::{MISREAD, SYSTEM_ROLES, database as catalogs};
+pub use disk::DiskUse;
 pub use facts::{
-    BackupSeen, Children, ContainerSeen, DiskUse, Given, Growth, InitSeen, LeaderSeen, MemberSeen, Observed,
-    OriginSeen, PendingChange, Platform, PodSeen, RestoreSeen, SecretData, ServerSettings, SlotsSeen,
-    SnapshotSeen, StorageClassSeen, StoredSettings, VolumeSeen, secret_data,
+    BackupSeen, Children, ContainerSeen, Given, Growth, InTheWay, InitSeen, LeaderSeen, MemberSeen, Observed,
+    OriginSeen, PatroniMap, PendingChange, Platform, PodSeen, RestoreSeen, SecretData, ServerSettings,
+    SlotsSeen, SnapshotSeen, StorageClassSeen, StoredSettings, VolumeSeen, secret_data,
 };
 pub use inside::EXTENSIONS_SCHEMA;
 pub use leadership::{Leadership, needs_record};

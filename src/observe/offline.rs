@@ -19,6 +19,7 @@ use crate::child::{ChildRef, Kind};
 use crate::fleet::{PullFailure, pull_failures};
 use crate::images::{CONFIG_MAP, CatalogSeen, Entry, ImageCatalog};
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
+use crate::own;
 use crate::patroni::pending;
 use crate::plan::suspects;
 use crate::target::{MAJORS, Version, Wanted};
@@ -27,6 +28,7 @@ use super::facts::{
     BackupSeen, Children, Given, MemberSeen, Observed, Platform, RestoreSeen, SlotsSeen, VolumeSeen,
 };
 use super::leadership::needs_record;
+use super::standing::{self, Look, Standing};
 use super::{given, images, nodes, pods, read, restore, stores};
 
 /// An observation with holes.
@@ -63,16 +65,22 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
     let restore = reader.restore(&platform.namespace, &cluster, &children, &volumes).await?;
     let members = members(&cluster, &pods, config);
     let leaders = if suspects(&seen_pods) || needs_record(&name.group(0), &seen_pods, &members) {
-        read::leaders(client, &name).await?
+        read::leaders(client, &name, &cluster).await?
     } else {
         BTreeMap::new()
     };
+    let pod_monitors = reader.pod_monitors;
+    let look =
+        Look { cluster: &cluster, children: &children, volumes: &volumes, pods: &seen_pods, pod_monitors };
+    let Standing { in_the_way, patroni } = reader.standing(&look).await?;
     reader.unknown.push("SQL steps (users, databases, extensions): the catalogs are not read".into());
     let Reader { blind, unknown, .. } = reader;
     let seen = Observed {
         members,
         platform,
         images,
+        in_the_way,
+        patroni,
         children,
         given,
         pods: seen_pods,
@@ -149,8 +157,7 @@ impl Reader<'_> {
                 continue;
             };
             for mut object in found.items {
-                let owners = object.owner_references().iter().map(|owner| owner.uid.as_str());
-                if stores::owned(kind, &object.name_any(), owners, self.name, uid) {
+                if own::child(kind, &object.metadata, self.name, uid) {
                     stores::prune(&mut object);
                     object.types.get_or_insert_with(|| types.clone());
                     let body = serde_json::to_value(&object).unwrap_or_default();
@@ -186,6 +193,29 @@ impl Reader<'_> {
             given::storage_class(&classes.items, wanted).told(&mut given);
         }
         Ok(given)
+    }
+
+    /// Objects of others, as far as the person may read them.
+    async fn standing(&mut self, look: &Look<'_>) -> Result<Standing, kube::Error> {
+        let mut found = Standing::default();
+        for wanted in look.children() {
+            let what = format!("whether {wanted} is somebody else's");
+            let seen = standing::child(self.client, look, wanted).await;
+            found.in_the_way.extend(self.allowed(&what, seen)?.flatten());
+        }
+        for name in look.claims() {
+            let what = format!("whether volume claim {name} is somebody else's");
+            let seen = standing::claim(self.client, look, name).await;
+            found.in_the_way.extend(self.allowed(&what, seen)?.flatten());
+        }
+        if look.patroni() {
+            let seen = standing::patroni(self.client, look).await;
+            if let Some((ours, others)) = self.allowed("Patroni's ConfigMaps", seen)? {
+                found.in_the_way.extend(others);
+                found.patroni = Some(ours);
+            }
+        }
+        Ok(found)
     }
 
     /// What a cluster that is made from a backup begins with.

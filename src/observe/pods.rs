@@ -18,7 +18,8 @@ use crate::target::Version;
 use crate::text::one_line;
 use crate::tuning::units::quantity_bytes;
 
-use super::facts::{ContainerSeen, DiskUse, Growth, InitSeen, PodSeen, VolumeSeen};
+use super::disk::DiskUse;
+use super::facts::{ContainerSeen, Growth, InitSeen, PodSeen, VolumeSeen};
 
 /// Most bytes of a server's last words: the program that writes them cuts them there, and so is done with what others write.
 const FAULT_BYTES: usize = 500;

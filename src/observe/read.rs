@@ -12,6 +12,7 @@ use crate::api::PostgresCluster;
 use crate::engine::hba::SUPERUSER;
 use crate::engine::ports;
 use crate::name::{COMPONENT_MEMBER, ClusterName, ROLE_PRIMARY};
+use crate::own;
 use crate::patroni::Patroni;
 use crate::plan::suspects;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
@@ -23,6 +24,7 @@ use super::facts::{
 };
 use super::leadership::needs_record;
 use super::server::ServerKey;
+use super::standing::Look;
 use super::{database, given, passwords, restore, stores::Stores};
 
 /// Annotation of Patroni's ConfigMap `<scope>-config` with the dynamic configuration (Patroni 4.1, `dcs/kubernetes.py`).
@@ -112,7 +114,7 @@ pub async fn observe(
         None => BTreeMap::new(),
     };
     let leaders = if suspects(&pods) || needs_record(&name.group(0), &pods, &members) {
-        leaders(client, &name).await?
+        leaders(client, &name, &cluster).await?
     } else {
         BTreeMap::new()
     };
@@ -120,10 +122,15 @@ pub async fn observe(
     let ran = cluster.status.as_ref().is_some_and(|status| status.system_identifier.is_some());
     let silent = ran && !members.values().any(|member| member.config.is_some());
     let volumes = stores.volumes(&name);
+    let pod_monitors = stores.pod_monitors();
+    let look = Look { cluster: &cluster, children: &children, volumes: &volumes, pods: &pods, pod_monitors };
+    let standing = stores.looks().standing(client, &look).await?;
     let mut seen = Observed {
         given: given::given(client, stores, &name, &cluster.spec, &children).await?,
         stored: if silent { stored(client, &name).await? } else { BTreeMap::new() },
         leaders,
+        in_the_way: standing.in_the_way,
+        patroni: standing.patroni,
         database: None,
         database_unread: None,
         server: None,
@@ -206,10 +213,12 @@ fn answers(pod: &PodSeen, lost: &BTreeSet<String>) -> bool {
 pub(super) async fn leaders(
     client: &Client,
     name: &ClusterName,
+    cluster: &PostgresCluster,
 ) -> Result<BTreeMap<i32, LeaderSeen>, kube::Error> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
     let [_, record, ..] = name.group(0).patroni_state();
-    let Some(map) = maps.get_opt(&record).await? else { return Ok(BTreeMap::new()) };
+    let ours = |map: &ConfigMap| own::patroni(&map.metadata, &name.group(0), &cluster.metadata);
+    let Some(map) = maps.get_opt(&record).await?.filter(ours) else { return Ok(BTreeMap::new()) };
     Ok(leader(&map).map(|seen| (0, seen)).into_iter().collect())
 }
 

@@ -11,12 +11,13 @@ use kube::{Api, Client, ResourceExt};
 use crate::api::{FromBackup, FromCluster, PostgresBackup, PostgresCluster};
 use crate::backup::read_manifest;
 use crate::child::Kind;
-use crate::name::{ClusterName, GroupName, LABEL_BACKUP_NAMESPACE, manifest, restore_content};
+use crate::name::{ClusterName, LABEL_BACKUP_NAMESPACE, manifest, restore_content};
+use crate::own;
 use crate::restore::in_place::generation;
 use crate::restore::{Asked, Course, RECORD, STOP_RECORD, asked};
 use crate::snapshot::csi;
 
-use super::facts::{Children, OriginSeen, RestoreSeen, SnapshotSeen, VolumeSeen};
+use super::facts::{Children, InTheWay, OriginSeen, RestoreSeen, SnapshotSeen, VolumeSeen};
 use super::source;
 
 /// Reads what a restore needs, as long as there is one. `manifests`: the operator's namespace; none leaves out backups whose objects
@@ -37,9 +38,6 @@ pub async fn restore(
     let written = |record: &str| map.is_some_and(|map| map["data"][record].is_string());
     let mut seen = RestoreSeen::default();
     if written(STOP_RECORD) {
-        if children.get(Kind::StatefulSet, &group.scope()).is_none() {
-            seen.patroni = Some(patroni(client, &group).await?);
-        }
         return Ok(seen);
     }
     if written(RECORD) {
@@ -138,18 +136,6 @@ async fn copies(
     Ok(maps.list(&labelled).await?.items.iter().filter_map(read_manifest).collect())
 }
 
-/// Which of Patroni's ConfigMaps are there.
-async fn patroni(client: &Client, group: &GroupName) -> Result<Vec<String>, kube::Error> {
-    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &group.cluster.namespace);
-    let mut there = Vec::new();
-    for name in group.patroni_state() {
-        if maps.get_opt(&name).await?.is_some() {
-            there.push(name);
-        }
-    }
-    Ok(there)
-}
-
 /// The backup by its object; by its manifest when the object, or its whole namespace, is gone.
 async fn backup(
     client: &Client,
@@ -197,10 +183,17 @@ async fn snapshot(
     let error = |object: &DynamicObject| {
         object.data.pointer("/status/error/message").and_then(|text| text.as_str()).map(str::to_owned)
     };
+    let (ours, foreign): (Vec<_>, Vec<_>) =
+        snapshot.into_iter().partition(|found| own::controlled(&found.metadata, uid));
+    let foreign = foreign
+        .first()
+        .map(|found| InTheWay::new("VolumeSnapshot", found.name_any(), own::whose(&found.metadata)));
     Ok(SnapshotSeen {
-        error: snapshot.iter().chain(&content).find_map(error),
-        snapshot: snapshot.is_some(),
-        content: content.is_some(),
+        error: ours.iter().chain(&content).find_map(error),
+        snapshot: ours.first().and_then(ResourceExt::uid),
+        // Its name has the cluster's UID, and who makes one may do all in the whole Kubernetes cluster.
+        content: content.as_ref().and_then(ResourceExt::uid),
+        foreign,
     })
 }
 

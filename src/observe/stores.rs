@@ -6,6 +6,7 @@ use std::future::ready;
 use futures::stream::{self, BoxStream, SelectAll, Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Event, Node, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DynamicObject, TypeMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -15,6 +16,7 @@ use crate::api::{PostgresBackup, PostgresCluster};
 use crate::child::{ChildRef, Kind};
 use crate::images::CatalogSeen;
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
+use crate::own;
 
 use super::facts::{BackupSeen, Children, PodSeen, VolumeSeen};
 use super::images::Images;
@@ -22,6 +24,7 @@ use super::named::Named;
 use super::refusal::Refusal;
 use super::server::ServerCache;
 use super::shelf::{Rule, Shelf};
+use super::standing::Looks;
 use super::wake::{fingerprint, fingerprint_all, wake_by_node, wake_of};
 use super::{backups, nodes, pods, refusal};
 
@@ -34,8 +37,8 @@ const PAGE: u32 = 100;
 /// A child, as text: as a tree of JSON it takes ten times the memory, and it is looked at once in a while.
 #[derive(Debug)]
 struct ChildKept {
-    uid: Box<str>,
-    owners: Vec<String>,
+    /// What tells whose it is.
+    meta: ObjectMeta,
     body: Box<str>,
 }
 
@@ -52,6 +55,7 @@ pub struct Stores {
     servers: ServerCache,
     images: Images,
     named: Named,
+    looks: Looks,
 }
 
 impl Stores {
@@ -116,15 +120,19 @@ impl Stores {
         let sets: Shelf<ChildKept> = kinds[&Kind::StatefulSet].clone();
         triggers.push(wake_of(events, fingerprint_all, move |event: &Event| {
             let set = event.involved_object.uid.as_deref()?;
-            sets.clusters(|kept| &*kept.uid == set).into_iter().next().map(|cluster| cluster.name)
+            sets.clusters(|kept| kept.meta.uid.as_deref() == Some(set))
+                .into_iter()
+                .next()
+                .map(|cluster| cluster.name)
         }));
         let (images, changes) = Images::watch(client, namespace);
         // Every cluster has ConfigMaps; one that has none yet is looked at again in seconds by itself.
         let maps: Shelf<ChildKept> = kinds[&Kind::ConfigMap].clone();
         let all = changes.flat_map(move |()| stream::iter(maps.clusters(|_| true)));
         triggers.push(references(all));
-        let (servers, named) = (ServerCache::default(), Named::default());
-        let stores = Self { kinds, pods, claims, backups, refusals, nodes, classes, servers, images, named };
+        let (servers, named, looks) = (ServerCache::default(), Named::default(), Looks::default());
+        let stores =
+            Self { kinds, pods, claims, backups, refusals, nodes, classes, servers, images, named, looks };
         (stores, triggers.boxed())
     }
 
@@ -146,6 +154,11 @@ impl Stores {
     /// What servers said of their settings.
     pub fn servers(&self) -> &ServerCache {
         &self.servers
+    }
+
+    /// What was found in the way of clusters.
+    pub(super) fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     /// Objects of people that specs name.
@@ -173,7 +186,7 @@ impl Stores {
         let mut children = BTreeMap::new();
         for (kind, shelf) in &self.kinds {
             for (object, kept) in shelf.of(name) {
-                if owned(*kind, &object, kept.owners.iter().map(String::as_str), name, uid) {
+                if own::child(*kind, &kept.meta, name, uid) {
                     let body = serde_json::from_str(&kept.body).unwrap_or_default();
                     children.insert(ChildRef::new(*kind, object), body);
                 }
@@ -247,53 +260,12 @@ fn of_label<K: Resource>(object: &K) -> Option<ClusterName> {
 }
 
 fn child(object: DynamicObject) -> ChildKept {
-    let owners = object.owner_references().iter().map(|owner| owner.uid.clone()).collect();
-    ChildKept {
-        uid: object.uid().unwrap_or_default().into(),
-        owners,
-        body: serde_json::to_string(&object).unwrap_or_default().into(),
-    }
-}
-
-/// Owned by this very object. The passwords of the system roles have no owner: they are kept with the volumes, whose data
-/// knows them, and a cluster of the same name takes up both (`docs/decisions/0006-kept-passwords.md`).
-pub(super) fn owned<'a>(
-    kind: Kind,
-    object: &str,
-    owners: impl Iterator<Item = &'a str>,
-    name: &ClusterName,
-    uid: &str,
-) -> bool {
-    let owners: Vec<&str> = owners.collect();
-    owners.contains(&uid) || (kind == Kind::Secret && owners.is_empty() && object == name.credentials())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn secret(name: &str, owners: serde_json::Value) -> DynamicObject {
-        let body = json!({"metadata": {"name": name, "namespace": "shop", "ownerReferences": owners}});
-        serde_json::from_value(body).unwrap()
-    }
-
-    fn by(uid: &str) -> serde_json::Value {
-        json!([{"apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster", "name": "c", "uid": uid}])
-    }
-
-    #[test]
-    fn a_cluster_made_again_takes_up_the_kept_passwords_and_nothing_else_that_it_does_not_own() {
-        let name = ClusterName::new("shop", "c");
-        let owned = |kind: Kind, object: &DynamicObject| {
-            let owners = object.owner_references().iter().map(|owner| owner.uid.as_str());
-            owned(kind, &object.name_any(), owners, &name, "u-2")
-        };
-        let belongs = |secret: &DynamicObject| owned(Kind::Secret, secret);
-        assert!(belongs(&secret("c-credentials", json!([]))));
-        assert!(belongs(&secret("c-credentials", by("u-2"))));
-        assert!(!belongs(&secret("c-credentials", by("u-1"))), "a cluster that is going still has it");
-        assert!(!belongs(&secret("c-user-app", json!([]))));
-        assert!(!owned(Kind::ConfigMap, &secret("c-credentials", json!([]))));
-    }
+    let meta = ObjectMeta {
+        name: object.metadata.name.clone(),
+        uid: object.metadata.uid.clone(),
+        labels: object.metadata.labels.clone(),
+        owner_references: object.metadata.owner_references.clone(),
+        ..ObjectMeta::default()
+    };
+    ChildKept { meta, body: serde_json::to_string(&object).unwrap_or_default().into() }
 }

@@ -1,5 +1,6 @@
 //! Deletion in order: members stop, then what Patroni made is removed, then the finalizer. Volumes are kept, and with them
-//! the passwords that their data knows.
+//! the passwords that their data knows. Nothing goes that this cluster did not make: each step has the UID of what was seen to be its
+//! own.
 //!
 //! What the cluster owns is removed by Kubernetes' garbage collector once the finalizer is gone.
 
@@ -32,8 +33,8 @@ pub fn deletion(seen: &Observed, groups: i32) -> Vec<Step> {
         .chain([ChildRef::new(Kind::Deployment, cluster.pooler())]);
     for reference in workloads {
         let live = seen.children.get(reference.kind, &reference.name);
-        if live.is_some_and(|live| live["metadata"]["deletionTimestamp"].is_null()) {
-            let uid = uid(reference.kind, &reference.name);
+        let standing = live.is_some_and(|live| live["metadata"]["deletionTimestamp"].is_null());
+        if let Some(uid) = uid(reference.kind, &reference.name).filter(|_| standing) {
             steps.push(Step::Delete { reference, uid });
         }
     }
@@ -43,12 +44,13 @@ pub fn deletion(seen: &Observed, groups: i32) -> Vec<Step> {
     if !steps.is_empty() || !seen.pods.is_empty() {
         return steps;
     }
+    // What nobody looked at may be there: the finalizer waits for the look.
+    let Some(maps) = &seen.patroni else { return Vec::new() };
     steps.extend(super::restore::forget(seen));
-    for number in 0..groups {
-        for name in cluster.group(number).patroni_state() {
-            steps.push(Step::Delete { reference: ChildRef::new(Kind::ConfigMap, name), uid: None });
-        }
-    }
+    steps.extend(maps.iter().map(|map| Step::Delete {
+        reference: ChildRef::new(Kind::ConfigMap, &map.name),
+        uid: map.uid.clone(),
+    }));
     steps.push(Step::Unguard);
     steps
 }

@@ -44,7 +44,7 @@ pub fn stop(target: &Target, seen: &Observed) -> Vec<Step> {
         if seen.pods.keys().any(|pod| group.name.ordinal(pod).is_some()) {
             continue;
         }
-        match (seen.children.get(Kind::StatefulSet, &name), &seen.restore.patroni) {
+        match (seen.children.get(Kind::StatefulSet, &name), &seen.patroni) {
             (Some(set), _) => {
                 let number = |path: &str| set.pointer(path).and_then(serde_json::Value::as_i64);
                 let empty =

@@ -89,7 +89,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     let drain = if quiet { drain::handover(seen) } else { None };
     let mut rollout =
         major::around(rollout::rollout(target, seen, settings.is_empty(), now), target, seen, now);
-    rollout.halt = rollout.halt.or(scaling.waits.map(Halt::Waits));
+    rollout.halt = scaling.waits.map(Halt::Waits).or(rollout.halt);
     let mended = if replacements.is_empty() && settings.is_empty() {
         mend::replacements(target, seen, now)
     } else {

@@ -23,7 +23,7 @@ pub fn steps(target: &Target, seen: &Observed) -> Vec<Step> {
         }
         let pair = &seen.restore.snapshot;
         let clones = course.copy.is_none() && unbound(seen, group, course.clones(group.instances));
-        if clones && !(pair.snapshot && pair.content) {
+        if clones && !(pair.snapshot.is_some() && pair.content.is_some()) {
             steps.push(Step::ImportSnapshot {
                 name: target.name.restore_snapshot(group.generation),
                 handle: course.handle.clone(),
@@ -63,8 +63,10 @@ pub fn forget(seen: &Observed) -> Option<Step> {
     let pair = &seen.restore.snapshot;
     let uid = seen.cluster.metadata.uid.clone().unwrap_or_default();
     let generation = in_service(seen, &seen.name().group(0));
-    (pair.snapshot || pair.content).then(|| Step::ForgetSnapshot {
+    (pair.snapshot.is_some() || pair.content.is_some()).then(|| Step::ForgetSnapshot {
         name: seen.name().restore_snapshot(generation),
+        uid: pair.snapshot.clone(),
         content: crate::name::restore_content(&uid, generation),
+        content_uid: pair.content.clone(),
     })
 }

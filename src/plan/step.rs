@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::api::PostgresBackup;
 use crate::child::{Child, ChildRef};
 use crate::name::GroupName;
+use crate::observe::PatroniMap;
 use crate::secret::SecretText;
 use crate::target::Version;
 
@@ -61,8 +62,8 @@ pub enum Step {
     Delete {
         /// What.
         reference: ChildRef,
-        /// UID that it must have, where known.
-        uid: Option<String>,
+        /// UID that it must have: what somebody made anew under its name is left alone.
+        uid: String,
     },
     /// Delete a StatefulSet and leave its pods, so that it can be made anew with what can't be changed in it.
     ReleasePods {
@@ -111,8 +112,12 @@ pub enum Step {
     ForgetSnapshot {
         /// Name of the `VolumeSnapshot`.
         name: String,
+        /// UID that it must have; none where it is gone.
+        uid: Option<String>,
         /// Name of the `VolumeSnapshotContent`.
         content: String,
+        /// UID that it must have; none where it is gone.
+        content_uid: Option<String>,
     },
     /// Begin a restore in place: the order to stop is written. All members stop by it.
     BeginRestore {
@@ -125,8 +130,8 @@ pub enum Step {
     },
     /// Remove what Patroni knows of data that is taken out of service, while no member runs.
     ClearPatroni {
-        /// Patroni's ConfigMaps.
-        maps: Vec<String>,
+        /// Patroni's ConfigMaps, each with the UID that it must have.
+        maps: Vec<PatroniMap>,
     },
     /// Mark a volume claim as out of service. It is kept.
     RetireVolume {

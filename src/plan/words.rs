@@ -83,7 +83,8 @@ impl fmt::Display for Step {
                 )
             }
             Step::ClearPatroni { maps } => {
-                write!(f, "remove what Patroni knows of the data of before: ConfigMaps {}", maps.join(", "))
+                let names: Vec<&str> = maps.iter().map(|map| map.name.as_str()).collect();
+                write!(f, "remove what Patroni knows of the data of before: ConfigMaps {}", names.join(", "))
             }
             Step::RetireVolume { claim, generation } => write!(
                 f,

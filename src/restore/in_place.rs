@@ -159,7 +159,7 @@ pub fn stopping(seen: &Observed, group: &GroupName) -> Option<Course> {
 pub fn stopped(seen: &Observed, group: &GroupName) -> bool {
     seen.children.get(Kind::StatefulSet, &group.scope()).is_none()
         && !seen.pods.keys().any(|pod| group.ordinal(pod).is_some())
-        && seen.restore.patroni.as_ref().is_some_and(Vec::is_empty)
+        && seen.patroni.as_ref().is_some_and(Vec::is_empty)
 }
 
 #[cfg(test)]

@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::{Error, Order, Provider, Seen, Stage};
-use crate::name::MANAGER;
+use crate::name::{LABEL_BACKUP_UID, MANAGER};
 use crate::repeat::gone;
 use crate::tuning::units::quantity_bytes;
 
@@ -131,8 +132,18 @@ impl Csi {
     }
 
     async fn remove(&self, namespace: &str, name: &str) -> Result<(), kube::Error> {
+        let snapshots = self.snapshots(namespace);
+        let live = snapshots.get_metadata_opt(name).await?.map(|live| live.metadata);
+        // What somebody made anew under this name stays, and so does what is bound to it.
+        if live.as_ref().is_some_and(|live| !is_ours(live, name)) {
+            return Ok(());
+        }
         let found = self.set_policy(namespace, name, "Delete").await?;
-        gone(self.snapshots(namespace).delete(name, &DeleteParams::default()).await)?;
+        if let Some(uid) = live.and_then(|live| live.uid) {
+            let only = Preconditions { uid: Some(uid), resource_version: None };
+            let params = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+            gone(snapshots.delete(name, &params).await)?;
+        }
         for content in found {
             gone(self.contents().delete(&content.name_any(), &DeleteParams::default()).await)?;
         }
@@ -175,6 +186,12 @@ impl Provider for Csi {
         }
         .boxed()
     }
+}
+
+/// True of a snapshot that a backup ordered: its label has the UID that its name is made of.
+fn is_ours(meta: &ObjectMeta, name: &str) -> bool {
+    let uid = meta.labels.as_ref().and_then(|labels| labels.get(LABEL_BACKUP_UID));
+    uid.is_some_and(|uid| name.starts_with(&format!("stylobate-{uid}-")))
 }
 
 /// What the two objects say together.
@@ -240,6 +257,16 @@ mod tests {
             "metadata": {"name": "c"}, "spec": {"driver": "csi.example"}, "status": {"snapshotHandle": "h-1"},
         }));
         seen(&snapshot, Some(&content)).stage
+    }
+
+    #[test]
+    fn a_snapshot_that_no_backup_ordered_is_not_ours_whatever_its_name() {
+        let ours = |labels: Value| {
+            let meta = object(json!({"metadata": {"name": "stylobate-u-1-0", "labels": labels}})).metadata;
+            is_ours(&meta, "stylobate-u-1-0")
+        };
+        assert!(ours(json!({"stylobate.dev/backup-uid": "u-1"})));
+        assert!(!ours(json!({})) && !ours(json!({"stylobate.dev/backup-uid": "u-2"})));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::fleet::PULL_FAULTS;
 use crate::images::place;
 use crate::observe::{Leadership, Misread, Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
-use crate::target::{Problem, Target, Tunings, tuned};
+use crate::target::{Problem, Target, Tunings, in_the_way, tuned};
 use crate::text::one_line;
 
 use super::{Work, backup, databases, drain, drills, meanings, refused, storage};
@@ -60,6 +60,8 @@ pub mod reason {
     pub const AS_WANTED: &str = "AsWanted";
     /// The spec names something that can't be.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// An object of others has a name that the cluster needs.
+    pub const OBJECT_IN_THE_WAY: &str = "ObjectInTheWay";
     /// A tuning ConfigMap asks for something that can't be.
     pub const TUNING_REFUSED: &str = "TuningRefused";
     /// A policy holds back a step.
@@ -154,7 +156,7 @@ pub fn conditions(
 ) -> Vec<Condition> {
     let generation = seen.cluster.metadata.generation;
     [
-        (kind::ACCEPTED, accepted(target, problems)),
+        (kind::ACCEPTED, accepted(seen, target, problems)),
         (kind::TUNING_ACCEPTED, tuning_accepted(seen, target)),
         (kind::CONVERGED, converged(seen, target, work, now)),
         (kind::READY, ready(seen, status)),
@@ -204,7 +206,7 @@ pub fn good(message: impl Into<String>) -> Finding {
     (true, reason::AS_WANTED, message.into())
 }
 
-fn accepted(target: Option<&Target>, problems: &[Problem]) -> Finding {
+fn accepted(seen: &Observed, target: Option<&Target>, problems: &[Problem]) -> Finding {
     if problems.is_empty() {
         let reminders = target.map(|target| target.reminders.join("; ")).unwrap_or_default();
         return good(match reminders.as_str() {
@@ -213,7 +215,9 @@ fn accepted(target: Option<&Target>, problems: &[Problem]) -> Finding {
         });
     }
     let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
-    (false, reason::INVALID_SPEC, format!("{}. What runs was not touched", text.join("; ")))
+    let taken = in_the_way(seen).next().is_some();
+    let reason = if taken { reason::OBJECT_IN_THE_WAY } else { reason::INVALID_SPEC };
+    (false, reason, format!("{}. What runs was not touched", text.join("; ")))
 }
 
 /// Most refused settings that are told one by one: a message has its limits.

@@ -3,9 +3,9 @@
 //!
 //! A condition with a reason that has no row here ends every test that comes by it: see `conditions` beside it.
 
-use super::conditions::{kind, reason};
-
 mod events;
+
+use super::conditions::{kind, reason};
 
 pub use events::{EVENTS, Told};
 
@@ -103,6 +103,13 @@ pub const REASONS: &[Reason] = &[
         reason: reason::INVALID_SPEC,
         means: "the spec names something that can't be; the message has field, value and remedy of each problem. What runs was not touched",
         remedy: "correct the spec, the ConfigMap or the Secret that is named: `docs/operations.md`, *Problems of a spec*",
+    },
+    Reason {
+        kinds: &[kind::ACCEPTED],
+        reason: reason::OBJECT_IN_THE_WAY,
+        means: "an object that the cluster did not make has a name that it needs; the message has its kind and name, and whose it seems to \
+                be. It is neither changed nor removed, nothing is made beside it, and what runs goes on",
+        remedy: "make the cluster under another name, or remove that object: `docs/operations.md`, *Objects in the way*",
     },
     Reason {
         kinds: &[kind::CONVERGED],

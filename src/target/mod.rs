@@ -13,6 +13,7 @@ mod point;
 mod problem;
 mod reach;
 mod restore;
+mod standing;
 mod storage;
 mod tuning;
 mod users;
@@ -44,6 +45,7 @@ use engine::Engine;
 pub use in_place::Request;
 pub use point::files as source_files;
 pub use problem::Problem;
+pub use standing::in_the_way;
 pub use storage::human as human_size;
 pub use tuning::{KEPT_POOLER, KEPT_POSTGRES, Tunings, archive_mounted, kept, tuned};
 pub use users::{CREATE_ROLE_SINCE, DatabaseTarget, PasswordSource, UserTarget, password_source};
@@ -293,6 +295,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         problems.extend(refused);
         target.reminders = reminders;
     }
+    problems.extend(standing::check(seen, &target.name));
     problems.extend(refused);
     problems.extend(Windows::read(&spec.maintenance).err().into_iter().flatten());
     if let RunNow::Bad(problem) = run_now(cluster, now) {

@@ -41,7 +41,12 @@ pub fn restore(
         let stage = match runs(seen, group) {
             false => Stage::UnderWay,
             // The record goes last: by it the pair is found.
-            true if pair.snapshot || pair.content || !kept_aside(seen, group, &course) => Stage::Over,
+            true if pair.snapshot.is_some()
+                || pair.content.is_some()
+                || !kept_aside(seen, group, &course) =>
+            {
+                Stage::Over
+            }
             true => Stage::Ended,
         };
         return Some(Restore { course, stage });

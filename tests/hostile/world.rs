@@ -270,6 +270,8 @@ fn observed(spec: Value, version: i64) -> Observed {
         },
         images: CatalogSeen::of(Some(&images())),
         children: Children::default(),
+        in_the_way: Vec::new(),
+        patroni: None,
         given: Given::default(),
         pods: BTreeMap::from([(MEMBER.to_owned(), pod)]),
         volumes: BTreeMap::new(),

@@ -31,3 +31,13 @@ fn a_node_that_is_emptied_loses_the_primary_first() {
 fn other_nodes_get_the_pooler_first_and_then_members_one_by_one() {
     scenario("move");
 }
+
+#[test]
+fn a_smaller_set_keeps_the_members_that_live() {
+    scenario("lost-node-scale");
+}
+
+#[test]
+fn while_two_members_claim_to_lead_nobody_is_disrupted() {
+    scenario("two-primaries");
+}

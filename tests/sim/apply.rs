@@ -24,19 +24,31 @@ impl World {
                 let kept = self.name().credentials();
                 self.children.retain(|reference, _| reference.name == kept);
             }
-            Step::Mint(mint) => material::mint(self, mint),
+            Step::Mint(mint) => {
+                if !self.conflicts(Kind::Secret, mint.secret()) {
+                    material::mint(self, mint);
+                }
+            }
             Step::Apply { child, reason: _, cause: _ } => {
+                if self.conflicts(child.reference.kind, &child.reference.name) {
+                    return;
+                }
                 self.refuse_immutable(child);
                 self.store(child.reference.clone(), child.body.clone());
             }
             Step::Delete { reference, uid } => {
                 if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name)
                 {
+                    assert_eq!(*uid, format!("uid-of-{}", reference.name), "its UID goes with the deletion");
+                    assert!(
+                        !self.conflicts(reference.kind, &reference.name),
+                        "{reference} is somebody else's"
+                    );
                     self.config = None;
                     self.claim = None;
                 }
                 let live = self.children.get(reference).map(|live| live["metadata"]["uid"].as_str());
-                if live.is_some_and(|live| uid.is_none() || live == uid.as_deref()) {
+                if live == Some(Some(uid.as_str())) {
                     self.children.remove(reference);
                 }
             }
@@ -66,7 +78,10 @@ impl World {
                 assert!(kept.iter().all(|claim| self.volumes.contains_key(claim)));
                 self.store(map.reference.clone(), map.body.clone());
             }
-            Step::ClearPatroni { maps: _ } => self.clear_patroni(),
+            Step::ClearPatroni { maps } => {
+                assert!(maps.iter().all(|map| map.uid == format!("uid-of-{}", map.name)), "{maps:?}");
+                self.clear_patroni();
+            }
             Step::RetireVolume { claim, generation: _ } => {
                 self.volumes.get_mut(claim).expect("only claims that exist are marked").retired = true;
             }

@@ -25,7 +25,7 @@ impl World {
         self.report();
         self.keep_members();
         self.keep_poolers();
-        let provides = self.snapshot.snapshot && self.snapshot.error.is_none();
+        let provides = self.snapshot.snapshot.is_some() && self.snapshot.error.is_none();
         self.make_backups();
         self.make_drills();
         for volume in self.volumes.values_mut() {
@@ -131,7 +131,7 @@ impl World {
         if self.claim.as_ref().is_some_and(|claim| running.contains(claim)) {
             self.renewed = Some(self.now);
         }
-        if self.claim.is_some() {
+        if self.claim.is_some() || self.patroni_is_kept_out() {
             return;
         }
         let fit = running
@@ -163,6 +163,10 @@ impl World {
 
     /// What each member says of itself, and how ready it is.
     fn report(&mut self) {
+        // Nobody was elected yet, so there is nothing to follow.
+        if self.config.is_none() {
+            return;
+        }
         let leader = self.claim.clone().filter(|claim| self.members.contains_key(claim));
         let quorum = self.config.as_ref().is_some_and(|config| config["synchronous_mode"] == "quorum");
         let versions: BTreeMap<String, Option<i64>> = self

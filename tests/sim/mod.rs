@@ -12,6 +12,7 @@ mod fleet;
 pub mod images;
 mod life;
 mod material;
+mod others;
 mod restore;
 pub mod script;
 mod spelling;

@@ -58,10 +58,7 @@ impl World {
         let map = self.child(Kind::ConfigMap, &group.patroni());
         let written = |entry: &str| map.is_some_and(|map| map["data"][entry].is_string());
         if written("stop-for-restore.json") {
-            let left = || self.config.as_ref().map(|_| format!("{}-config", group.scope()));
-            let without_set = self.child(Kind::StatefulSet, &group.scope()).is_none();
-            let patroni = without_set.then(|| left().into_iter().collect());
-            return RestoreSeen { patroni, ..RestoreSeen::default() };
+            return RestoreSeen::default();
         }
         let recorded = map.and_then(|map| map["data"]["restore.json"].as_str());
         let course: Option<Course> =
@@ -95,7 +92,7 @@ impl World {
             }
             _ => SourceSeen::default(),
         };
-        RestoreSeen { backup, snapshot, source, patroni: None }
+        RestoreSeen { backup, snapshot, source }
     }
 
     /// True while the files that lead to the source's archive are not there.
@@ -186,7 +183,8 @@ impl World {
     pub fn import(&mut self, handle: &str, content: &Value) {
         assert_eq!(content["spec"]["source"]["snapshotHandle"], handle);
         assert_eq!(content["spec"]["deletionPolicy"], "Retain", "the snapshot belongs to the backup");
-        (self.snapshot.snapshot, self.snapshot.content) = (true, true);
+        let made = |number: u64| Some(format!("uid-{number}"));
+        (self.snapshot.snapshot, self.snapshot.content) = (made(self.next()), made(self.next()));
     }
 
     /// A claim with a source. One that is there is left alone.

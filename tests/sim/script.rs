@@ -102,6 +102,15 @@ impl Stage {
                 let text = line.split_once(key).expect("the key is in the line").1.trim();
                 self.world().give_tuning(name, key, text);
             }
+            ["others", kind, name, ..] => {
+                let whose = line.split_once(name).expect("the name is in the line").1.trim();
+                let whose = if whose.is_empty() { "no owner and no label say whose it is" } else { whose };
+                self.world().make_other(kind, name, whose);
+            }
+            ["meanwhile", kind, name] => {
+                self.world().meanwhile.push(((*kind).to_owned(), (*name).to_owned()));
+            }
+            ["others-remove", kind, name] => self.world().remove_other(kind, name),
             ["delete", kind, name] => {
                 let reference = ChildRef::new(child_kind(kind), *name);
                 let gone = self.world().children.remove(&reference);
@@ -363,6 +372,7 @@ impl World {
                     let _ = writeln!(text, "  {reference}");
                 }
             }
+            "others" => text.push_str(&self.show_others()),
             "engine" => text.push_str(&self.show_engine()),
             "backups" => text.push_str(&self.show_backups()),
             "drills" => text.push_str(&self.show_drills()),
@@ -413,7 +423,12 @@ impl World {
             }
             "restore" => {
                 let pair = &self.snapshot;
-                let _ = writeln!(text, "  snapshot {}, content {}", pair.snapshot, pair.content);
+                let _ = writeln!(
+                    text,
+                    "  snapshot {}, content {}",
+                    pair.snapshot.is_some(),
+                    pair.content.is_some()
+                );
                 let map = self.child(Kind::ConfigMap, &self.group().patroni());
                 let told = map.is_some_and(|map| map["data"]["restore.json"].is_string());
                 let _ = writeln!(

@@ -55,6 +55,12 @@ pub struct World {
     /// What the server says of its settings, when it is asked.
     pub server: Option<Arc<ServerSettings>>,
     pub children: BTreeMap<ChildRef, Value>,
+    /// Objects of others by kind and name, and whose they are.
+    pub others: BTreeMap<(String, String), String>,
+    /// Those that somebody makes after the operator has looked, in the next round.
+    pub meanwhile: Vec<(String, String)>,
+    /// Writes that an object of others refused.
+    pub conflicts: Vec<String>,
     pub secrets: BTreeMap<String, SecretData>,
     pub tuning: BTreeMap<String, BTreeMap<String, String>>,
     pub storage_classes: Vec<String>,
@@ -140,6 +146,9 @@ impl World {
             offers: images::offers(),
             server: None,
             children: BTreeMap::new(),
+            others: BTreeMap::new(),
+            meanwhile: Vec::new(),
+            conflicts: Vec::new(),
             secrets: BTreeMap::new(),
             tuning: BTreeMap::new(),
             storage_classes: vec!["local".into(), "standard".into()],
@@ -209,6 +218,8 @@ impl World {
             images: self.images.clone(),
             server: self.server.clone(),
             children: Children(self.children.clone()),
+            in_the_way: self.in_the_way(),
+            patroni: self.patroni_maps(),
             given: self.given(),
             pods: self.pods.clone(),
             volumes: self.volumes.clone(),
@@ -280,6 +291,9 @@ impl World {
         let mut status = decision.status.clone();
         status.switchover = decision.answer.clone().or(status.switchover);
         self.cluster.status = Some(status);
+        for (kind, name) in std::mem::take(&mut self.meanwhile) {
+            self.make_other(&kind, &name, "made while the operator decided");
+        }
         for step in decision.steps.iter().take(cut.unwrap_or(usize::MAX)) {
             self.take(step);
         }

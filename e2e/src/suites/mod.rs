@@ -9,6 +9,7 @@ mod hostile;
 mod in_place;
 mod major;
 mod odd;
+mod others;
 mod refuse;
 mod schedule;
 
@@ -117,6 +118,7 @@ pub static GROUPS: &[Group] = &[
     Group { name: "disk", millicores: 400, prelude: None, suites: &[shell("disk", "47-disk", 300)] },
     Group { name: "odd", millicores: 200, prelude: None, suites: &[rust!("odd", 200, odd)] },
     Group { name: "hostile", millicores: 200, prelude: None, suites: &[rust!("hostile", 240, hostile)] },
+    Group { name: "others", millicores: 200, prelude: None, suites: &[rust!("others", 200, others)] },
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 600, refuse)] },
 ];
 

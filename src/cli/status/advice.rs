@@ -120,6 +120,9 @@ fn next(cause: &str, name: &ClusterName, status: &ClusterStatus) -> String {
     let weak = status.members.iter().find(|member| !member.ready).map(|member| member.name.as_str());
     match cause {
         reason::INVALID_SPEC => format!("kubectl -n {namespace} edit pgc {cluster}"),
+        reason::OBJECT_IN_THE_WAY => {
+            "make the cluster under another name, or remove the object that is named above".to_owned()
+        }
         reason::TUNING_REFUSED => {
             format!("kubectl -n {namespace} edit configmap, of the name and with the key above")
         }
