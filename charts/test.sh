@@ -54,9 +54,9 @@ prepare() {
   kubectl create namespace "$NAMESPACE" >/dev/null
   kubectl label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted >/dev/null
   own_definition | kubectl apply --server-side -f - >/dev/null
-  kubectl wait "crd/$CRD" --for=condition=Established --timeout=30s >/dev/null
-  # The server publishes schemas of a new definition a little later.
-  for _ in $(seq 60); do
+  # The server publishes schemas of a definition once it serves it. (`kubectl wait` fails on one so new that its conditions are null.)
+  local _
+  for _ in $(seq 120); do
     kubectl get --raw "/openapi/v3/apis/$GROUP/v1alpha1" >/dev/null 2>&1 && break
     sleep 0.5
   done

@@ -168,6 +168,16 @@ check 'clean succeeds'                          run make -C "$COPY" clean
 check '... leaves nothing on the machine'       nothing_left
 check '... and no state'                        test ! -e "$STATE"
 
+# What compilers keep goes when room is short, and stays while somebody compiles and while there is room.
+gives_back() {
+  local cache=$WORK/short
+  mkdir -p "$cache/stylobate/go-build" "$cache/stylobate/parts/kube-1"
+  in_cache() { XDG_CACHE_HOME=$cache bash -c "source '$COPY/local/lib/all.sh'; $1" >"$OUT" 2>&1; }
+  in_cache 'make_room / 1' && [ -d "$cache/stylobate/go-build" ] || return 1
+  in_cache 'hold_cache && make_room / 999999999' && [ -d "$cache/stylobate/go-build" ] || return 1
+  in_cache 'make_room / 999999999' && [ ! -e "$cache/stylobate/go-build" ] && [ -d "$cache/stylobate/parts/kube-1" ]
+}
+
 check 'a pod that goes meanwhile hides no other' gone_group
 check 'an interrupted build is not taken as whole' interrupted_build
 check 'a plain user is refused'                 run_fails setpriv --reuid=65534 --clear-groups bash -c "source '$COPY/local/lib/all.sh'; check_machine"
@@ -176,6 +186,7 @@ check 'too little memory is refused'            run_fails bash -c "source '$COPY
 check '... in one line'                         says_one_line 'of memory are available'
 check 'too small a disk is refused'             run_fails bash -c "source '$COPY/local/lib/all.sh'; MIN_DISK_MIB=999999999; check_machine"
 check '... in one line'                         says_one_line 'MiB free'
+check 'a disk that is short gets back what compilers keep'  gives_back
 check 'a taken port is refused'                 run_fails bash -c "source '$COPY/local/lib/all.sh'; port_free() { false; }; STYLOBATE_API_PORT=$PORT; port_choose"
 check '... in one line'                         says_one_line 'the port is taken'
 printf 'all promises kept, %s s\n' "$SECONDS"

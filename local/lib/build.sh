@@ -62,6 +62,7 @@ part() {
     [[ ! -d $dir ]] || exit 0
     # Whoever held the lock before is gone, so what is half built belongs to nobody.
     rm -rf "$CACHE/parts/.building-$1"-*
+    hold_cache && export GOCACHE=$GO_CACHE
     part_build "$1" "$CACHE/parts/.building-$1-$$" 8>&- 9>&-
     mv -T "$CACHE/parts/.building-$1-$$" "$dir"
   ) || exit 1

@@ -10,13 +10,6 @@ MIN_BUILD_DISK_MIB=12288
 # The oldest Go that the newest of the pinned parts accepts.
 MIN_GO=1.26
 
-# Free space of the file system of a directory, which need not exist yet, in MiB.
-free_mib() {
-  local dir=$1
-  until [[ -d $dir ]]; do dir=$(dirname "$dir"); done
-  df --output=avail -BM "$dir" | tail -n 1 | tr -dc 0-9
-}
-
 # Root, Linux features, memory and disk.
 check_machine() {
   ((EUID == 0)) || fail "failed to start: a cluster needs root (namespaces, mounts); run it with sudo"
@@ -29,6 +22,7 @@ check_machine() {
   local memory disk
   memory=$(awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
   ((memory >= MIN_MEMORY_MIB)) || fail "failed to start: ${memory} MiB of memory are available and $MIN_MEMORY_MIB are needed; end something, or take a bigger machine"
+  make_room "$STATE_ROOT" $MIN_DISK_MIB
   disk=$(free_mib "$STATE_ROOT")
   ((disk >= MIN_DISK_MIB)) || fail "failed to start: $STATE_ROOT has ${disk} MiB free and $MIN_DISK_MIB are needed; make room"
   outcome "${memory} MiB, ${disk} MiB free"
