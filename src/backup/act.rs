@@ -98,15 +98,17 @@ impl Actor<'_> {
             Step::Guard => self.guard(seen).await.map_err(api)?,
             Step::Unguard => self.unguard(seen).await.map_err(api)?,
             Step::Checkpoint { member, pace } => {
-                let (links, member, pace) = (links()?.clone(), member.clone(), *pace);
+                let (links, on, pace) = (links()?.clone(), member, *pace);
+                let member = on.clone();
                 let work = move || async move { checkpoint(&links, &member, pace).await }.boxed();
-                return self.beside(seen, step, work).await;
+                return self.beside(seen, &format!("checkpoint on {on}"), work).await;
             }
             Step::Mark { member, restore_point } => {
-                let (links, member, point) = (links()?.clone(), member.clone(), restore_point.clone());
+                let (links, on, point) = (links()?.clone(), member, restore_point.clone());
+                let member = on.clone();
                 let uid = seen.uid().to_owned();
                 let work = move || async move { mark(&links, &member, &point, &uid).await }.boxed();
-                return self.beside(seen, step, work).await;
+                return self.beside(seen, &format!("mark on {on}"), work).await;
             }
             Step::Cut { parts } => return self.cut(links()?, parts, seen).await,
             Step::DeleteSnapshots { names, .. } => {
@@ -139,14 +141,15 @@ impl Actor<'_> {
         Ok(Fact::Nothing)
     }
 
-    /// Does what waits for a server beside the rounds: a checkpoint may take half an hour, and other backups have theirs meanwhile.
+    /// Does what waits for a server beside the rounds: a checkpoint may take half an hour, and other backups have theirs meanwhile. `what`
+    /// is the same in every round as long as the work is; a restore point has another name in each.
     async fn beside(
         &self,
         seen: &Seen,
-        step: &Step,
+        what: &str,
         work: impl FnOnce() -> BoxFuture<'static, Result<Fact, Error>>,
     ) -> Result<Fact, Error> {
-        let done = self.context.beside.outcome(seen.uid(), &step.to_string(), work).await;
+        let done = self.context.beside.outcome(seen.uid(), what, work).await;
         done.unwrap_or(Ok(Fact::UnderWay { again_seconds: 1 }))
     }
 
