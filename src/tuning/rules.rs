@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn more_processes_than_the_server_can_number_and_two_kinds_of_statistics_are_refused() {
-        let told = problems(&[("max_worker_processes", "262000", "a")], 1);
+        let told = problems(&[("max_worker_processes", "262100", "a")], 1);
         assert!(told[0].contains("more than 262143 processes"), "{told:?}");
         assert!(problems(&[("max_worker_processes", "261000", "a")], 1).is_empty());
         let both = [("log_statement_stats", "on", "a"), ("log_planner_stats", "on", "b")];
