@@ -46,24 +46,31 @@ pub fn misfits(spec: &PostgresClusterSpec, memory: u64, view: &View) -> Vec<Misf
     let members = spec.instances.clamp(0, MAX_INSTANCES);
     let mut found: Vec<Misfit> = rules::disagreements(view, members).into_iter().map(alone).collect();
     let extra = memory::extra(view);
-    // What takes most beyond the ordinary is at fault before what every cluster has.
-    let takers: Vec<&str> = extra.most.into_iter().chain(["shared_buffers", "max_connections"]).collect();
+    // What takes most beyond the ordinary is at fault where all else would fit.
+    let most = extra.most.filter(|_| over(memory, view, 0.0).is_some_and(|over| over <= 0.0));
+    let takers: Vec<&str> = most.into_iter().chain(["shared_buffers", "max_connections"]).collect();
     found.extend(memory_fits(spec, memory, view, &extra).map(|problem| blamed(&takers, problem)));
     let counts = ["max_connections", "superuser_reserved_connections", "reserved_connections"];
     found.extend(pooler_fits(spec, view).map(|problem| blamed(&counts, problem)));
     found
 }
 
-fn memory_fits(spec: &PostgresClusterSpec, memory: u64, view: &View, extra: &Extra) -> Option<Problem> {
+/// Bytes that the settings need beyond the memory, with so many of them for what is not ordinary; negative where they fit.
+fn over(memory: u64, view: &View, extra: f64) -> Option<f64> {
     let (buffers, connections) = (view.bytes("shared_buffers")?, view.number("max_connections")?);
-    let need = buffers + connections * BACKEND_BYTES as f64 + BASE_BYTES as f64 + extra.bytes;
-    let over = need - memory as f64;
+    Some(buffers + connections * BACKEND_BYTES as f64 + BASE_BYTES as f64 + extra - memory as f64)
+}
+
+fn memory_fits(spec: &PostgresClusterSpec, memory: u64, view: &View, extra: &Extra) -> Option<Problem> {
+    let connections = view.number("max_connections")?;
+    let over = over(memory, view, extra.bytes)?;
+    let need = over + memory as f64;
     (over > 0.0).then(|| {
         let (mut more, mut remedy) = (String::new(), "shared_buffers or max_connections in spec.tuning".to_owned());
         if extra.bytes >= MIB as f64 {
             more = format!(", {} of other shared memory", human_mib(extra.bytes as u64));
         }
-        if let Some(name) = extra.most {
+        if let Some(name) = extra.most.filter(|_| over <= extra.bytes) {
             let most = extra.allowed(over).map(|most| format!(" to at most {}", shown(view, name, most)));
             more += &format!(", most of it for {} {}", name, view.text(name));
             remedy = format!("{name}{}", most.unwrap_or_else(|| ", shared_buffers or max_connections".into()));

@@ -125,3 +125,38 @@ fn caches(view: &View) -> f64 {
 pub fn processes(view: &View) -> f64 {
     backends(view, &|name| view.number(name).unwrap_or_else(|| ordinary(name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{Catalog, Chosen, Source};
+    use super::*;
+
+    fn with(pairs: &[(&str, &str)]) -> Extra {
+        let chosen: BTreeMap<String, Chosen> = pairs
+            .iter()
+            .map(|(name, value)| {
+                let source = Source::ConfigMap("a".into());
+                ((*name).to_owned(), Chosen { value: (*value).to_owned(), source, overrides: Vec::new() })
+            })
+            .collect();
+        extra(&View { chosen: &chosen, catalog: &Catalog::bundled(17).unwrap() })
+    }
+
+    #[test]
+    fn what_takes_most_is_named_with_what_would_fit() {
+        let lethal = with(&[("max_locks_per_transaction", "200000"), ("track_activity_query_size", "2kB")]);
+        assert!(lethal.bytes > f64::from(1 << 30), "{lethal:?}");
+        assert_eq!(lethal.most, Some("max_locks_per_transaction"));
+        // Enough that 64 MiB of it may stay.
+        let allowed = lethal.allowed(lethal.bytes - f64::from(64 << 20)).unwrap();
+        assert!((64.0..2_000.0).contains(&allowed), "{allowed}");
+        assert_eq!(
+            lethal.allowed(lethal.bytes * 2.0),
+            None,
+            "less than an ordinary cluster has is no remedy"
+        );
+        assert_eq!(with(&[("max_locks_per_transaction", "64")]).bytes, 0.0);
+    }
+}
