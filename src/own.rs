@@ -2,7 +2,7 @@
 //!
 //! A label says what somebody means; what counts is the controller reference with the UID of the very `PostgresCluster`, which the API
 //! server allows once for an object. Three things outlive a cluster, or are made by others for it, and have a proof of their own:
-//! volume claims, the passwords that are kept with them, and Patroni's ConfigMaps. Why: `docs/decisions/0026-objects-of-others.md`.
+//! volume claims, the passwords that are kept with them, and Patroni's ConfigMaps. Why: `docs/decisions/0027-objects-of-others.md`.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 

@@ -80,3 +80,8 @@ fn what_a_bad_setting_broke_a_good_one_mends_though_no_server_runs() {
 fn a_standby_that_takes_up_nothing_gets_a_new_pod() {
     super::scenario("mend-deaf");
 }
+
+#[test]
+fn an_edit_that_needs_other_pods_is_no_release_of_the_operator() {
+    super::scenario("asked");
+}
