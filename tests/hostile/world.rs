@@ -264,7 +264,7 @@ fn observed(spec: Value, version: i64) -> Observed {
     let mut seen = Observed {
         cluster: Arc::new(serde_json::from_value(cluster).expect("a cluster")),
         platform: Platform {
-            pooler_image: "images/pgpool:4.6".into(),
+            pooler_image: "images/pgpool:made-up".into(),
             domain: "cluster.local".into(),
             namespace: "stylobate-system".into(),
         },

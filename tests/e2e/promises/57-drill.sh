@@ -39,7 +39,7 @@ names_the_page() {
   inside "$leader" "DROP TABLE damaged"
   drill damaged
   drilled damaged Failed
-  says "block 5 of damaged in database postgres" of damaged .status.drill.cause
+  says "block 5 of public.damaged in database postgres" of damaged .status.drill.cause
   test_equal "" of damaged .status.verified
   within 120 test_equal "" left
 }
