@@ -11,7 +11,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use kube::runtime::Controller;
 use kube::runtime::controller::{Action, Config};
-use kube::{Resource, ResourceExt};
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -85,6 +86,20 @@ pub async fn drive<R: Rounds>(
         )
         .for_each(|_| futures::future::ready(()))
         .await;
+}
+
+/// Looks at all objects of a kind until `stop`.
+pub async fn drive_all<R: Rounds>(
+    client: Client,
+    rounds: R,
+    claim: Claim,
+    metrics: Metrics,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let all: Api<R::Object> = Api::all(client);
+    let controller =
+        Controller::new(all, watcher::Config::default().any_semantic()).graceful_shutdown_on(stop);
+    drive(controller, Arc::new(rounds), claim, metrics).await;
 }
 
 async fn once<R: Rounds>(object: Arc<R::Object>, driven: &Driven<R>) -> Action {

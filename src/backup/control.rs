@@ -6,12 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
-use kube::runtime::{Controller, watcher};
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::{BackupPhase, BackupStatus, PostgresBackup, ProviderName};
 use crate::background::Background;
-use crate::driver::{Rounds, drive};
+use crate::driver::{Rounds, drive_all};
 use crate::lease::Claim;
 use crate::locks::Locks;
 use crate::metrics::Metrics;
@@ -121,11 +120,8 @@ impl Rounds for Context {
 
 /// Runs until `stop`.
 pub async fn run(context: Context, stop: impl Future<Output = ()> + Send + Sync + 'static) {
-    let backups: Api<PostgresBackup> = Api::all(context.client.clone());
-    let controller =
-        Controller::new(backups, watcher::Config::default().any_semantic()).graceful_shutdown_on(stop);
-    let (claim, metrics) = (context.claim.clone(), context.metrics.clone());
-    drive(controller, Arc::new(context), claim, metrics).await;
+    let (client, claim, metrics) = (context.client.clone(), context.claim.clone(), context.metrics.clone());
+    drive_all(client, context, claim, metrics, stop).await;
 }
 
 async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, Error> {
