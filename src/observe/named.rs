@@ -21,6 +21,7 @@ use crate::name::{ClusterName, LABEL_MANAGED_BY, LABEL_SCOPE, MANAGER};
 
 use super::facts::{Children, SecretData, secret_data};
 use super::given::secret_names;
+use super::shelf::{Key, key};
 use super::stores::Trigger;
 
 /// Every namespace has this ConfigMap, and it is the API server's: it is not watched, and so not kept either.
@@ -30,8 +31,6 @@ const UNWATCHED_TYPES: [&str; 2] = ["helm.sh/release.v1", "kubernetes.io/service
 /// Objects of a kind that are kept; past it all are let go of, which costs each another read. Names are whose who write specs, and
 /// an object has 1 MiB at most.
 const MOST: usize = 2_000;
-
-type Key = (String, String);
 
 #[derive(Debug)]
 struct Known<T> {
@@ -99,7 +98,7 @@ impl<T: Clone> Cache<T> {
         known.changes += 1;
         match event {
             Ok(Event::Apply(object) | Event::Delete(object) | Event::InitApply(object)) => {
-                let key = (object.namespace().unwrap_or_default(), object.name_any());
+                let key = key(&object);
                 known.objects.remove(&key);
                 return Some(key);
             }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::name::ClusterName;
 
 /// Namespace and name of an object.
-type Key = (String, String);
+pub(super) type Key = (String, String);
 
 /// One kept object.
 #[derive(Debug)]
@@ -174,7 +174,8 @@ impl<T> Content<T> {
     }
 }
 
-fn key<K: Resource>(object: &K) -> Key {
+/// The key of an object.
+pub(super) fn key<K: Resource>(object: &K) -> Key {
     (object.namespace().unwrap_or_default(), object.name_any())
 }
 

@@ -18,13 +18,11 @@ use crate::name::ClusterName;
 
 use super::facts::PodSeen;
 use super::nodes;
-use super::shelf::Shelf;
+use super::shelf::{Key, Shelf, key};
 use super::stores::Trigger;
 
 /// What a watch says.
 type Events<K> = Result<watcher::Event<K>, watcher::Error>;
-/// Namespace and name of an object.
-type Key = (String, String);
 
 /// Objects of a watch by what counted of them last, and whom each concerns.
 struct Known<V> {
@@ -79,10 +77,6 @@ impl<V: Clone> Known<V> {
         }
         vec![(namespace, concerns)]
     }
-}
-
-fn key<K: Resource>(object: &K) -> Key {
-    (object.namespace().unwrap_or_default(), object.name_any())
 }
 
 /// Clusters to look at because an object that concerns them changed.
