@@ -20,9 +20,7 @@ use crate::child::{ChildRef, Kind};
 use crate::decide::{Decision, Input, decide};
 use crate::images::CatalogSeen;
 use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
-use crate::observe::{
-    BackupSeen, Children, Given, LeaderSeen, Observed, Platform, PodSeen, RestoreSeen, SecretData, SlotsSeen,
-};
+use crate::observe::{BackupSeen, LeaderSeen, Observed, Platform, PodSeen, SecretData};
 use crate::plan::{Mint, Step};
 use crate::policy::CATALOG;
 use crate::secret::SecretText;
@@ -45,31 +43,16 @@ pub fn observed(spec: Value) -> Observed {
         cluster["spec"][key] = value.clone();
     }
     Observed {
-        cluster: Arc::new(serde_json::from_value(cluster).expect("a PostgresCluster")),
-        platform: Platform {
-            pooler_image: "localhost/stylobate/pgpool:4.90".into(),
-            domain: "cluster.local".into(),
-            namespace: "stylobate-system".into(),
-        },
         images: catalog(&["17.90", "17.91", "15.90", "15>17.91"]),
-        children: Children::default(),
-        in_the_way: Vec::new(),
-        patroni: None,
-        given: Given::default(),
-        pods: BTreeMap::new(),
-        volumes: BTreeMap::new(),
-        members: BTreeMap::new(),
-        leaders: BTreeMap::new(),
-        stored: BTreeMap::new(),
-        database: None,
-        server: None,
-        database_unread: None,
-        refusals: Vec::new(),
-        draining: BTreeMap::new(),
-        slots: SlotsSeen::default(),
-        pull_failures: Vec::new(),
-        restore: RestoreSeen::default(),
         backups: Some(BTreeMap::new()),
+        ..Observed::new(
+            Arc::new(serde_json::from_value(cluster).expect("a PostgresCluster")),
+            Platform {
+                pooler_image: "localhost/stylobate/pgpool:4.90".into(),
+                domain: "cluster.local".into(),
+                namespace: "stylobate-system".into(),
+            },
+        )
     }
 }
 

@@ -4,16 +4,14 @@
 #[path = "others_written/server.rs"]
 mod server;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stylobate::apply::{Error, Writer};
 use stylobate::child::{Child, ChildRef, Kind};
-use stylobate::images::CatalogSeen;
 use stylobate::lease::Claim;
 use stylobate::name::ClusterName;
-use stylobate::observe::{Children, Given, Observed, PatroniMap, Platform, RestoreSeen, SlotsSeen};
+use stylobate::observe::{Children, Observed, PatroniMap, Platform};
 use stylobate::plan::Step;
 
 use server::Server;
@@ -30,31 +28,15 @@ fn seen(children: &[(Kind, &Value)]) -> Observed {
         (ChildRef::new(*kind, name), (*body).clone())
     });
     Observed {
-        cluster: Arc::new(serde_json::from_value(cluster).expect("a cluster")),
-        platform: Platform {
-            pooler_image: "p".into(),
-            domain: "cluster.local".into(),
-            namespace: "stylobate-system".into(),
-        },
-        images: CatalogSeen::Missing,
         children: Children(children.collect()),
-        in_the_way: Vec::new(),
-        patroni: None,
-        given: Given::default(),
-        pods: BTreeMap::new(),
-        volumes: BTreeMap::new(),
-        members: BTreeMap::new(),
-        leaders: BTreeMap::new(),
-        refusals: Vec::new(),
-        stored: BTreeMap::new(),
-        database: None,
-        database_unread: None,
-        server: None,
-        draining: BTreeMap::new(),
-        slots: SlotsSeen::default(),
-        pull_failures: Vec::new(),
-        restore: RestoreSeen::default(),
-        backups: None,
+        ..Observed::new(
+            Arc::new(serde_json::from_value(cluster).expect("a cluster")),
+            Platform {
+                pooler_image: "p".into(),
+                domain: "cluster.local".into(),
+                namespace: "stylobate-system".into(),
+            },
+        )
     }
 }
 

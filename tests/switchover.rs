@@ -9,7 +9,7 @@ use stylobate::api::{PostgresCluster, SwitchoverOutcome as Outcome, SwitchoverSt
 use stylobate::decide::{Decision, Input, decide};
 use stylobate::images::CatalogSeen;
 use stylobate::name::ANNOTATION_SWITCHOVER;
-use stylobate::observe::{Children, Given, MemberSeen, Observed, Platform, PodSeen};
+use stylobate::observe::{MemberSeen, Observed, Platform, PodSeen};
 use stylobate::plan::Step;
 use stylobate::policy::CATALOG;
 
@@ -46,35 +46,21 @@ fn seen(request: Option<&str>) -> Observed {
     };
     let primary = MemberSeen { role: "primary".into(), replication: None, ..replica(false) };
     Observed {
-        cluster: Arc::new(cluster),
-        platform: Platform {
-            pooler_image: "images/pgpool:4.90".into(),
-            domain: "cluster.local".into(),
-            namespace: "stylobate-system".into(),
-        },
         images: CatalogSeen::of(Some(&catalog())),
-        children: Children::default(),
-        in_the_way: Vec::new(),
-        patroni: None,
-        given: Given::default(),
         pods: [("db-0", pod("primary")), ("db-1", pod("replica")), ("db-2", pod("replica"))]
             .map(|(name, pod)| (name.to_owned(), pod))
             .into(),
-        draining: BTreeMap::new(),
-        volumes: BTreeMap::new(),
         members: [("db-0", primary), ("db-1", replica(true)), ("db-2", replica(false))]
             .map(|(name, member)| (name.to_owned(), member))
             .into(),
-        leaders: BTreeMap::new(),
-        refusals: Vec::new(),
-        stored: BTreeMap::new(),
-        database: None,
-        server: None,
-        database_unread: None,
-        slots: Default::default(),
-        pull_failures: Vec::new(),
-        restore: Default::default(),
-        backups: None,
+        ..Observed::new(
+            Arc::new(cluster),
+            Platform {
+                pooler_image: "images/pgpool:4.90".into(),
+                domain: "cluster.local".into(),
+                namespace: "stylobate-system".into(),
+            },
+        )
     }
 }
 

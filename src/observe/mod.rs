@@ -2,6 +2,7 @@
 
 mod archive;
 mod backups;
+mod blank;
 mod catalogs;
 mod database;
 mod disk;

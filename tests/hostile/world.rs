@@ -15,10 +15,7 @@ use stylobate::apply::run_sql;
 use stylobate::child::{ChildRef, Kind};
 use stylobate::decide::{Input, decide};
 use stylobate::images::CatalogSeen;
-use stylobate::observe::{
-    Children, Given, MemberSeen, Observed, Platform, PodSeen, RestoreSeen, ServerCache, ServerKey, SlotsSeen,
-    catalogs,
-};
+use stylobate::observe::{MemberSeen, Observed, Platform, PodSeen, ServerCache, ServerKey, catalogs};
 use stylobate::plan::Step;
 use stylobate::policy::CATALOG;
 use stylobate::secret::SecretText;
@@ -262,31 +259,18 @@ fn observed(spec: Value, version: i64) -> Observed {
         ..MemberSeen::default()
     };
     let mut seen = Observed {
-        cluster: Arc::new(serde_json::from_value(cluster).expect("a cluster")),
-        platform: Platform {
-            pooler_image: "images/pgpool:made-up".into(),
-            domain: "cluster.local".into(),
-            namespace: "stylobate-system".into(),
-        },
         images: CatalogSeen::of(Some(&images())),
-        children: Children::default(),
-        in_the_way: Vec::new(),
-        patroni: None,
-        given: Given::default(),
         pods: BTreeMap::from([(MEMBER.to_owned(), pod)]),
-        volumes: BTreeMap::new(),
         members: BTreeMap::from([(MEMBER.to_owned(), member)]),
-        leaders: BTreeMap::new(),
-        refusals: Vec::new(),
-        stored: BTreeMap::new(),
-        database: None,
-        database_unread: None,
-        server: None,
-        draining: BTreeMap::new(),
-        slots: SlotsSeen::default(),
-        pull_failures: Vec::new(),
-        restore: RestoreSeen::default(),
         backups: Some(BTreeMap::new()),
+        ..Observed::new(
+            Arc::new(serde_json::from_value(cluster).expect("a cluster")),
+            Platform {
+                pooler_image: "images/pgpool:made-up".into(),
+                domain: "cluster.local".into(),
+                namespace: "stylobate-system".into(),
+            },
+        )
     };
     put_passwords(&mut seen);
     seen
