@@ -21,6 +21,7 @@ use crate::tuning::Catalog;
 use super::catalogs::DatabaseSeen;
 use super::disk::DiskUse;
 use super::refusal::Refusal;
+use super::restarts::Restarts;
 use super::source::SourceSeen;
 
 /// Settings of the operator itself, the same for all clusters.
@@ -293,8 +294,8 @@ pub struct PodSeen {
     pub files: Option<String>,
     /// What it was rendered by.
     pub revision: Revision,
-    /// Restarts that it was made for, by annotation.
-    pub restarts: BTreeMap<&'static str, String>,
+    /// Restarts that it was made for.
+    pub restarts: Restarts,
     /// Version of the server that it was made for.
     pub engine_version: Option<Version>,
     /// Since when it is not ready.

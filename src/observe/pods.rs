@@ -10,9 +10,9 @@ use kube::ResourceExt;
 
 use crate::build::{ARCHIVE_VOLUME, Revision, UPGRADE_CONTAINER};
 use crate::name::{
-    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FAULT, ANNOTATION_FILES, ANNOTATION_RESTART,
-    ANNOTATION_RESTARTED_AT, ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE,
-    COMPONENT_POOLER, LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
+    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FAULT, ANNOTATION_FILES,
+    ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE, COMPONENT_POOLER,
+    LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
 };
 use crate::target::Version;
 use crate::text::one_line;
@@ -20,6 +20,7 @@ use crate::tuning::units::quantity_bytes;
 
 use super::disk::DiskUse;
 use super::facts::{ContainerSeen, Growth, InitSeen, PodSeen, VolumeSeen};
+use super::restarts::Restarts;
 
 /// Most bytes of a server's last words: the program that writes them cuts them there, and so is done with what others write.
 const FAULT_BYTES: usize = 500;
@@ -58,10 +59,7 @@ pub fn pod(pod: &Pod) -> PodSeen {
         deleting: pod.metadata.deletion_timestamp.is_some(),
         unscheduled: condition("PodScheduled").filter(|c| c.status == "False").and_then(|c| c.message),
         revision: Revision::read(pod.annotations()),
-        restarts: [ANNOTATION_RESTART, ANNOTATION_RESTARTED_AT]
-            .into_iter()
-            .filter_map(|key| Some((key, pod.annotations().get(key)?.clone())))
-            .collect(),
+        restarts: Restarts::read(pod.annotations()),
         engine_version: pod.annotations().get(ANNOTATION_ENGINE_VERSION).and_then(|text| Version::read(text)),
         unready_since: condition("Ready")
             .filter(|c| c.status != "True")

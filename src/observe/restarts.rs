@@ -3,10 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::name::{ANNOTATION_RESTART, ANNOTATION_RESTARTED_AT};
-use crate::observe::PodSeen;
 use crate::text::one_line;
 
 /// What is asked for, by annotation.
@@ -14,17 +11,17 @@ use crate::text::one_line;
 pub struct Restarts(BTreeMap<&'static str, String>);
 
 impl Restarts {
-    /// As the live template says. The operator's own word stands there too once the spec's is rendered, so a pod that comes of this
-    /// template has both.
-    pub fn of_template(set: &Value) -> Self {
-        let annotations = &set["spec"]["template"]["metadata"]["annotations"];
-        let asked = |key: &'static str| Some((key, annotations[key].as_str()?.to_owned()));
+    /// From the annotations of a pod or of its template. The operator's own word stands in a template too once the spec's is rendered, so
+    /// a pod that comes of it has both.
+    pub fn read(annotations: &BTreeMap<String, String>) -> Self {
+        let asked = |key: &'static str| Some((key, annotations.get(key)?.clone()));
         Self([ANNOTATION_RESTART, ANNOTATION_RESTARTED_AT].into_iter().filter_map(asked).collect())
     }
 
-    /// What this pod was not made for, in words; none when it was made since. A word that is gone from the template asks for nothing.
-    pub fn lacks(&self, pod: &PodSeen) -> Option<String> {
-        let (key, text) = self.0.iter().find(|(key, text)| pod.restarts.get(**key) != Some(text))?;
+    /// What a pod with these was not made for, in words; none when it was made since. A word that is gone from the template asks for
+    /// nothing.
+    pub fn lacks(&self, pod: &Self) -> Option<String> {
+        let (key, text) = self.0.iter().find(|(key, text)| pod.0.get(**key) != Some(text))?;
         let who = match *key {
             ANNOTATION_RESTART => "stylobate restart",
             _ => "kubectl rollout restart",

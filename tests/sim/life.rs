@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use stylobate::build::Revision;
 use stylobate::child::Kind;
 use stylobate::name::{
-    ANNOTATION_ENGINE_VERSION, ANNOTATION_RESTART, ANNOTATION_RESTARTED_AT, ANNOTATION_UPGRADE,
-    COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA,
+    ANNOTATION_ENGINE_VERSION, ANNOTATION_UPGRADE, COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY,
+    ROLE_REPLICA,
 };
 use stylobate::observe::{DatabaseFacts, DiskUse, MemberSeen, PendingChange, PodSeen, RoleSeen, VolumeSeen};
 use stylobate::target::Version;
@@ -305,10 +305,7 @@ impl World {
         let annotations = serde_json::from_value(template["metadata"]["annotations"].clone());
         let annotations: BTreeMap<String, String> = annotations.unwrap_or_default();
         pod.revision = Revision::read(&annotations);
-        pod.restarts = [ANNOTATION_RESTART, ANNOTATION_RESTARTED_AT]
-            .into_iter()
-            .filter_map(|key| Some((key, annotations.get(key)?.clone())))
-            .collect();
+        pod.restarts = stylobate::observe::Restarts::read(&annotations);
         pod.engine_version = annotations.get(ANNOTATION_ENGINE_VERSION).and_then(|text| Version::read(text));
         pod.upgrade = annotations.get(ANNOTATION_UPGRADE).cloned();
         let mut volumes = template["spec"]["volumes"].as_array().into_iter().flatten();

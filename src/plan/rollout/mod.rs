@@ -5,7 +5,6 @@
 //! member that does not come back stops the sequence there, while the others go on serving.
 
 mod need;
-mod restarts;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +14,7 @@ use serde_json::Value;
 use crate::api::{RolloutStatus, Synchronous};
 use crate::build::{self, Revision};
 use crate::child::{ChildRef, Kind};
-use crate::observe::{Leadership, Observed, PodSeen};
+use crate::observe::{Leadership, Observed, PodSeen, Restarts};
 use crate::quantity::same;
 use crate::target::{GroupTarget, Target};
 use crate::tuning::units::quantity_bytes;
@@ -23,7 +22,6 @@ use crate::tuning::units::quantity_bytes;
 use super::handover::{successor, switchover};
 use super::step::{Cause, Step};
 use need::{Need, late, lost, need, primary_first, resized, waits_for_primary};
-use restarts::Restarts;
 
 /// What is done now and what follows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,7 +90,7 @@ impl<'a> Sight<'a> {
     ) -> Self {
         let wanted = build::revision(target, group);
         let set = seen.children.get(Kind::StatefulSet, &group.name.scope());
-        let restarts = set.map(Restarts::of_template).unwrap_or_default();
+        let restarts = set.map(|set| Restarts::read(&made_for(set))).unwrap_or_default();
         let mut pods: Vec<_> =
             seen.pods.iter().filter(|(name, _)| group.name.ordinal(name).is_some()).collect();
         pods.sort_by_key(|(name, _)| std::cmp::Reverse(group.name.ordinal(name)));
@@ -336,8 +334,7 @@ impl<'a> Sight<'a> {
         };
         let text = |path: &str| set.pointer(path).and_then(Value::as_str).unwrap_or_default();
         let number = |path: &str| set.pointer(path).and_then(Value::as_i64);
-        let annotations = serde_json::from_value(set["spec"]["template"]["metadata"]["annotations"].clone());
-        let revision = Revision::read(&annotations.unwrap_or_default());
+        let revision = Revision::read(&made_for(set));
         let seen = number("/status/observedGeneration")
             .is_none_or(|seen| Some(seen) >= number("/metadata/generation"));
         seen && revision == self.wanted
@@ -358,6 +355,11 @@ impl<'a> Sight<'a> {
 /// What is known of a server that does not start, to follow what is said of it.
 fn said(pod: &PodSeen) -> String {
     pod.last_words().map(|words| format!("; {words}")).unwrap_or_default()
+}
+
+/// Annotations of a set's template.
+fn made_for(set: &Value) -> BTreeMap<String, String> {
+    serde_json::from_value(set["spec"]["template"]["metadata"]["annotations"].clone()).unwrap_or_default()
 }
 
 /// A member says that settings wait for a restart in Patroni's next round, 5 s later at most; until twice that has passed,

@@ -4,12 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::build::Revision;
 use crate::images::short;
-use crate::observe::{MemberSeen, PendingChange, PodSeen};
+use crate::observe::{MemberSeen, PendingChange, PodSeen, Restarts};
 use crate::quantity;
 use crate::target::Target;
 
 use super::Cause;
-use super::restarts::Restarts;
 
 /// What one member needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +60,7 @@ pub fn need(
         let reason = "this release of the operator renders the pod in another way".into();
         return Some(Need::Pod { reason, cause: Cause::Upkeep });
     }
-    if let Some(reason) = restarts.lacks(pod) {
+    if let Some(reason) = restarts.lacks(&pod.restarts) {
         return Some(Need::Pod { reason, cause: Cause::Change });
     }
     if let Some(why) = pod.resizing.as_ref().filter(|why| why.starts_with("Infeasible")) {
