@@ -1,7 +1,7 @@
 //! One session with a member, by TLS, SCRAM and client certificate. The operator never goes through the pooler: Pgpool
 //! takes some administrative statements for failures of a backend.
 //!
-//! A session is as [`super::pins`] says whatever its database says, and leaves nothing behind: the server ends a statement that takes
+//! A session is as `pins` says whatever its database says, and leaves nothing behind: the server ends a statement that takes
 //! too long, and one that nobody waits for any more is cancelled.
 
 use std::sync::atomic::{AtomicBool, Ordering};
