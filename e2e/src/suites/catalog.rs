@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use stylobate::api::{Behind, ClusterStatus, RolloutPhase};
+use stylobate::api::{Behind, ClusterStatus, PostgresCluster, RolloutPhase};
 
 use crate::broken::{Broken, Kept, same, says};
 use crate::ensure;
@@ -234,5 +236,21 @@ async fn invalid_or_gone(first: &Cluster<'_>, catalog: &Catalog) -> Kept {
     catalog.put_back().await?;
     told?;
     first.comes_to_tell(30, "EngineCurrent", "is the newest of").await?;
+    first.stage.within(60, async || nobody_misses_it(first).await).await?;
     same("members", first.members().await?, members)
+}
+
+/// No cluster of any suite tells any more that the catalog is gone or wrong: what is proved calmly elsewhere begins only then.
+async fn nobody_misses_it(first: &Cluster<'_>) -> Kept {
+    let all =
+        Api::<PostgresCluster>::all(first.stage.world.client.clone()).list(&ListParams::default()).await?;
+    let misses = |cluster: &PostgresCluster| {
+        let conditions = cluster.status.iter().flat_map(|status| &status.conditions);
+        let mut reasons = conditions.map(|condition| condition.reason.as_str());
+        reasons.any(|reason| matches!(reason, "CatalogInvalid" | "CatalogMissing"))
+    };
+    let still: Vec<String> =
+        all.iter().filter(|cluster| misses(cluster)).map(ResourceExt::name_any).collect();
+    ensure!(still.is_empty(), "{still:?} still tell of the catalog");
+    Ok(())
 }

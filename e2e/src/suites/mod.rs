@@ -11,6 +11,7 @@ mod major;
 mod odd;
 mod others;
 mod refuse;
+mod restart;
 mod schedule;
 
 use futures::future::LocalBoxFuture;
@@ -118,7 +119,12 @@ pub static GROUPS: &[Group] = &[
     Group { name: "disk", millicores: 400, prelude: None, suites: &[shell("disk", "47-disk", 300)] },
     Group { name: "odd", millicores: 200, prelude: None, suites: &[rust!("odd", 200, odd)] },
     Group { name: "hostile", millicores: 200, prelude: None, suites: &[rust!("hostile", 240, hostile)] },
-    Group { name: "others", millicores: 200, prelude: None, suites: &[rust!("others", 200, others)] },
+    Group {
+        name: "others",
+        millicores: 200,
+        prelude: None,
+        suites: &[rust!("others", 200, others), rust!("restart", 200, restart)],
+    },
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 600, refuse)] },
 ];
 
