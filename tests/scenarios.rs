@@ -7,6 +7,8 @@ mod sim;
 
 #[path = "scenarios/base.rs"]
 mod base;
+#[path = "scenarios/carried.rs"]
+mod carried;
 #[path = "scenarios/catalog.rs"]
 mod catalog;
 #[path = "scenarios/disruption.rs"]

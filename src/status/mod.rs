@@ -23,7 +23,7 @@ use crate::api::{ClusterState, ClusterStatus, OperatorStatus, PoolerStatus};
 use crate::child::Kind;
 use crate::name::COMPONENT_MEMBER;
 use crate::observe::{Leadership, Observed, Platform};
-use crate::plan::{Halt, Step};
+use crate::plan::{Contested, Halt, Step};
 use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
 
@@ -43,6 +43,8 @@ pub struct Work<'a> {
     pub halt: Option<&'a Halt>,
     /// Steps that a policy holds back.
     pub verdicts: &'a [Verdict],
+    /// What is left as somebody else wants it.
+    pub contested: &'a [Contested],
 }
 
 /// The status as it should stand.

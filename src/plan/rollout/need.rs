@@ -45,8 +45,8 @@ pub fn need(
     pod: &PodSeen,
     member: Option<&MemberSeen>,
 ) -> Option<Need> {
-    if pod.main.image != target.image {
-        let reason = format!("image {} -> {}", short(&pod.main.image), short(&target.image));
+    if pod.image() != target.image {
+        let reason = format!("image {} -> {}", short(pod.image()), short(&target.image));
         return Some(Need::Pod { reason, cause: Cause::Change });
     }
     if pod.revision.placement != wanted.placement {
