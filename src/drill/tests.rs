@@ -128,8 +128,14 @@ fn a_drill_is_told_before_anything_is_made_and_owns_all_that_it_makes() {
     );
     assert_eq!(spec.engine.image, None);
     assert!(spec.users.is_empty() && spec.access.namespaces.is_empty() && spec.tuning.is_empty());
-    assert!(spec.pods.labels.is_empty() && spec.pods.priority_class_name.is_none(), "nobody takes it for the source");
-    assert!(spec.pods.annotations.len() == 1 && spec.pods.image_pull_secrets.len() == 1, "its pods can start");
+    assert!(
+        spec.pods.labels.is_empty() && spec.pods.priority_class_name.is_none(),
+        "nobody takes it for the source"
+    );
+    assert!(
+        spec.pods.annotations.len() == 1 && spec.pods.image_pull_secrets.len() == 1,
+        "its pods can start"
+    );
     assert_eq!(spec.services, crate::api::Services::default());
     assert_eq!(spec.bootstrap.from_backup.as_ref().unwrap().name, "nightly");
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::build;
 use crate::child::{Child, Kind, container};
-use crate::name::{ANNOTATION_ASKED, ANNOTATION_TEMPLATE};
+use crate::name::{ANNOTATION_ASKED, ANNOTATION_MARKS, ANNOTATION_TEMPLATE};
 use crate::observe::Observed;
 use crate::target::Target;
 
@@ -76,7 +76,9 @@ fn restarts(child: &Child, live: Option<&Value>) -> Option<Cause> {
     let live = live.filter(|_| child.reference.kind == Kind::Deployment)?;
     let template = |body: &Value| body["spec"]["template"].clone();
     let (wanted, found) = (template(&child.body), template(live));
-    if contains(&wanted, &found) {
+    // A label that is taken away makes pods anew as well, and what is no longer wanted is in no comparison.
+    let marks = |template: &Value| template["metadata"]["annotations"][ANNOTATION_MARKS].clone();
+    if contains(&wanted, &found) && marks(&wanted) == marks(&found) {
         return None;
     }
     if same_rendering(&child.body, live) {
@@ -137,6 +139,11 @@ mod tests {
             containers.insert(0, json!({"name": "mesh", "image": "mesh:1"}));
         };
         assert_eq!(cause(injected), Some(Cause::Upkeep), "a mesh puts its container first");
+        let carried = |live: &mut Value| {
+            rendered(live);
+            live["spec"]["template"]["metadata"]["annotations"][ANNOTATION_MARKS] = json!("of a label");
+        };
+        assert_eq!(cause(carried), Some(Cause::Change), "a label is taken away");
         let drifted =
             |live: &mut Value| live["spec"]["template"]["spec"]["containers"][0]["image"] = json!("else");
         assert_eq!(cause(drifted), Some(Cause::Repair));

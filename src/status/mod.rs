@@ -82,7 +82,7 @@ pub fn status(
             (true, true) => ClusterState::Degraded,
             (true, false) => ClusterState::Down,
         }
-    } else if ready >= wanted && pooler.ready == pooler.wanted && pooler.wanted > 0 {
+    } else if ready >= wanted && pooler.ready >= pooler.wanted && pooler.wanted > 0 {
         ClusterState::Healthy
     } else if before.state == ClusterState::Creating {
         ClusterState::Creating

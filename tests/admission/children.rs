@@ -55,7 +55,10 @@ fn specs() -> Vec<(&'static str, Value)> {
             "fractions",
             json!({"resources": {"cpu": "0.3333", "memory": "0.7Gi"}, "storage": {"size": "2.5G", "storageClass": "nowhere"}}),
         ),
-        ("bytes", json!({"resources": {"cpu": "1000m", "memory": "1073741824"}, "storage": {"size": "2048Mi"}})),
+        (
+            "bytes",
+            json!({"resources": {"cpu": "1000m", "memory": "1073741824"}, "storage": {"size": "2048Mi"}}),
+        ),
         (
             "carried",
             json!({"resources": {"memory": "1.5Gi"}, "pods": carried, "services": door, "access": access, "scheduling": {
@@ -118,7 +121,8 @@ impl Room {
         let mut children = BTreeMap::new();
         for kind in Kind::ALL.into_iter().filter(|kind| !kind.optional()) {
             let resource = kind.api_resource();
-            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.name.namespace, &resource);
+            let api: Api<DynamicObject> =
+                Api::namespaced_with(self.client.clone(), &self.name.namespace, &resource);
             let selected = ListParams::default().labels(&format!("stylobate.dev/cluster={}", self.name.name));
             let uid = self.seen.cluster.uid().unwrap_or_default();
             for mut object in api.list(&selected).await.expect("a list").items {
@@ -145,7 +149,8 @@ impl Room {
     async fn take(&self, step: &Step) {
         let claim = Claim::unchallenged();
         let uid = self.seen.cluster.uid();
-        let writer = Writer { client: &self.client, claim: &claim, links: None, name: self.name.clone(), uid };
+        let writer =
+            Writer { client: &self.client, claim: &claim, links: None, name: self.name.clone(), uid };
         let answer = writer.take(step, &self.seen).await.unwrap_or_else(|error| panic!("{step}: {error}"));
         let before = match step {
             Step::Apply { child, .. } => self.seen.children.0.get(&child.reference),

@@ -33,7 +33,10 @@ impl Webhook {
         let certificate = certificate.expect("a certificate");
         let config = ServerConfig::builder()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            )
             .expect("the key is the certificate's");
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind((address, 0)).await.expect("a port");
@@ -45,7 +48,7 @@ impl Webhook {
                 let (acceptor, count) = (acceptor.clone(), count.clone());
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        while answer(&mut BufReader::new(stream), &count).await.is_some() {}
+                        answer(&mut BufReader::new(stream), &count).await;
                     }
                 });
             }
@@ -80,8 +83,11 @@ impl Webhook {
     }
 }
 
-/// Answers one request; none once there is no other. The answer ends the connection: what was read ahead of it would be lost.
-async fn answer<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, count: &AtomicU32) -> Option<()> {
+/// Answers one request; none where it can't be read. The answer ends the connection: what was read ahead of it would be lost.
+async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut BufReader<S>,
+    count: &AtomicU32,
+) -> Option<()> {
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -110,14 +116,14 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, co
         text.len()
     );
     stream.write_all(format!("{head}{text}").as_bytes()).await.ok()?;
-    stream.shutdown().await.ok()?;
-    None
+    stream.shutdown().await.ok()
 }
 
 fn patch(object: &Value) -> Vec<Value> {
     let none = Vec::new();
     let containers = object["spec"]["template"]["spec"]["containers"].as_array().unwrap_or(&none);
-    let mirrored = containers.iter().enumerate().filter(|(_, one)| one["name"] == "postgres" || one["name"] == "pgpool");
+    let mirrored =
+        containers.iter().enumerate().filter(|(_, one)| one["name"] == "postgres" || one["name"] == "pgpool");
     let mut patch: Vec<Value> = mirrored
         .map(|(index, one)| {
             let image = one["image"].as_str().unwrap_or_default().replacen("localhost/", "mirror.example/", 1);
