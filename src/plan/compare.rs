@@ -91,7 +91,12 @@ fn compare(place: &Place, wanted: &Value, live: &Value, found: &mut Parts) {
                 None => false,
             }
         }
-        (Value::String(wanted), Value::String(live)) if is_quantity(place) => quantity::same(wanted, live),
+        (Value::String(wanted), Value::String(live)) if matches!(place.above, "limits" | "requests") => {
+            quantity::same_resource(wanted, live)
+        }
+        (Value::String(wanted), Value::String(live)) if place.field == "sizeLimit" => {
+            quantity::same(wanted, live)
+        }
         _ => wanted == live,
     };
     if !same {
@@ -130,11 +135,6 @@ fn named(keys: &[&str], element: &Value) -> String {
     keys.first().map_or_else(|| text(element), |key| text(&element[*key]))
 }
 
-/// True for a field that the API server reads as a quantity, and writes in a spelling of its own.
-fn is_quantity(place: &Place) -> bool {
-    place.field == "sizeLimit" || matches!(place.above, "limits" | "requests")
-}
-
 /// The API server drops empty lists and objects.
 fn is_empty(value: &Value) -> bool {
     match value {
@@ -166,6 +166,8 @@ mod tests {
             |text: &str| json!({"resources": {"limits": {"memory": text}}, "emptyDir": {"sizeLimit": text}});
         assert!(contains(&memory("2048Mi"), &memory("2Gi")));
         assert!(contains(&memory("0.7Gi"), &memory("751619276800m")));
+        let cpu = |text: &str| json!({"resources": {"requests": {"cpu": text}}});
+        assert!(contains(&cpu("0.3333"), &cpu("334m")), "it rounds up to thousandths");
         assert!(!contains(&memory("2Gi"), &memory("2G")));
         assert!(!contains(&json!({"name": "1024Mi"}), &json!({"name": "1Gi"})), "a name is no quantity");
     }

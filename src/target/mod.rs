@@ -282,7 +282,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         pod_monitor: spec.monitoring.pod_monitor,
         restart: cluster.annotations().get(ANNOTATION_RESTART).filter(|mark| !mark.is_empty()).cloned(),
         node_selector: spec.scheduling.node_selector.clone(),
-        tolerations: spec.scheduling.tolerations.clone(),
+        tolerations: spec.scheduling.tolerations.iter().map(canonical).collect(),
         spread: spec.scheduling.spread,
         pods: spec.pods.clone(),
         services,
@@ -326,6 +326,18 @@ fn size(field: &str, text: &str, problems: &mut Vec<Problem>) -> u64 {
         problems.push(Problem::new(field, text, "write a size as 512Mi, 2Gi or 100Gi"));
         1 << 30
     })
+}
+
+/// A toleration without empty texts, which the API server drops.
+fn canonical(toleration: &Toleration) -> Toleration {
+    let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    Toleration {
+        key: some(&toleration.key),
+        operator: some(&toleration.operator),
+        value: some(&toleration.value),
+        effect: some(&toleration.effect),
+        toleration_seconds: toleration.toleration_seconds,
+    }
 }
 
 /// A CPU request reads as a size does, with `m` for thousandths.

@@ -17,7 +17,7 @@ use crate::child::{ChildRef, Kind, container};
 use crate::contest::{size, size_of};
 use crate::name::image_of;
 use crate::observe::{Leadership, Observed, PodSeen, Restarts};
-use crate::quantity::same;
+use crate::quantity::same_resource;
 use crate::target::{GroupTarget, Target};
 use crate::tuning::units::quantity_bytes;
 
@@ -375,7 +375,7 @@ impl<'a> Sight<'a> {
             .is_none_or(|seen| Some(seen) >= number("/metadata/generation"));
         seen && revision == self.wanted
             && image_of(set) == Some(&self.target.image)
-            && (same(memory, &self.target.memory) || lost)
+            && (same_resource(memory, &self.target.memory) || lost)
     }
 
     /// When the rollout that is under way began, by the status.
