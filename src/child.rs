@@ -123,6 +123,11 @@ impl Child {
     }
 }
 
+/// The container of this name in a pod's spec. Others put theirs into a pod too, and at any place.
+pub fn container<'a>(pod: &'a Value, name: &str) -> Option<&'a Value> {
+    pod["containers"].as_array()?.iter().find(|container| container["name"] == name)
+}
+
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Child({})", self.reference)

@@ -213,9 +213,14 @@ async fn once(cluster: Arc<PostgresCluster>, context: &Context) -> Result<Action
             context.stores.servers().note_sql(&name, &task.summary, cause, Timestamp::now());
         }
         let error = outcome.as_ref().err().map(|error| error.to_string());
-        if outcome.is_ok() {
+        if let Ok(answer) = &outcome {
             let (kind, verb) = write_of(step);
             metrics.wrote(kind, verb);
+            let before = match step {
+                plan::Step::Apply { child, .. } => seen.children.0.get(&child.reference),
+                _ => None,
+            };
+            context.stores.contests().note(&name, step, before, answer.as_ref(), Timestamp::now());
         }
         if matches!(step, plan::Step::Unguard) {
             metrics.forget_cluster(&key);
@@ -271,7 +276,9 @@ fn alarming(condition: &Condition) -> bool {
     ];
     // Of these conditions most comes and goes by itself; this does not.
     let refused = condition.type_ == kind::REDUNDANT && condition.reason == reason::FAILED_CREATE;
+    let contested = condition.reason == reason::CONTESTED;
     refused
+        || contested
         || loud.contains(&condition.type_.as_str())
             && condition.status == "False"
             && !quiet.contains(&condition.reason.as_str())

@@ -68,11 +68,12 @@ pub fn decide(input: &Input) -> Decision {
             }
         }
     };
-    let Plan { steps: planned, later, halt } = plan;
+    let Plan { steps: planned, later, halt, contested } = plan;
     let (planned, answer) = serve(plan::asked(seen, input.now), planned, input);
     let (steps, verdicts) = judge(planned, &case(input), input.catalog);
     let status = {
-        let work = Work { steps: &steps, later: &later, halt: halt.as_ref(), verdicts: &verdicts };
+        let (steps, later, halt) = (&steps, &later, halt.as_ref());
+        let work = Work { steps, later, halt, verdicts: &verdicts, contested: &contested };
         let mut status = status::status(seen, target.as_ref(), work, &problems, input.now);
         status.slot = pace::slot(seen, work, status.state, input.now);
         status

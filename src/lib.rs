@@ -15,6 +15,7 @@ pub mod backup;
 pub mod build;
 pub mod child;
 pub mod cli;
+pub mod contest;
 pub mod control;
 pub mod cron;
 pub mod decide;

@@ -6,6 +6,7 @@
 //! Kubernetes without harm, and labels hold the first form: 40 + 4 + 1 + 10 = 55.
 
 mod backup;
+mod pods;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 pub use backup::{drill, manifest, scheduled_drill, snapshot};
+pub use pods::{ANNOTATION_IMAGE, ANNOTATION_MARKS, image_of};
 
 /// Most characters that a cluster's name may have.
 pub const MAX_CLUSTER: usize = 40;

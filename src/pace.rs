@@ -70,7 +70,7 @@ mod tests {
     }
 
     fn work<'a>(steps: &'a [Step], later: &'a [Step]) -> Work<'a> {
-        Work { steps, later, halt: None, verdicts: &[] }
+        Work { steps, later, halt: None, verdicts: &[], contested: &[] }
     }
 
     fn kept(seen: &Observed, steps: &[Step], later: &[Step], state: ClusterState, minutes: i64) -> bool {

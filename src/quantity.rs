@@ -85,6 +85,15 @@ pub fn same(one: &str, other: &str) -> bool {
     }
 }
 
+/// The same of what a container or a claim asks for: there the API server rounds up to thousandths (`SetDefaults_ResourceList`), so that
+/// `0.3333` CPUs are `334m`.
+pub fn same_resource(one: &str, other: &str) -> bool {
+    match (Amount::parse(one), Amount::parse(other)) {
+        (Some(one), Some(other)) => one.thousandths() == other.thousandths(),
+        _ => one == other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +119,13 @@ mod tests {
         }
         assert!(!same("1G", "1Gi"));
         assert!(!same("0.7Gi", "751619277"));
+    }
+
+    #[test]
+    fn what_is_asked_for_counts_in_thousandths() {
+        assert!(same_resource("0.3333", "334m") && !same("0.3333", "334m"));
+        assert!(!same_resource("0.333", "334m") && same_resource("0.7Gi", "751619276800m"));
+        assert!(!same_resource("8Ei", "7Ei") && same_resource("much", "much"));
     }
 
     #[test]

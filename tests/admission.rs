@@ -3,6 +3,11 @@
 //! `cargo test --test admission -- --ignored`. `STYLOBATE_ADMISSION_GROUP` names another API group, to try a changed CRD
 //! beside the one that is in use.
 
+#[path = "admission/children.rs"]
+mod children;
+#[path = "admission/webhook.rs"]
+mod webhook;
+
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};

@@ -58,7 +58,7 @@ async fn take(server: &Server, step: &Step, seen: &Observed) -> Result<(), Error
     let (client, claim) = (server.client(), Claim::unchallenged());
     let (name, uid) = (ClusterName::new("shop", "shop"), Some("u-1".to_owned()));
     let writer = Writer { client: &client, claim: &claim, links: None, name, uid };
-    writer.take(step, seen).await
+    writer.take(step, seen).await.map(drop)
 }
 
 const SERVICE: &str = "/api/v1/namespaces/shop/services/shop-primary";

@@ -7,6 +7,8 @@ mod sim;
 
 #[path = "scenarios/base.rs"]
 mod base;
+#[path = "scenarios/carried.rs"]
+mod carried;
 #[path = "scenarios/catalog.rs"]
 mod catalog;
 #[path = "scenarios/disruption.rs"]
@@ -202,6 +204,7 @@ fn drills_follow_their_schedule_and_what_does_not_come_about_is_told() {
 fn every_script_has_its_test() {
     let source = concat!(
         include_str!("scenarios.rs"),
+        include_str!("scenarios/carried.rs"),
         include_str!("scenarios/catalog.rs"),
         include_str!("scenarios/disruption.rs"),
         include_str!("scenarios/settings.rs"),

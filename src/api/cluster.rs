@@ -10,6 +10,7 @@ use super::parts::{
     Access, Database, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage,
     TuningRef, User,
 };
+use super::pods::{Pods, Services};
 use super::status::ClusterStatus;
 use super::told::told;
 
@@ -110,6 +111,14 @@ pub struct PostgresClusterSpec {
     /// Where pods may run.
     #[serde(default)]
     pub scheduling: Scheduling,
+
+    /// What pods carry for others: labels, annotations, priority, rights to pull images.
+    #[serde(default)]
+    pub pods: Pods,
+
+    /// What Services carry for others, and the door for clients outside.
+    #[serde(default)]
+    pub services: Services,
 
     /// When members may be restarted for a change.
     #[serde(default)]

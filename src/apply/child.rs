@@ -19,13 +19,13 @@ use super::{Error, Writer};
 /// fields that come by it are never taken away by a later apply.
 const NO_VERSION: &str = "1";
 
-/// Writes a child: onto the very object that was seen, or where nothing is.
+/// Writes a child: onto the very object that was seen, or where nothing is. What the API server made of it: admission may rewrite it.
 pub(super) async fn apply(
     writer: &Writer<'_>,
     child: &Child,
     seen: &Observed,
     what: impl Fn() -> String,
-) -> Result<(), Error> {
+) -> Result<Value, Error> {
     let api = writer.children(child.reference.kind);
     let live = seen.children.0.get(&child.reference);
     let changed = match live.and_then(|live| live["metadata"]["uid"].as_str()) {
@@ -49,7 +49,7 @@ async fn beside(
     seen: &Observed,
     conflict: kube::Error,
     what: impl Fn() -> String,
-) -> Result<(), Error> {
+) -> Result<Value, Error> {
     let failed = |cause| Error::Api { what: what(), cause };
     let reference = &child.reference;
     let found = api.get_metadata_opt(&reference.name).await.map_err(failed)?;
@@ -64,15 +64,19 @@ async fn beside(
     }
 }
 
-async fn make(api: &Api<DynamicObject>, child: &Child) -> Result<(), kube::Error> {
+async fn make(api: &Api<DynamicObject>, child: &Child) -> Result<Value, kube::Error> {
     let mut body = child.body.clone();
     body["metadata"]["resourceVersion"] = NO_VERSION.into();
-    api.patch(&child.reference.name, &PatchParams::apply(MANAGER), &Patch::Apply(&body)).await.map(drop)
+    api.patch(&child.reference.name, &PatchParams::apply(MANAGER), &Patch::Apply(&body)).await.map(plain)
+}
+
+fn plain(object: DynamicObject) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
 }
 
 /// Server-side apply, which keeps what others added; the UID in it is a precondition. A list whose key somebody changed by hand can't be
 /// put right that way (the old and the new element both stay, and are refused): then lists are replaced as a whole.
-async fn change(api: &Api<DynamicObject>, child: &Child, uid: &str) -> Result<(), kube::Error> {
+async fn change(api: &Api<DynamicObject>, child: &Child, uid: &str) -> Result<Value, kube::Error> {
     let name = &child.reference.name;
     let mut body: Value = child.body.clone();
     body["metadata"]["uid"] = uid.into();
@@ -81,9 +85,9 @@ async fn change(api: &Api<DynamicObject>, child: &Child, uid: &str) -> Result<()
             let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
             let replaced = api.patch(name, &params, &Patch::Merge(&body)).await;
             // The first refusal is the one that names the fault, when both are refused.
-            replaced.map(drop).map_err(|_| kube::Error::Api(status))
+            replaced.map(plain).map_err(|_| kube::Error::Api(status))
         }
-        other => other.map(drop),
+        other => other.map(plain),
     }
 }
 

@@ -111,14 +111,21 @@ impl Writer<'_> {
         Api::namespaced(self.client.clone(), &self.name.namespace)
     }
 
-    /// Takes one step.
+    /// Takes one step. Of a child that is written: what the API server made of it.
     ///
     /// # Errors
     /// What went wrong; the step can be taken again.
-    pub async fn take(&self, step: &Step, seen: &Observed) -> Result<(), Error> {
+    pub async fn take(&self, step: &Step, seen: &Observed) -> Result<Option<Value>, Error> {
         if !self.claim.is_current() {
             return Err(Error::NotLeader(step.to_string()));
         }
+        match step {
+            Step::Apply { child, .. } => child::apply(self, child, seen, || step.to_string()).await.map(Some),
+            _ => self.take_other(step, seen).await.map(|()| None),
+        }
+    }
+
+    async fn take_other(&self, step: &Step, seen: &Observed) -> Result<(), Error> {
         let api = |cause| Error::Api { what: step.to_string(), cause };
         let links = || self.links.ok_or_else(|| Error::NoLink(step.to_string()));
         match step {
@@ -126,7 +133,7 @@ impl Writer<'_> {
             Step::Unguard => self.unguard(seen).await.map_err(api),
             Step::Mint(mint) => mint::mint(self, mint, seen).await,
             Step::Apply { child, reason: _, cause: _ } => {
-                child::apply(self, child, seen, || step.to_string()).await
+                child::apply(self, child, seen, || step.to_string()).await.map(drop)
             }
             Step::Delete { reference, uid } => {
                 child::delete(self, reference, uid, DeleteParams::background()).await.map_err(api)
@@ -162,7 +169,7 @@ impl Writer<'_> {
                 restore::forget(self, pair).await.map_err(api)
             }
             Step::BeginRestore { map, backup: _, kept: _ } => {
-                child::apply(self, map, seen, || step.to_string()).await
+                child::apply(self, map, seen, || step.to_string()).await.map(drop)
             }
             Step::ClearPatroni { maps } => restore::clear(self, maps).await.map_err(api),
             Step::RetireVolume { claim, generation } => {
@@ -207,6 +214,15 @@ impl Writer<'_> {
                     .map(drop)
                     .map_err(api)
             }
+            Step::MarkPod { pod, uid, metadata } => {
+                let mut patch = json!({"metadata": metadata});
+                patch["metadata"]["uid"] = uid.as_str().into();
+                self.pods()
+                    .patch(pod, &PatchParams::default(), &Patch::Merge(patch))
+                    .await
+                    .map(drop)
+                    .map_err(api)
+            }
             Step::Configure { group: _, pod, patch } => Ok(links()?.patroni.configure(pod, patch).await?),
             Step::StoreSettings { group, resource_version, config, patch: _ } => {
                 let [map, ..] = group.patroni_state();
@@ -242,7 +258,7 @@ impl Writer<'_> {
                 backups::request_drill(self, backup, uid, resource_version, *moment).await.map_err(api)
             }
             Step::BeginUpgrade { set, from: _, to: _ } => {
-                child::apply(self, set, seen, || step.to_string()).await
+                child::apply(self, set, seen, || step.to_string()).await.map(drop)
             }
             Step::ReleaseClaim { group, holder: _, resource_version, proof: _ } => {
                 let [_, leader, ..] = group.patroni_state();

@@ -258,7 +258,7 @@ fn group(seen: &Observed) -> Option<(GroupFacts, String, i64)> {
         timeline: member.timeline?,
         system_identifier: member.system_identifier.clone()?,
     };
-    Some((facts, seen.pods.get(primary)?.main.image.clone(), member.server_version?))
+    Some((facts, seen.pods.get(primary)?.image().to_owned(), member.server_version?))
 }
 
 async fn volume(context: &Context, volume: Volume) -> Result<Result<Volume, Source>, kube::Error> {

@@ -19,14 +19,15 @@ use crate::api::RenderedStatus;
 use crate::child::{Child, Kind};
 use crate::engine::{hba, paths, ports};
 use crate::name::{
-    ANNOTATION_ENGINE_VERSION, ANNOTATION_RESTART, COMPONENT_MEMBER, LABEL_COMPONENT, LABEL_SCOPE,
-    data_volume, service_hosts,
+    ANNOTATION_ENGINE_VERSION, ANNOTATION_IMAGE, ANNOTATION_RESTART, COMPONENT_MEMBER, LABEL_COMPONENT,
+    LABEL_SCOPE, data_volume, service_hosts,
 };
 use crate::observe::Observed;
 use crate::target::{GroupTarget, Target};
 use crate::tuning::units::quantity_bytes;
 
 use super::archive;
+use super::marks;
 use super::meta::metadata;
 use super::pod;
 use super::pooler;
@@ -66,14 +67,17 @@ pub fn rendered(target: &Target, before: Option<&RenderedStatus>, generation: Op
 
 fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> StatefulSet {
     let selector = group.name.selector();
-    let pod = pod_spec(target, group);
+    let mut pod = pod_spec(target, group);
     let mut labels = target.name.labels();
     labels.insert(LABEL_COMPONENT.into(), COMPONENT_MEMBER.into());
     labels.insert(LABEL_SCOPE.into(), group.name.scope());
     let mut annotations = Revision::of(&pod).with(&target.rendered.members).annotations();
     annotations.extend(upgrade::mark(target));
     let version = (ANNOTATION_ENGINE_VERSION.to_owned(), target.version.to_string());
-    annotations.extend([version.clone()]);
+    annotations.extend([version.clone(), (ANNOTATION_IMAGE.to_owned(), target.image.clone())]);
+    marks::add(target, &mut labels, &mut annotations);
+    // Not in the digest: servers that run without it run as well, and none is restarted for it.
+    pod.enable_service_links = Some(false);
     annotations.extend(target.restart.iter().map(|mark| (ANNOTATION_RESTART.to_owned(), mark.clone())));
     let mut metadata = metadata(target, group.name.scope());
     metadata.annotations = Some(std::iter::once(version).chain(upgrade::course(target)).collect());

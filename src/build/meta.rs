@@ -1,5 +1,7 @@
 //! Metadata that all children share: labels, owner, and the digest of what was rendered.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde_json::Value;
 
@@ -20,6 +22,11 @@ pub fn metadata(target: &Target, name: impl Into<String>) -> ObjectMeta {
         owner_references: Some(vec![owner(target)]),
         ..ObjectMeta::default()
     }
+}
+
+/// Annotations of a child; none where there are none.
+pub fn annotations(all: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    (!all.is_empty()).then(|| all.clone())
 }
 
 /// The owner of every child: the garbage collector removes them with it.

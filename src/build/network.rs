@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+    IPBlock, NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -36,6 +36,8 @@ pub fn policies(target: &Target) -> Vec<Child> {
     let mut clients =
         vec![NetworkPolicyPeer { pod_selector: Some(LabelSelector::default()), ..Default::default() }];
     clients.extend(target.client_namespaces.iter().map(|name| namespace(name)));
+    // Those of a load balancer; without one there are none.
+    clients.extend(target.services.pooler.load_balancer_source_ranges.iter().map(|range| addresses(range)));
     let pooler = [ingress(clients, &[pooler::PORT]), ingress(vec![any_pod()], &[pooler::METRICS_PORT])];
     let pooler = pooler.into_iter().filter_map(unless_drill).collect();
     for group in &target.groups {
@@ -90,6 +92,14 @@ fn namespace(name: &str) -> NetworkPolicyPeer {
             match_labels: Some(BTreeMap::from([(NAMESPACE_NAME.to_owned(), name.to_owned())])),
             ..Default::default()
         }),
+        ..Default::default()
+    }
+}
+
+/// Addresses outside of the Kubernetes cluster.
+fn addresses(range: &str) -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        ip_block: Some(IPBlock { cidr: range.to_owned(), except: None }),
         ..Default::default()
     }
 }

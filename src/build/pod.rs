@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, ConfigMapVolumeSource, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec, SeccompProfile, SecretKeySelector,
-    SecretVolumeSource, SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
+    LocalObjectReference, PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec, SeccompProfile,
+    SecretKeySelector, SecretVolumeSource, SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
     WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -47,8 +47,16 @@ pub fn spec(
         topology_spread_constraints: Some(zone_spread(selector)),
         node_selector: (!target.node_selector.is_empty()).then(|| target.node_selector.clone()),
         tolerations: (!target.tolerations.is_empty()).then(|| target.tolerations.clone()),
+        priority_class_name: target.pods.priority_class_name.clone(),
+        image_pull_secrets: pull_secrets(target),
         ..PodSpec::default()
     }
+}
+
+fn pull_secrets(target: &Target) -> Option<Vec<LocalObjectReference>> {
+    let named = target.pods.image_pull_secrets.iter();
+    let named: Vec<_> = named.map(|secret| LocalObjectReference { name: secret.name.clone() }).collect();
+    (!named.is_empty()).then_some(named)
 }
 
 /// Security of a container under the `restricted` Pod Security Standard.
@@ -81,9 +89,10 @@ pub fn port(name: &str, port: i32) -> ContainerPort {
     }
 }
 
-/// A variable with a value that is no secret.
+/// A variable with a value that is no secret. The API server drops an empty one.
 pub fn variable(name: &str, value: impl Into<String>) -> EnvVar {
-    EnvVar { name: name.into(), value: Some(value.into()), ..Default::default() }
+    let value = Some(value.into()).filter(|text: &String| !text.is_empty());
+    EnvVar { name: name.into(), value, ..Default::default() }
 }
 
 /// A variable with an entry of a Secret.
@@ -180,4 +189,49 @@ pub fn resources(cpu: &str, memory: &str) -> k8s_openapi::api::core::v1::Resourc
 
 fn select(labels: &BTreeMap<String, String>) -> LabelSelector {
     LabelSelector { match_labels: Some(labels.clone()), ..Default::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::build::{Revision, revision};
+    use crate::child::Kind;
+    use crate::fixture::{observed, settle, start, target};
+    use serde_json::{Value, json};
+
+    fn of(spec: Value) -> Revision {
+        let target = target(&observed(spec));
+        revision(&target, &target.groups[0])
+    }
+
+    #[test]
+    fn labels_and_annotations_ask_for_no_other_pod_and_what_a_pod_is_made_with_does() {
+        let plain = of(json!({}));
+        let carried = json!({"labels": {"team": "a"}, "annotations": {"note": "b"}, "serviceAccountAnnotations": {"x": "y"}});
+        assert_eq!(of(json!({"pods": carried})), plain);
+        assert_ne!(of(json!({"pods": {"priorityClassName": "database"}})), plain);
+        assert_ne!(of(json!({"pods": {"imagePullSecrets": [{"name": "registry"}]}})), plain);
+    }
+
+    #[test]
+    fn all_pods_are_made_with_what_the_spec_has_them_carry_and_without_links() {
+        let mut seen = observed(json!({"pods": {
+            "labels": {"team": "a"}, "annotations": {"note": "b"}, "priorityClassName": "database",
+            "imagePullSecrets": [{"name": "registry"}], "serviceAccountAnnotations": {"iam.gke.io/x": "y"},
+        }}));
+        settle(&mut seen, start());
+        for (kind, name) in [(Kind::StatefulSet, "c"), (Kind::Deployment, "c-pooler")] {
+            let template = &seen.children.get(kind, name).expect("it is there")["spec"]["template"];
+            assert_eq!(template["metadata"]["labels"]["team"], "a", "{kind}");
+            assert_eq!(template["metadata"]["annotations"]["note"], "b", "{kind}");
+            assert_eq!(template["spec"]["priorityClassName"], "database", "{kind}");
+            assert_eq!(template["spec"]["imagePullSecrets"], json!([{"name": "registry"}]), "{kind}");
+            assert_eq!(template["spec"]["enableServiceLinks"], false, "{kind}");
+            let selector = &seen.children.get(kind, name).expect("it is there")["spec"]["selector"];
+            assert!(selector["matchLabels"]["team"].is_null(), "a selector can't change");
+        }
+        for account in ["c-member", "c-pooler"] {
+            let account = seen.children.get(Kind::ServiceAccount, account).expect("it is there");
+            assert_eq!(account["metadata"]["annotations"]["iam.gke.io/x"], "y");
+        }
+    }
 }

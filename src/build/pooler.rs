@@ -13,6 +13,7 @@ use crate::observe::Observed;
 use crate::pooler::{self, paths};
 use crate::target::Target;
 
+use super::marks;
 use super::meta::metadata;
 use super::pod;
 use super::revision::Revision;
@@ -43,6 +44,7 @@ pub fn deployment(target: &Target, seen: &Observed) -> Option<Child> {
     let pod = pod_spec(target);
     let mut annotations = Revision::of(&pod).with(&target.rendered.pooler).annotations();
     annotations.insert(ANNOTATION_RESTART.into(), restart);
+    marks::add(target, &mut labels, &mut annotations);
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
@@ -81,6 +83,8 @@ fn certificate(target: &Target) -> String {
 pub(super) fn pod_spec(target: &Target) -> PodSpec {
     let selector = target.name.selector(COMPONENT_POOLER);
     PodSpec {
+        // Every Service of the namespace would be in their environment: more than a program's arguments may be, where there are many.
+        enable_service_links: Some(false),
         containers: vec![pgpool(target), exporter(target)],
         volumes: Some(vec![
             pod::config_volume("conf", &target.name.pooler()),

@@ -3,11 +3,12 @@
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::child::{Child, Kind};
 use crate::target::{GroupTarget, Target};
 
-use super::meta::metadata;
+use super::meta::{annotations, metadata};
 
 /// Most members that `spec.instances` can ask for.
 const MOST_MEMBERS: i32 = 9;
@@ -15,8 +16,9 @@ const MOST_MEMBERS: i32 = 9;
 /// ServiceAccounts, Role and RoleBinding.
 pub fn accounts(target: &Target) -> Vec<Child> {
     let name = target.name.member();
+    let notes = &target.pods.service_account_annotations;
     let account = |name: &str| ServiceAccount {
-        metadata: metadata(target, name),
+        metadata: ObjectMeta { annotations: annotations(notes), ..metadata(target, name) },
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     };

@@ -1,16 +1,18 @@
 //! Services: names of members, the one that takes writes, those that follow, and the pooler.
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::collections::BTreeMap;
 
+use crate::api::ServiceType;
 use crate::child::{Child, Kind};
 use crate::engine::ports;
 use crate::name::{COMPONENT_POOLER, LABEL_ROLE, ROLE_PRIMARY, ROLE_REPLICA};
 use crate::pooler;
 use crate::target::Target;
 
-use super::meta::metadata;
+use super::meta::{annotations, metadata};
 
 /// All Services.
 pub fn services(target: &Target) -> Vec<Child> {
@@ -39,7 +41,7 @@ pub fn services(target: &Target) -> Vec<Child> {
         target.name.pooler(),
         target.name.selector(COMPONENT_POOLER),
         vec![port("postgres", pooler::PORT)],
-        Reach::Ready,
+        Reach::Clients,
     ));
     children
 }
@@ -51,6 +53,8 @@ enum Reach {
     EachPod,
     /// Those that match and are ready.
     Ready,
+    /// The same, for clients: maybe through a load balancer.
+    Clients,
 }
 
 fn port(name: &str, port: i32) -> ServicePort {
@@ -70,14 +74,71 @@ fn service(
     ports: Vec<ServicePort>,
     reach: Reach,
 ) -> Child {
+    let door = Some(&target.services.pooler).filter(|_| reach == Reach::Clients);
+    let outside = door.filter(|door| door.kind == ServiceType::LoadBalancer);
+    let mut notes = target.services.annotations.clone();
+    notes.extend(door.map(|door| door.annotations.clone()).unwrap_or_default());
+    if reach == Reach::EachPod {
+        notes.clear();
+    }
     let spec = ServiceSpec {
+        external_traffic_policy: outside.map(|door| format!("{:?}", door.external_traffic_policy)),
+        load_balancer_source_ranges: outside.map(|door| door.load_balancer_source_ranges.clone()),
         cluster_ip: (reach == Reach::EachPod).then(|| "None".to_owned()),
         publish_not_ready_addresses: (reach == Reach::EachPod).then_some(true),
         selector: Some(selector),
         ports: Some(ports),
-        type_: Some("ClusterIP".into()),
+        type_: Some(if outside.is_some() { "LoadBalancer" } else { "ClusterIP" }.into()),
         ..ServiceSpec::default()
     };
-    let object = Service { metadata: metadata(target, &name), spec: Some(spec), status: None };
+    let metadata = ObjectMeta { annotations: annotations(&notes), ..metadata(target, &name) };
+    let object = Service { metadata, spec: Some(spec), status: None };
     Child::new(Kind::Service, name, &object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{observed, target};
+    use serde_json::{Value, json};
+
+    fn body(spec: Value, name: &str) -> Value {
+        let services = services(&target(&observed(spec)));
+        services.into_iter().find(|child| child.reference.name == name).expect("there is such a Service").body
+    }
+
+    #[test]
+    fn only_the_pooler_has_a_door_outside_and_it_names_who_may_come_in() {
+        let spec = json!({"services": {"pooler": {
+            "type": "LoadBalancer", "loadBalancerSourceRanges": ["203.0.113.7/24"], "annotations": {"example.com/lb": "internal"},
+        }}});
+        let pooler = body(spec.clone(), "c-pooler");
+        assert_eq!(pooler["spec"]["type"], "LoadBalancer");
+        assert_eq!(pooler["spec"]["externalTrafficPolicy"], "Local");
+        assert_eq!(pooler["spec"]["loadBalancerSourceRanges"], json!(["203.0.113.0/24"]));
+        assert_eq!(pooler["metadata"]["annotations"]["example.com/lb"], "internal");
+        for other in ["c-primary", "c-replicas", "c-members"] {
+            let other = body(spec.clone(), other);
+            assert_eq!(other["spec"]["type"], "ClusterIP");
+            assert!(
+                other["spec"]["loadBalancerSourceRanges"].is_null()
+                    && other["metadata"]["annotations"].is_null()
+            );
+        }
+        let inside = body(json!({}), "c-pooler");
+        assert!(inside["spec"]["type"] == "ClusterIP" && inside["spec"]["externalTrafficPolicy"].is_null());
+    }
+
+    #[test]
+    fn annotations_go_to_the_services_that_clients_use() {
+        let spec = json!({"services": {"annotations": {"example.com/mesh": "off"}}});
+        for name in ["c-primary", "c-replicas", "c-pooler"] {
+            assert_eq!(
+                body(spec.clone(), name)["metadata"]["annotations"]["example.com/mesh"],
+                "off",
+                "{name}"
+            );
+        }
+        assert!(body(spec, "c-members")["metadata"]["annotations"].is_null());
+    }
 }

@@ -10,8 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::ResourceExt;
 
 use crate::api::{
-    Bootstrap, FromBackup, GROUP, HighAvailability, PostgresBackup, PostgresCluster, PostgresClusterSpec,
-    Synchronous,
+    Bootstrap, FromBackup, GROUP, HighAvailability, Pods, PostgresBackup, PostgresCluster,
+    PostgresClusterSpec, Synchronous,
 };
 use crate::images::CatalogSeen;
 use crate::name::{ANNOTATION_DRILL, LABEL_MANAGED_BY, MANAGER};
@@ -114,6 +114,9 @@ pub fn cluster(
         resources: spec.resources,
         storage: spec.storage,
         scheduling: spec.scheduling,
+        // By no label may anybody's Service or NetworkPolicy take its pods for those of the source, and it comes before nobody.
+        pods: Pods { labels: Default::default(), priority_class_name: None, ..spec.pods },
+        services: Default::default(),
     };
     let version = Version::read(&source.version);
     let version = version

@@ -18,7 +18,9 @@ fn at(minute: i64) -> Timestamp {
 fn backup(phase: &str) -> PostgresBackup {
     let spec = json!({"engine": {"version": "17.90"}, "storage": {"size": "1Gi"}, "instances": 3,
         "users": [{"name": "app"}], "databases": [{"name": "bank", "owner": "app"}],
-        "access": {"namespaces": ["shop-front"]}, "tuning": [{"configMap": "mine"}]});
+        "access": {"namespaces": ["shop-front"]}, "tuning": [{"configMap": "mine"}],
+        "pods": {"labels": {"app": "shop"}, "annotations": {"note": "n"}, "priorityClassName": "high", "imagePullSecrets": [{"name": "r"}]},
+        "services": {"pooler": {"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"]}}});
     serde_json::from_value(json!({
         "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresBackup",
         "metadata": {"name": "nightly", "namespace": "shop", "uid": "b-1", "annotations": {"stylobate.dev/verify": "one"}},
@@ -126,6 +128,15 @@ fn a_drill_is_told_before_anything_is_made_and_owns_all_that_it_makes() {
     );
     assert_eq!(spec.engine.image, None);
     assert!(spec.users.is_empty() && spec.access.namespaces.is_empty() && spec.tuning.is_empty());
+    assert!(
+        spec.pods.labels.is_empty() && spec.pods.priority_class_name.is_none(),
+        "nobody takes it for the source"
+    );
+    assert!(
+        spec.pods.annotations.len() == 1 && spec.pods.image_pull_secrets.len() == 1,
+        "its pods can start"
+    );
+    assert_eq!(spec.services, crate::api::Services::default());
     assert_eq!(spec.bootstrap.from_backup.as_ref().unwrap().name, "nightly");
 }
 

@@ -82,7 +82,7 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
         Step::BeginRestore { .. } => ("ConfigMap".into(), "apply"),
         Step::ClearPatroni { .. } | Step::ForgetVolumes { .. } => ("ConfigMap".into(), "delete"),
         Step::RetireVolume { .. } | Step::HandOverVolume { .. } => ("PersistentVolumeClaim".into(), "patch"),
-        Step::RefreshFiles { .. } => ("Pod".into(), "patch"),
+        Step::RefreshFiles { .. } | Step::MarkPod { .. } => ("Pod".into(), "patch"),
         Step::ReplacePod { .. } => ("Pod".into(), "delete"),
         Step::ResizePod { .. } => ("Pod".into(), "resize"),
         Step::RestartServer { .. } => ("Patroni".into(), "restart"),

@@ -33,6 +33,7 @@ impl Observed {
             pull_failures: Vec::new(),
             restore: RestoreSeen::default(),
             backups: None,
+            contests: BTreeMap::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::api::{BackupStatus, PostgresBackup, PostgresBackupSpec, PostgresCluster};
 use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
+use crate::contest::ClusterContests;
 use crate::fleet::PullFailure;
 use crate::images::CatalogSeen;
 use crate::name::ClusterName;
@@ -81,6 +82,8 @@ pub struct Observed {
     pub restore: RestoreSeen,
     /// Backups of this very cluster by name; none while they are not known, or may not be read.
     pub backups: Option<BTreeMap<String, BackupSeen>>,
+    /// What of the cluster's objects somebody else keeps changing.
+    pub contests: ClusterContests,
 }
 
 impl Observed {
@@ -308,6 +311,10 @@ pub struct PodSeen {
     pub fault: Option<String>,
     /// It mounts a volume for the WAL archive.
     pub archives: bool,
+    /// Image that it was made for, where admission put another in its place.
+    pub made_for: Option<String>,
+    /// Which of its labels and annotations are those of the spec.
+    pub marks: Option<String>,
     /// No controller owns it: its set was removed and is not back yet.
     pub orphan: bool,
 }

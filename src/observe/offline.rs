@@ -97,6 +97,8 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
         pull_failures,
         restore,
         backups,
+        // The operator alone remembers them; what it says of them stands in the status.
+        contests: BTreeMap::new(),
         cluster,
     };
     Ok(Offline { seen, blind, unknown })

@@ -10,9 +10,9 @@ use kube::ResourceExt;
 
 use crate::build::{ARCHIVE_VOLUME, Revision, UPGRADE_CONTAINER};
 use crate::name::{
-    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FAULT, ANNOTATION_FILES,
-    ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE, COMPONENT_POOLER,
-    LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
+    ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FAULT, ANNOTATION_FILES, ANNOTATION_IMAGE,
+    ANNOTATION_MARKS, ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE,
+    COMPONENT_POOLER, LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
 };
 use crate::target::Version;
 use crate::text::one_line;
@@ -24,6 +24,20 @@ use super::restarts::Restarts;
 
 /// Most bytes of a server's last words: the program that writes them cuts them there, and so is done with what others write.
 const FAULT_BYTES: usize = 500;
+
+impl PodSeen {
+    /// Image that the pod was made for, whatever admission put in its place.
+    pub fn image(&self) -> &str {
+        self.made_for.as_ref().unwrap_or(&self.main.image)
+    }
+}
+
+/// Image that a pod was made for, where its spec has another one since it was made. Kubernetes counts changes of a pod's spec (1.33 and
+/// later), and nobody can count them back: what was put in by hand is no admission's, and such a pod is made anew.
+fn made_for(pod: &Pod, runs: &str) -> Option<String> {
+    let unchanged = pod.metadata.generation == Some(1);
+    pod.annotations().get(ANNOTATION_IMAGE).filter(|image| unchanged && *image != runs).cloned()
+}
 
 /// A pod as it counts here.
 pub fn pod(pod: &Pod) -> PodSeen {
@@ -65,6 +79,8 @@ pub fn pod(pod: &Pod) -> PodSeen {
             .filter(|c| c.status != "True")
             .and_then(|c| c.last_transition_time)
             .map(|time| time.0),
+        made_for: wanted.and_then(|wanted| made_for(pod, wanted.image.as_deref()?)),
+        marks: pod.annotations().get(ANNOTATION_MARKS).cloned(),
         main: container(wanted, live),
         resizing,
         upgrade: pod.annotations().get(ANNOTATION_UPGRADE).cloned(),
@@ -195,5 +211,22 @@ mod tests {
         assert_eq!(seen.init.ended, Some((3, "no room".into())));
         assert!(seen.main.ended.unwrap().ends_with("exit code 137"));
         assert_eq!(seen.main.ended_at, "2026-11-29T14:00:05Z".parse().ok());
+    }
+
+    #[test]
+    fn a_mirror_that_admission_puts_in_is_no_other_image_and_what_somebody_puts_in_by_hand_is() {
+        let seen = |generation: Option<i64>, made_for: &str| {
+            let object: Pod = serde_json::from_value(json!({
+                "metadata": {"name": "c-0", "generation": generation, "annotations": {ANNOTATION_IMAGE: made_for}},
+                "spec": {"containers": [{"name": "mesh", "image": "m"}, {"name": "postgres", "image": "mirror/postgres:1"}]},
+            }))
+            .unwrap();
+            pod(&object)
+        };
+        let mirrored = seen(Some(1), "postgres:1");
+        assert_eq!((mirrored.image(), mirrored.main.image.as_str()), ("postgres:1", "mirror/postgres:1"));
+        assert_eq!(seen(Some(2), "postgres:1").image(), "mirror/postgres:1", "its spec was changed since");
+        assert_eq!(seen(None, "postgres:1").image(), "mirror/postgres:1", "nobody counts");
+        assert_eq!(seen(Some(1), "mirror/postgres:1").made_for, None);
     }
 }

@@ -105,6 +105,7 @@ pub async fn observe(
     let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
     if cluster.metadata.deletion_timestamp.is_some() {
         stores.servers().forget(&name);
+        stores.contests().forget(&name);
     }
     let children = stores.children(&name, &cluster.uid().unwrap_or_default());
     let pods = stores.pods(&name);
@@ -142,6 +143,7 @@ pub async fn observe(
         restore: restore::restore(client, Some(&platform.namespace), &cluster, &children, &volumes).await?,
         volumes,
         backups: stores.backups(&cluster),
+        contests: stores.contests().of(&name),
         platform: platform.clone(),
         children,
         pods,

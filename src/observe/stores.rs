@@ -14,6 +14,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 
 use crate::api::{PostgresBackup, PostgresCluster};
 use crate::child::{ChildRef, Kind};
+use crate::contest::Contests;
 use crate::images::CatalogSeen;
 use crate::name::{ClusterName, LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 use crate::own;
@@ -56,6 +57,7 @@ pub struct Stores {
     images: Images,
     named: Named,
     looks: Looks,
+    contests: Contests,
 }
 
 impl Stores {
@@ -130,9 +132,20 @@ impl Stores {
         let maps: Shelf<ChildKept> = kinds[&Kind::ConfigMap].clone();
         let all = changes.flat_map(move |()| stream::iter(maps.clusters(|_| true)));
         triggers.push(references(all));
-        let (servers, named, looks) = (ServerCache::default(), Named::default(), Looks::default());
-        let stores =
-            Self { kinds, pods, claims, backups, refusals, nodes, classes, servers, images, named, looks };
+        let stores = Self {
+            kinds,
+            pods,
+            claims,
+            backups,
+            refusals,
+            nodes,
+            classes,
+            images,
+            servers: ServerCache::default(),
+            named: Named::default(),
+            looks: Looks::default(),
+            contests: Contests::default(),
+        };
         (stores, triggers.boxed())
     }
 
@@ -154,6 +167,11 @@ impl Stores {
     /// What servers said of their settings.
     pub fn servers(&self) -> &ServerCache {
         &self.servers
+    }
+
+    /// What somebody else keeps changing.
+    pub fn contests(&self) -> &Contests {
+        &self.contests
     }
 
     /// What was found in the way of clusters.

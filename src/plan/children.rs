@@ -1,22 +1,38 @@
 //! Children that do not exist, changed, or drifted.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::build;
-use crate::child::{Child, Kind};
-use crate::name::{ANNOTATION_ASKED, ANNOTATION_RENDERED, ANNOTATION_TEMPLATE};
+use crate::child::{Child, Kind, container};
+use crate::name::{ANNOTATION_ASKED, ANNOTATION_MARKS, ANNOTATION_TEMPLATE};
 use crate::observe::Observed;
 use crate::target::Target;
 
-use super::compare::{contains, differs};
-use super::immutable::{Way, way};
+use super::compare::{contains, differs, parts, same_rendering};
+use super::immutable::{Way, settle, way};
 use super::restore::may_start;
 use super::scale::Scaling;
 use super::step::{Cause, Step};
 
-/// Applies for all children that are not as rendered.
-pub fn applies(target: &Target, seen: &Observed, scaling: &Scaling) -> Vec<Step> {
-    build::children(target, seen)
+/// An object that is not as rendered and is left so, since somebody else changes it back (`crate::contest`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contested {
+    /// Its kind and name, or whose size it is.
+    pub object: String,
+    /// Parts of it by their paths.
+    pub parts: Vec<String>,
+}
+
+/// Applies for all children that are not as rendered, and what is left as it is.
+pub fn applies(
+    target: &Target,
+    seen: &Observed,
+    scaling: &Scaling,
+    now: Timestamp,
+) -> (Vec<Step>, Vec<Contested>) {
+    let mut contested = Vec::new();
+    let steps = build::children(target, seen)
         .into_iter()
         .filter_map(|mut child| {
             let reference = child.reference.clone();
@@ -37,11 +53,22 @@ pub fn applies(target: &Target, seen: &Observed, scaling: &Scaling) -> Vec<Step>
                 Way::Wait => return None,
                 Way::Remake(step) => return Some(step),
             }
-            let reason = differs(&child, live)?;
+            let object = reference.to_string();
+            let mut lost = live.map(|live| settle(&mut child, live)).unwrap_or_default();
+            let contest = seen.contests.get(&object).zip(live);
+            let left = contest.is_some_and(|(contest, live)| contest.leaves(&child, live, now));
+            if left && let Some(live) = live {
+                lost.extend(parts(&child.body, live).into_keys());
+            }
+            if !lost.is_empty() {
+                contested.push(Contested { object, parts: lost });
+            }
+            let reason = differs(&child, live).filter(|_| !left)?;
             let cause = restarts(&child, live);
             Some(Step::Apply { child: Box::new(child), reason, cause })
         })
-        .collect()
+        .collect();
+    (steps, contested)
 }
 
 /// Why the pods of a Deployment would be made anew by applying it; none when they would not. Sets restart nothing.
@@ -49,15 +76,17 @@ fn restarts(child: &Child, live: Option<&Value>) -> Option<Cause> {
     let live = live.filter(|_| child.reference.kind == Kind::Deployment)?;
     let template = |body: &Value| body["spec"]["template"].clone();
     let (wanted, found) = (template(&child.body), template(live));
-    if contains(&wanted, &found) {
+    // A label that is taken away makes pods anew as well, and what is no longer wanted is in no comparison.
+    let marks = |template: &Value| template["metadata"]["annotations"][ANNOTATION_MARKS].clone();
+    if contains(&wanted, &found) && marks(&wanted) == marks(&found) {
         return None;
     }
-    let rendered = |body: &Value| body["metadata"]["annotations"][ANNOTATION_RENDERED].clone();
-    if rendered(&child.body) == rendered(live) {
+    if same_rendering(&child.body, live) {
         return Some(Cause::Repair);
     }
     let own = |template: &Value| {
-        let image = template["spec"]["containers"][0]["image"].clone();
+        // By name: a mesh puts its own before it.
+        let image = container(&template["spec"], "pgpool").map(|pgpool| pgpool["image"].clone());
         (template["metadata"]["annotations"][ANNOTATION_TEMPLATE].clone(), image)
     };
     let asked = |template: &Value| template["metadata"]["annotations"][ANNOTATION_ASKED].clone();
@@ -70,6 +99,7 @@ mod tests {
     use super::*;
     use crate::child::ChildRef;
     use crate::fixture;
+    use crate::name::ANNOTATION_RENDERED;
 
     fn cause(change: impl Fn(&mut Value)) -> Option<Cause> {
         let mut seen = fixture::observed(json!({}));
@@ -77,7 +107,8 @@ mod tests {
         let reference = ChildRef::new(Kind::Deployment, seen.name().pooler());
         change(seen.children.0.get_mut(&reference).expect("it was applied"));
         let scaling = Scaling::default();
-        applies(&fixture::target(&seen), &seen, &scaling).into_iter().find_map(|step| match step {
+        let (steps, _) = applies(&fixture::target(&seen), &seen, &scaling, fixture::start());
+        steps.into_iter().find_map(|step| match step {
             Step::Apply { child, cause, .. } if child.reference == reference => cause,
             _ => None,
         })
@@ -102,6 +133,17 @@ mod tests {
             live["spec"]["template"]["spec"]["containers"][0]["image"] = json!("pgpool:older");
         };
         assert_eq!(cause(released), Some(Cause::Upkeep));
+        let injected = |live: &mut Value| {
+            released(live);
+            let containers = live["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap();
+            containers.insert(0, json!({"name": "mesh", "image": "mesh:1"}));
+        };
+        assert_eq!(cause(injected), Some(Cause::Upkeep), "a mesh puts its container first");
+        let carried = |live: &mut Value| {
+            rendered(live);
+            live["spec"]["template"]["metadata"]["annotations"][ANNOTATION_MARKS] = json!("of a label");
+        };
+        assert_eq!(cause(carried), Some(Cause::Change), "a label is taken away");
         let drifted =
             |live: &mut Value| live["spec"]["template"]["spec"]["containers"][0]["image"] = json!("else");
         assert_eq!(cause(drifted), Some(Cause::Repair));

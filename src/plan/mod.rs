@@ -20,6 +20,7 @@ mod handover;
 mod immutable;
 mod in_place;
 mod major;
+mod marks;
 mod mend;
 mod pooler;
 mod request;
@@ -40,8 +41,9 @@ pub use access::{Access, Trouble, access, rights_told, scram};
 pub use authority::Stage;
 pub use backups::runs_due;
 pub use certificates::{LeafPurpose, Mint};
+pub use children::Contested;
 pub use claim::suspects;
-pub use compare::{contains, differs};
+pub use compare::{Parts, contains, differs, parts, rendering, same_rendering};
 pub use deletion::{deletion, volumes_command};
 pub use drain::leaving;
 pub use drills::drills_due;
@@ -58,6 +60,8 @@ pub struct Plan {
     pub later: Vec<Step>,
     /// Why the steps that restart members stand still.
     pub halt: Option<Halt>,
+    /// What is left as somebody else wants it.
+    pub contested: Vec<Contested>,
 }
 
 /// The way to the target.
@@ -66,18 +70,20 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(deletion::guard(seen));
     steps.extend(certificates::mints(target, seen, now));
     let mut scaling = scale::scale(target, seen);
-    steps.extend(children::applies(target, seen, &scaling));
+    let (applies, mut contested) = children::applies(target, seen, &scaling, now);
+    steps.extend(applies);
     if target.halts() {
         // Members stop for good: whatever else there is to do is done with those that come after them.
         steps.extend(in_place::stop(target, seen));
         let halt = Some(Halt::Waits("members stop, to be restored in place: see Restored".into()));
-        return Plan { steps, later: Vec::new(), halt };
+        return Plan { steps, later: Vec::new(), halt, contested };
     }
     steps.extend(restore::steps(target, seen));
     steps.extend(in_place::retire(target, seen));
     steps.extend(in_place::forget(target, seen));
     steps.extend(volumes::expansions(target, seen));
     steps.extend(files::refreshes(target, seen));
+    steps.extend(marks::steps(target, seen, now));
     let replacements = token::replacements(target, seen);
     let settings = config::patches(target, seen);
     if !replacements.is_empty() {
@@ -90,6 +96,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     let mut rollout =
         major::around(rollout::rollout(target, seen, settings.is_empty(), now), target, seen, now);
     rollout.halt = scaling.waits.map(Halt::Waits).or(rollout.halt);
+    contested.append(&mut rollout.contested);
     let mended = if replacements.is_empty() && settings.is_empty() {
         mend::replacements(target, seen, now)
     } else {
@@ -132,7 +139,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(scaling.steps);
     steps.extend(rollout.now);
     steps.extend(in_place::begin(target, seen));
-    Plan { steps, later: rollout.later, halt: rollout.halt }
+    Plan { steps, later: rollout.later, halt: rollout.halt, contested }
 }
 
 /// Steps that keep a running cluster alive whatever the spec says: they need no valid target.

@@ -167,6 +167,15 @@ pub enum Step {
         /// Digest of the files that are wanted.
         digest: String,
     },
+    /// Give a pod the labels and annotations of the spec, in place.
+    MarkPod {
+        /// Pod.
+        pod: String,
+        /// UID that it must have: its successor comes with them.
+        uid: String,
+        /// Metadata to merge; null takes away.
+        metadata: Box<Value>,
+    },
     /// Delete a member's pod, so that its set makes it anew on the same volume.
     ReplacePod {
         /// Pod.
@@ -367,6 +376,7 @@ impl Step {
             | Step::RetireVolume { .. }
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
+            | Step::MarkPod { .. }
             | Step::Configure { .. }
             | Step::StoreSettings { .. }
             | Step::ReleaseClaim { .. }
@@ -417,6 +427,7 @@ impl Step {
             | Step::ForgetVolumes { .. }
             | Step::ResizePod { .. }
             | Step::RefreshFiles { .. }
+            | Step::MarkPod { .. }
             | Step::Configure { .. }
             | Step::StoreSettings { .. }
             | Step::ReleaseClaim { .. }

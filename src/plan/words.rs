@@ -31,6 +31,7 @@ impl Step {
             Step::HandOverVolume { .. } => "HandOverVolume",
             Step::ForgetVolumes { .. } => "ForgetVolumes",
             Step::RefreshFiles { .. } => "RefreshFiles",
+            Step::MarkPod { .. } => "MarkPod",
             Step::ReplacePod { .. } => "ReplacePod",
             Step::ResizePod { .. } => "ResizePod",
             Step::RestartServer { .. } => "RestartServer",
@@ -97,6 +98,9 @@ impl fmt::Display for Step {
                 write!(f, "delete ConfigMap {owner}, and with it the old volume claims {}", claims.join(", "))
             }
             Step::RefreshFiles { pod, .. } => write!(f, "bring the mounted files of {pod} up to date"),
+            Step::MarkPod { pod, .. } => {
+                write!(f, "set the labels and annotations of spec.pods on {pod}, in place")
+            }
             Step::ReplacePod { pod, reason, .. } => write!(f, "make pod {pod} anew: {reason}"),
             Step::ResizePod { pod, cpu, memory } => {
                 write!(f, "resize pod {pod} in place to CPU {cpu}, memory {memory}")

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use crate::child::Kind;
 use crate::images::{CONFIG_MAP, short};
 use crate::maintenance::{RunNow, run_now};
+use crate::name::image_of;
 use crate::pace::planned;
 use crate::plan::Step;
 
@@ -35,7 +36,7 @@ impl Policy for ImagePulls {
         }
         let seen = case.seen;
         let set = seen.children.get(Kind::StatefulSet, &seen.name().group(0).scope())?;
-        let image = set.pointer("/spec/template/spec/containers/0/image")?.as_str()?;
+        let image = image_of(set)?;
         let fresh = |since| case.now.duration_since(since) < HOLDS;
         let failure =
             seen.pull_failures.iter().find(|failure| failure.image == image && fresh(failure.since))?;

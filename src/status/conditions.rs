@@ -9,8 +9,9 @@ use crate::api::ClusterStatus;
 use crate::child::Kind;
 use crate::fleet::PULL_FAULTS;
 use crate::images::place;
+use crate::name::{LABEL_MANAGED_BY, MANAGER};
 use crate::observe::{Leadership, Misread, Observed, PodSeen};
-use crate::plan::{Halt, Step, volumes_command};
+use crate::plan::{Contested, Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, in_the_way, tuned};
 use crate::text::one_line;
 
@@ -86,6 +87,8 @@ pub mod reason {
     pub const UNSCHEDULABLE: &str = "Unschedulable";
     /// A pod can't be made, since the API server refuses it.
     pub const FAILED_CREATE: &str = "FailedCreate";
+    /// Somebody else changes objects of the cluster back each time.
+    pub const CONTESTED: &str = "Contested";
     /// More than one member may take writes, or one that can't be asked.
     pub const PRIMARY_UNKNOWN: &str = "PrimaryUnknown";
     /// Users and databases could not be looked at.
@@ -304,6 +307,7 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work, now: Timestam
             Some(Halt::Waits(why)) => (false, reason::IN_PROGRESS, format!("{}{why}", left(work.later))),
             _ => refused::refused(seen, |_| true)
                 .or_else(|| growing(seen))
+                .or_else(|| contested(seen, work.contested))
                 .or_else(|| refused_tuning(target))
                 .or_else(|| Some(databases::databases(seen, target, now)).filter(|(good, ..)| !good))
                 .unwrap_or_else(|| good("everything is as the spec says")),
@@ -311,6 +315,26 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work, now: Timestam
         [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),
         [step, ..] => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
     }
+}
+
+/// What is not as the spec says, since somebody else wants it otherwise.
+fn contested(seen: &Observed, contested: &[Contested]) -> Option<Finding> {
+    if contested.is_empty() {
+        return None;
+    }
+    let one = |one: &Contested| match one.parts.as_slice() {
+        [] => one.object.clone(),
+        parts => format!("{}: {}", one.object, parts.join(", ")),
+    };
+    let all: Vec<String> = contested.iter().take(MOST_TOLD).map(one).collect();
+    let message = format!(
+        "somebody else changes these back each time, and they are left so: {}. Find out who (an admission webhook or policy, an \
+         autoscaler, a GitOps controller; kubectl -n {} get KIND NAME -o yaml --show-managed-fields) and exempt objects with the label \
+         {LABEL_MANAGED_BY}={MANAGER}; it is tried again every hour at least",
+        all.join("; "),
+        seen.name().namespace,
+    );
+    Some((false, reason::CONTESTED, message))
 }
 
 /// What nobody waits for who waits for the spec to be carried out: files that are brought up to date, backups and drills.

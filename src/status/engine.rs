@@ -60,7 +60,7 @@ fn behind(
     let newer = available.filter(|available| available.major == running.major && *available > running);
     let mut members = seen.pods.values().filter(|pod| pod.component == COMPONENT_MEMBER);
     let other_image = target
-        .is_some_and(|target| target.upgrade.is_none() && members.any(|pod| pod.main.image != target.image));
+        .is_some_and(|target| target.upgrade.is_none() && members.any(|pod| pod.image() != target.image));
     if newer.is_none() && !other_image {
         return None;
     }

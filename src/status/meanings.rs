@@ -241,6 +241,13 @@ pub const REASONS: &[Reason] = &[
         remedy: "let it: `docs/operations.md`, *Pods that are refused*",
     },
     Reason {
+        kinds: &[kind::CONVERGED],
+        reason: reason::CONTESTED,
+        means: "somebody else, as an admission webhook or an autoscaler, changes parts of the named objects back each time that they are \
+                written; they are left as they are and tried again ever more seldom, and all else goes on",
+        remedy: "find out who, and exempt the objects: `docs/operations.md`, *Somebody changes it back*",
+    },
+    Reason {
         kinds: &[kind::READY, kind::DRAIN],
         reason: reason::PRIMARY_UNKNOWN,
         means: "more than one member may take writes, or the only one can't be asked and Patroni's leader record does not name it; the \

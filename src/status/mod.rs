@@ -23,7 +23,7 @@ use crate::api::{ClusterState, ClusterStatus, OperatorStatus, PoolerStatus};
 use crate::child::Kind;
 use crate::name::COMPONENT_MEMBER;
 use crate::observe::{Leadership, Observed, Platform};
-use crate::plan::{Halt, Step};
+use crate::plan::{Contested, Halt, Step};
 use crate::policy::Verdict;
 use crate::target::{Problem, Target, Version};
 
@@ -43,6 +43,8 @@ pub struct Work<'a> {
     pub halt: Option<&'a Halt>,
     /// Steps that a policy holds back.
     pub verdicts: &'a [Verdict],
+    /// What is left as somebody else wants it.
+    pub contested: &'a [Contested],
 }
 
 /// The status as it should stand.
@@ -80,7 +82,7 @@ pub fn status(
             (true, true) => ClusterState::Degraded,
             (true, false) => ClusterState::Down,
         }
-    } else if ready >= wanted && pooler.ready == pooler.wanted && pooler.wanted > 0 {
+    } else if ready >= wanted && pooler.ready >= pooler.wanted && pooler.wanted > 0 {
         ClusterState::Healthy
     } else if before.state == ClusterState::Creating {
         ClusterState::Creating

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use crate::api::EngineSource;
 use crate::child::Kind;
 use crate::images::{Ask, Choice, Running, Standing, choose, for_upgrade, going_on};
-use crate::name::{ANNOTATION_ENGINE_VERSION, ANNOTATION_RETRY_UPGRADE, GroupName, digest};
+use crate::name::{ANNOTATION_ENGINE_VERSION, ANNOTATION_RETRY_UPGRADE, GroupName, digest, image_of};
 use crate::observe::{MemberSeen, Observed, PodSeen};
 use crate::tuning::Settings;
 use crate::upgrade::{Course, Phase, course as next, data, recorded};
@@ -127,7 +127,7 @@ fn key(seen: &Observed, course: &Course, settings: &Settings, image: &str) -> St
 fn made(seen: &Observed, group: &GroupName) -> Option<Running> {
     let by_set = || {
         let set = seen.children.get(Kind::StatefulSet, &group.scope())?;
-        let image = set.pointer("/spec/template/spec/containers/0/image")?.as_str()?.to_owned();
+        let image = image_of(set)?.to_owned();
         let version = match recorded(seen, group) {
             Some(course) if course.phase == Phase::Rejoin => Some(course.to),
             Some(course) => Some(course.from),
@@ -140,8 +140,8 @@ fn made(seen: &Observed, group: &GroupName) -> Option<Running> {
     };
     let by_pods = || {
         let pods = seen.pods.iter().filter(|(name, _)| group.ordinal(name).is_some());
-        let pod = pods.map(|(_, pod)| pod).max_by_key(|pod| (pod.created, &pod.main.image))?;
-        Some(Running { version: pod.engine_version?, image: pod.main.image.clone() })
+        let pod = pods.map(|(_, pod)| pod).max_by_key(|pod| (pod.created, pod.image()))?;
+        Some(Running { version: pod.engine_version?, image: pod.image().to_owned() })
     };
     let by_record = || {
         let engine = seen.cluster.status.as_ref()?.engine.as_ref()?;
@@ -157,5 +157,5 @@ fn serving(seen: &Observed, group: &GroupName) -> Option<Running> {
     let pod: &PodSeen = &seen.pods[name];
     let says = |member: &MemberSeen| member.server_version.map(Version::from_number);
     let version = seen.members.get(name).and_then(says).or(pod.engine_version)?;
-    Some(Running { version, image: pod.main.image.clone() })
+    Some(Running { version, image: pod.image().to_owned() })
 }

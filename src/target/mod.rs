@@ -9,6 +9,7 @@ mod engine;
 mod given_tls;
 mod in_place;
 mod origin;
+mod pods;
 mod point;
 mod problem;
 mod reach;
@@ -25,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Toleration;
 use kube::ResourceExt;
 
-use crate::api::{Flavor, RenderedStatus, Spread, Synchronous};
+use crate::api::{Flavor, Pods, RenderedStatus, Services, Spread, Synchronous};
 use crate::archive::ArchiveTarget;
 use crate::build;
 use crate::images::Standing;
@@ -43,6 +44,7 @@ use crate::upgrade::Course;
 pub use cross::RESERVED_CONNECTIONS;
 use engine::Engine;
 pub use in_place::Request;
+pub use pods::reserved as reserved_key;
 pub use point::files as source_files;
 pub use problem::Problem;
 pub use standing::in_the_way;
@@ -126,6 +128,10 @@ pub struct Target {
     pub tolerations: Vec<Toleration>,
     /// How hard members keep apart.
     pub spread: Spread,
+    /// What pods carry for others.
+    pub pods: Pods,
+    /// What Services carry for others; networks are as the API server writes them.
+    pub services: Services,
     /// Which backups are kept.
     pub retention: Rules,
     /// How long a member may take until it is ready again.
@@ -234,6 +240,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         restore.as_ref(),
         now,
     );
+    let services = pods::check(spec, &mut problems);
     let archive = archive::check(seen, group.generation, storage_bytes, &mut problems);
 
     let mut refused = Vec::new();
@@ -275,8 +282,10 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         pod_monitor: spec.monitoring.pod_monitor,
         restart: cluster.annotations().get(ANNOTATION_RESTART).filter(|mark| !mark.is_empty()).cloned(),
         node_selector: spec.scheduling.node_selector.clone(),
-        tolerations: spec.scheduling.tolerations.clone(),
+        tolerations: spec.scheduling.tolerations.iter().map(canonical).collect(),
         spread: spec.scheduling.spread,
+        pods: spec.pods.clone(),
+        services,
         retention: {
             let status = cluster.status.as_ref().and_then(|status| status.backup.as_ref());
             backup::check(spec, status, &mut refused)
@@ -317,6 +326,18 @@ fn size(field: &str, text: &str, problems: &mut Vec<Problem>) -> u64 {
         problems.push(Problem::new(field, text, "write a size as 512Mi, 2Gi or 100Gi"));
         1 << 30
     })
+}
+
+/// A toleration without empty texts, which the API server drops.
+fn canonical(toleration: &Toleration) -> Toleration {
+    let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    Toleration {
+        key: some(&toleration.key),
+        operator: some(&toleration.operator),
+        value: some(&toleration.value),
+        effect: some(&toleration.effect),
+        toleration_seconds: toleration.toleration_seconds,
+    }
 }
 
 /// A CPU request reads as a size does, with `m` for thousandths.

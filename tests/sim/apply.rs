@@ -34,7 +34,10 @@ impl World {
                     return;
                 }
                 self.refuse_immutable(child);
+                let before = self.children.get(&child.reference).cloned();
                 self.store(child.reference.clone(), child.body.clone());
+                let answer = self.children.get(&child.reference);
+                self.contests.note(&self.name(), step, before.as_ref(), answer, self.now);
             }
             Step::Delete { reference, uid } => {
                 if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name)
@@ -95,6 +98,11 @@ impl World {
                 let live = self.children.remove(&reference).expect("the owner exists");
                 assert_eq!(live["metadata"]["uid"].as_str(), Some(uid.as_str()));
                 self.volumes.retain(|_, volume| volume.owner.as_ref() != Some(uid));
+            }
+            Step::MarkPod { pod, uid, metadata } => {
+                let pod = self.pods.get_mut(pod).expect("only pods that exist are marked");
+                assert_eq!(pod.uid, *uid, "its successor comes with them");
+                pod.marks = metadata["annotations"]["stylobate.dev/marks"].as_str().map(str::to_owned);
             }
             Step::ReplacePod { pod, uid, .. } | Step::StopPod { pod, uid } => {
                 if self.pods.get(pod).is_some_and(|seen| seen.uid == *uid) {

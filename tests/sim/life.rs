@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use stylobate::build::Revision;
 use stylobate::child::Kind;
 use stylobate::name::{
-    ANNOTATION_ENGINE_VERSION, ANNOTATION_UPGRADE, COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY,
-    ROLE_REPLICA,
+    ANNOTATION_ENGINE_VERSION, ANNOTATION_IMAGE, ANNOTATION_MARKS, ANNOTATION_UPGRADE, COMPONENT_MEMBER,
+    COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA,
 };
 use stylobate::observe::{DatabaseFacts, DiskUse, MemberSeen, PendingChange, PodSeen, RoleSeen, VolumeSeen};
 use stylobate::target::Version;
@@ -308,11 +308,13 @@ impl World {
         pod.restarts = stylobate::observe::Restarts::read(&annotations);
         pod.engine_version = annotations.get(ANNOTATION_ENGINE_VERSION).and_then(|text| Version::read(text));
         pod.upgrade = annotations.get(ANNOTATION_UPGRADE).cloned();
+        pod.marks = annotations.get(ANNOTATION_MARKS).cloned();
         let mut volumes = template["spec"]["volumes"].as_array().into_iter().flatten();
         pod.archives = volumes.any(|volume| volume["name"] == stylobate::build::ARCHIVE_VOLUME);
         let container = &template["spec"]["containers"][0];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         pod.main.image = text(&container["image"]);
+        pod.made_for = annotations.get(ANNOTATION_IMAGE).filter(|image| **image != pod.main.image).cloned();
         pod.main.cpu = text(&container["resources"]["requests"]["cpu"]);
         pod.main.memory = text(&container["resources"]["limits"]["memory"]);
         pod.main.memory_in_force = quantity_bytes(&pod.main.memory);

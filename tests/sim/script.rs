@@ -127,6 +127,10 @@ impl Stage {
                     list => list[key.parse::<usize>().expect("a place in a list")] = value,
                 }
             }
+            ["admission", kind, name, pointer, ..] => {
+                let value = yaml(line.split_once(pointer).expect("the pointer is in the line").1);
+                self.world().rewrite(ChildRef::new(child_kind(kind), *name), pointer, value);
+            }
             ["secret", name, key, ..] => {
                 let text = yaml(line.split_once(key).expect("the key is in the line").1);
                 self.world().give_secret(name, key, text.as_str().expect("a text"));

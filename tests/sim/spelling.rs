@@ -2,7 +2,10 @@
 //! (`k8s.io/apimachinery/pkg/api/resource`, `CanonicalizeBytes`).
 
 use serde_json::Value;
+use stylobate::child::ChildRef;
 use stylobate::quantity::Amount;
+
+use super::World;
 
 /// Suffixes by size, each 1024 times the one before.
 const BINARY: [&str; 6] = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
@@ -36,6 +39,16 @@ pub fn rewrite(body: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(rewrite),
         _ => {}
+    }
+}
+
+impl World {
+    /// From now on admission puts this value into the object; null is no more.
+    pub fn rewrite(&mut self, object: ChildRef, pointer: &str, value: Value) {
+        match value.is_null() {
+            true => drop(self.rewrites.remove(&object.to_string())),
+            false => drop(self.rewrites.insert(object.to_string(), (pointer.to_owned(), value))),
+        }
     }
 }
 

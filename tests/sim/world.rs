@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use stylobate::api::{PostgresBackup, PostgresCluster};
 use stylobate::child::{ChildRef, Kind};
+use stylobate::contest::Contests;
 use stylobate::decide::{Decision, Input, decide};
 use stylobate::fleet::PullFailure;
 use stylobate::images::CatalogSeen;
@@ -119,6 +120,10 @@ pub struct World {
     pub drills_end: DrillsEnd,
     /// Drills that began, in order.
     pub drilled: Vec<String>,
+    /// What the operator remembers of whom it can't win against.
+    pub contests: Contests,
+    /// What admission makes of objects, by kind and name: where, and what.
+    pub rewrites: BTreeMap<String, (String, Value)>,
     /// Other clusters that hold a disruption slot.
     pub disrupted: BTreeSet<ClusterName>,
     /// Images that other clusters can't pull.
@@ -182,6 +187,8 @@ impl World {
             backups_end: BackupsEnd::Well,
             drills_end: DrillsEnd::Well,
             drilled: Vec::new(),
+            contests: Contests::default(),
+            rewrites: BTreeMap::new(),
             disrupted: BTreeSet::new(),
             pull_failures: Vec::new(),
             now: "2026-11-21T12:00:00Z".parse().expect("a time"),
@@ -234,6 +241,7 @@ impl World {
             pull_failures: self.pull_failures.clone(),
             restore: self.restore(),
             backups: Some(self.backups.clone()),
+            contests: self.contests.of(&self.name()),
         };
         if suspects(&self.pods) || needs_record(&self.group(), &self.pods, &self.members) {
             seen.leaders = self.claim.iter().map(|holder| (0, claim(holder))).collect();
@@ -330,6 +338,11 @@ impl World {
         body["metadata"]["uid"] = uid;
         body["metadata"]["creationTimestamp"] = made;
         super::spelling::rewrite(&mut body);
+        if let Some((path, value)) = self.rewrites.get(&reference.to_string())
+            && let Some(part) = body.pointer_mut(path)
+        {
+            *part = value.clone();
+        }
         if reference.kind == Kind::Service {
             body["spec"]["sessionAffinity"] = json!("None");
         }

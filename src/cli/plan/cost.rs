@@ -74,6 +74,7 @@ pub fn cost(step: &Step, deadline: u64) -> Option<Cost> {
         | Step::ClearPatroni { .. }
         | Step::RetireVolume { .. }
         | Step::RefreshFiles { .. }
+        | Step::MarkPod { .. }
         | Step::ResizePod { .. }
         | Step::Configure { .. }
         | Step::StoreSettings { .. }

@@ -57,7 +57,7 @@ pub fn row(mut offline: Offline, edited: &ImageCatalog, now: Timestamp) -> Row {
     sighted(&mut offline);
     let today = decide(&Input { seen: &offline.seen, catalog: CATALOG, now });
     let pods = offline.seen.pods.values().filter(|pod| pod.component == COMPONENT_MEMBER);
-    let images: Vec<String> = pods.map(|pod| pod.main.image.clone()).collect();
+    let images: Vec<String> = pods.map(|pod| pod.image().to_owned()).collect();
     let slots = offline.seen.slots.total as i64;
     offline.seen.images = CatalogSeen::Good(edited.clone().into());
     let report = decided(offline, String::new(), now);

@@ -12,13 +12,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::api::{RolloutStatus, Synchronous};
-use crate::build::{self, Revision};
-use crate::child::{ChildRef, Kind};
+use crate::build::{self, CONTAINER, Revision};
+use crate::child::{ChildRef, Kind, container};
+use crate::contest::{size, size_of};
+use crate::name::image_of;
 use crate::observe::{Leadership, Observed, PodSeen, Restarts};
-use crate::quantity::same;
+use crate::quantity::same_resource;
 use crate::target::{GroupTarget, Target};
 use crate::tuning::units::quantity_bytes;
 
+use super::children::Contested;
 use super::handover::{successor, switchover};
 use super::step::{Cause, Step};
 use need::{Need, late, lost, need, primary_first, resized, waits_for_primary};
@@ -32,6 +35,8 @@ pub struct Rollout {
     pub later: Vec<Step>,
     /// Why the sequence stands still.
     pub halt: Option<Halt>,
+    /// What is left as somebody else wants it.
+    pub contested: Vec<Contested>,
 }
 
 impl Rollout {
@@ -61,6 +66,7 @@ pub fn rollout(target: &Target, seen: &Observed, settings_sent: bool, now: Times
         all.now.extend(one.now);
         all.later.extend(one.later);
         all.halt = all.halt.or(one.halt);
+        all.contested.extend(one.contested);
     }
     all
 }
@@ -117,10 +123,10 @@ impl<'a> Sight<'a> {
         let sequence: Vec<Step> = self.sequence().into_iter().chain(shrinks).collect();
         if resizes.is_empty() && sequence.is_empty() {
             let halt = self.open_since().and_then(|_| self.broken().or_else(|| self.unsettled()));
-            return Rollout { halt, ..Rollout::default() };
+            return Rollout { halt, contested: self.contested(), ..Rollout::default() };
         }
         let halt = self.halt(&sequence);
-        let mut rollout = Rollout { now: resizes, halt, ..Rollout::default() };
+        let mut rollout = Rollout { now: resizes, halt, contested: self.contested(), ..Rollout::default() };
         let mut sequence = sequence.into_iter();
         if rollout.halt.is_none() && rollout.now.is_empty() {
             rollout.now.extend(sequence.next());
@@ -146,11 +152,34 @@ impl<'a> Sight<'a> {
         let (wait, now): (Vec<_>, Vec<_>) = self
             .pods
             .iter()
-            .filter(|(_, pod)| !pod.deleting && pod.main.running && resized(self.target, pod))
+            .filter(|(name, pod)| {
+                !pod.deleting && pod.main.running && resized(self.target, pod) && !self.keeps_its_size(name)
+            })
             .partition(|(name, pod)| {
                 bytes(&self.target.memory) < bytes(&pod.main.memory) && !self.settings_in_force(name)
             });
         (now.iter().map(resize).collect(), wait.iter().map(resize).collect())
+    }
+
+    /// Somebody else, as a vertical autoscaler, gives the pod another size each time.
+    fn keeps_its_size(&self, pod: &str) -> bool {
+        let wanted = size(&self.target.cpu, &self.target.memory);
+        self.seen.contests.get(&size_of(pod)).is_some_and(|contest| contest.rests(&wanted, self.now))
+    }
+
+    /// What of the pods is left as others want it: images that admission puts in, and sizes.
+    fn contested(&self) -> Vec<Contested> {
+        let pods = self.pods.iter().filter(|(_, pod)| !pod.deleting);
+        pods.flat_map(|(name, pod)| {
+            let image = pod.made_for.as_ref().map(|_| Contested {
+                object: format!("Pod {name}"),
+                parts: vec![format!(".spec.containers[{CONTAINER}].image")],
+            });
+            let size = (resized(self.target, pod) && self.keeps_its_size(name))
+                .then(|| Contested { object: size_of(name), parts: Vec::new() });
+            image.into_iter().chain(size)
+        })
+        .collect()
     }
 
     fn settings_in_force(&self, pod: &str) -> bool {
@@ -297,7 +326,8 @@ impl<'a> Sight<'a> {
     fn unsettled(&self) -> Option<Halt> {
         let wanted = quantity_bytes(&self.target.memory);
         let late = |pod: &PodSeen| pod.main.memory_in_force.is_some_and(|bytes| Some(bytes) != wanted);
-        if let Some((name, pod)) = self.pods.iter().find(|(_, pod)| late(pod)) {
+        let late = |name: &str, pod: &PodSeen| late(pod) && !self.keeps_its_size(name);
+        if let Some((name, pod)) = self.pods.iter().find(|(name, pod)| late(name, pod)) {
             let why = pod.resizing.as_deref().unwrap_or("the kubelet is at it");
             return Some(Halt::Waits(format!("the new size of {name} is not in force yet: {why}")));
         }
@@ -332,14 +362,20 @@ impl<'a> Sight<'a> {
         let Some(set) = self.seen.children.get(Kind::StatefulSet, &self.group.name.scope()) else {
             return false;
         };
-        let text = |path: &str| set.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let postgres = container(&set["spec"]["template"]["spec"], CONTAINER);
+        let memory =
+            postgres.and_then(|one| one["resources"]["limits"]["memory"].as_str()).unwrap_or_default();
+        // What a webhook makes of it is what there will be.
+        let object = ChildRef::new(Kind::StatefulSet, self.group.name.scope()).to_string();
+        let part = format!(".spec.template.spec.containers[{CONTAINER}].resources.limits.memory");
+        let lost = self.seen.contests.get(&object).is_some_and(|contest| contest.lost(&part));
         let number = |path: &str| set.pointer(path).and_then(Value::as_i64);
         let revision = Revision::read(&made_for(set));
         let seen = number("/status/observedGeneration")
             .is_none_or(|seen| Some(seen) >= number("/metadata/generation"));
         seen && revision == self.wanted
-            && text("/spec/template/spec/containers/0/image") == self.target.image
-            && same(text("/spec/template/spec/containers/0/resources/limits/memory"), &self.target.memory)
+            && image_of(set) == Some(&self.target.image)
+            && (same_resource(memory, &self.target.memory) || lost)
     }
 
     /// When the rollout that is under way began, by the status.

@@ -45,8 +45,8 @@ pub fn need(
     pod: &PodSeen,
     member: Option<&MemberSeen>,
 ) -> Option<Need> {
-    if pod.main.image != target.image {
-        let reason = format!("image {} -> {}", short(&pod.main.image), short(&target.image));
+    if pod.image() != target.image {
+        let reason = format!("image {} -> {}", short(pod.image()), short(&target.image));
         return Some(Need::Pod { reason, cause: Cause::Change });
     }
     if pod.revision.placement != wanted.placement {
@@ -78,7 +78,8 @@ pub fn need(
 
 /// True when CPU or memory of the pod are not as the spec says.
 pub fn resized(target: &Target, pod: &PodSeen) -> bool {
-    !quantity::same(&pod.main.cpu, &target.cpu) || !quantity::same(&pod.main.memory, &target.memory)
+    let same = quantity::same_resource;
+    !same(&pod.main.cpu, &target.cpu) || !same(&pod.main.memory, &target.memory)
 }
 
 /// True when a setting goes down that the primary must restart for before its standbys.
