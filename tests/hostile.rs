@@ -15,4 +15,5 @@ mod hostile {
     mod rights;
     mod sessions;
     mod settings;
+    mod slots;
 }

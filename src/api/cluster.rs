@@ -10,6 +10,7 @@ use super::parts::{
     Access, Database, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage,
     TuningRef, User,
 };
+use super::replication::Replication;
 use super::status::ClusterStatus;
 use super::told::told;
 
@@ -102,6 +103,10 @@ pub struct PostgresClusterSpec {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub databases: Vec<Database>,
+
+    /// Logical replication out of the cluster.
+    #[serde(default)]
+    pub replication: Replication,
 
     /// What is offered to Prometheus.
     #[serde(default)]

@@ -13,6 +13,7 @@ mod drill_summary;
 mod engine_status;
 mod maintenance;
 mod parts;
+mod replication;
 mod restore;
 mod status;
 mod told;
@@ -33,6 +34,7 @@ pub use parts::{
     Access, Database, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Pooler, Resources,
     RoleOption, Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
 };
+pub use replication::{LogicalSlot, LogicalSlotStatus, Replication, ReplicationStatus, SlotState, WalLevel};
 pub use restore::{RestorePhase, RestoreStatus};
 pub use status::{
     ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, OperatorStatus, OverriddenStatus,

@@ -1,9 +1,9 @@
 //! NetworkPolicies: who may connect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+    IPBlock, NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -29,6 +29,7 @@ pub fn policies(target: &Target) -> Vec<Child> {
         unless_drill(ingress(vec![pods(target.name.selector(COMPONENT_POOLER))], &[ports::POSTGRES])),
         Some(ingress(vec![namespace(&target.operator_namespace)], &[ports::POSTGRES, ports::PATRONI])),
         unless_drill(ingress(vec![any_pod()], &[ports::METRICS])),
+        subscribers(target).and_then(unless_drill),
     ]
     .into_iter()
     .flatten()
@@ -73,6 +74,16 @@ fn ingress(from: Vec<NetworkPolicyPeer>, ports: &[i32]) -> NetworkPolicyIngressR
         })
         .collect();
     NetworkPolicyIngressRule { from: Some(from), ports: Some(ports) }
+}
+
+/// Networks of users who replicate: no pooler speaks the protocol, so they come to the members themselves.
+fn subscribers(target: &Target) -> Option<NetworkPolicyIngressRule> {
+    let networks: BTreeSet<&String> = target.users.iter().flat_map(|user| &user.replication_from).collect();
+    let peer = |cidr: &String| NetworkPolicyPeer {
+        ip_block: Some(IPBlock { cidr: cidr.clone(), except: None }),
+        ..Default::default()
+    };
+    (!networks.is_empty()).then(|| ingress(networks.into_iter().map(peer).collect(), &[ports::POSTGRES]))
 }
 
 /// Pods of this namespace with these labels.

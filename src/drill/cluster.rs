@@ -114,6 +114,8 @@ pub fn cluster(
         resources: spec.resources,
         storage: spec.storage,
         scheduling: spec.scheduling,
+        // No slot is in a clone, and nobody subscribes to a drill.
+        replication: Default::default(),
     };
     let version = Version::read(&source.version);
     let version = version

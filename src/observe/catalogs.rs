@@ -9,6 +9,7 @@ use crate::secret::SecretText;
 use crate::upgrade::Reports;
 
 use super::archive::ArchiveSeen;
+use super::logical::LogicalSeen;
 
 /// What the primary's catalogs hold.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct DatabaseSeen {
     pub upgrade: Reports,
     /// How its archive does; read only where the spec asks for one.
     pub archive: Option<ArchiveSeen>,
+    /// Slots of replication.
+    pub logical: LogicalSeen,
     /// Lines of its configuration that the server does not take.
     pub misread: Vec<Misread>,
 }

@@ -18,6 +18,7 @@ use super::catalogs::{
     AvailableSeen, Closed, DatabaseFacts, DatabaseSeen, Misread, Right, RightSeen, RoleSeen,
 };
 use super::inside;
+use super::logical::logical;
 use super::server::{ServerCache, ServerKey};
 
 /// The operator's own roles. The first is made with the cluster and is the one superuser.
@@ -89,6 +90,7 @@ pub async fn database(
         rights: rights(&session, spec).await?,
         failed: cache.failed(&server),
         misread: misread(&session).await?,
+        logical: logical(&session).await?,
         ..DatabaseSeen::default()
     };
     let mut numbers = BTreeMap::new();

@@ -11,6 +11,7 @@ mod given;
 mod images;
 mod inside;
 mod leadership;
+mod logical;
 mod named;
 mod nodes;
 mod offline;
@@ -42,6 +43,7 @@ pub use facts::{
 };
 pub use inside::EXTENSIONS_SCHEMA;
 pub use leadership::{Leadership, needs_record};
+pub use logical::{LogicalSeen, SLOTS, SlotSeen, standbys as slots_of_standbys};
 pub use offline::{Offline, offline};
 pub use read::{Links, STORED, credentials, links, observe};
 pub use refusal::{FAILED_CREATE, Refusal, refusals, remedy as refusal_remedy, told_at};

@@ -25,7 +25,7 @@ use super::facts::{
 use super::leadership::needs_record;
 use super::server::ServerKey;
 use super::standing::Look;
-use super::{database, given, passwords, restore, stores::Stores};
+use super::{database, given, logical, passwords, restore, stores::Stores};
 
 /// Annotation of Patroni's ConfigMap `<scope>-config` with the dynamic configuration (Patroni 4.1, `dcs/kubernetes.py`).
 pub const STORED: &str = "config";
@@ -155,8 +155,12 @@ pub async fn observe(
         let wanted = &seen.cluster.spec;
         let read = database::database(&links.sql, &primary, wanted, key, stores.servers(), upgrading);
         match read.await {
-            Ok(found) => {
+            Ok(mut found) => {
                 passwords::compare(&seen, &found).await;
+                if found.logical.running {
+                    let others = seen.members.keys().filter(|name| **name != primary).cloned();
+                    logical::standbys(&links.sql, others, &mut found.logical).await;
+                }
                 seen.database = Some(found);
             }
             Err(error) => {

@@ -19,6 +19,7 @@ use super::step::{SqlTask, Statement, Step};
 mod extensions;
 mod rights;
 mod roles;
+mod slots;
 pub mod scram;
 
 pub use rights::told as rights_told;
@@ -46,6 +47,18 @@ pub fn statements(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step>
     let (Some(database), Some(pod)) = (&seen.database, seen.primary()) else { return Vec::new() };
     let Access { tasks, .. } = access(target, seen, database, now);
     tasks.into_iter().map(|task| Step::Sql { pod: pod.to_owned(), task }).collect()
+}
+
+/// SQL steps on standbys, where one keeps what hinders it from following the primary's logical slots.
+pub fn on_standbys(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
+    let Some(database) = seen.database.as_ref().filter(|_| seen.primary().is_some()) else { return Vec::new() };
+    let waits = |step: &Step| {
+        let Step::Sql { task, .. } = step else { return false };
+        database.failed.get(&task.summary).is_some_and(|failed| failed.again > now)
+    };
+    let mut steps = slots::leftovers(target, database);
+    steps.retain(|step| !waits(step));
+    steps
 }
 
 /// SQL steps that take back rights which no spec can give.
@@ -78,6 +91,7 @@ pub fn access(target: &Target, seen: &Observed, database: &DatabaseSeen, now: Ti
     for wanted in target.databases.iter().filter(|wanted| known.contains(wanted.owner.as_str())) {
         databases(wanted, database, &mut found);
     }
+    slots::slots(target, seen, database, &mut found);
     let Access { tasks, troubles } = &mut found;
     tasks.retain(|task| match database.failed.get(&task.summary).filter(|failed| failed.again > now) {
         None => true,

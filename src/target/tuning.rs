@@ -14,7 +14,7 @@ use crate::tuning::units::quantity_bytes;
 use crate::tuning::{Book, Catalog, Layer, Overlay, Settings, Tuned, Tuning, View, limits, reserved};
 
 use super::version::{MAJORS, Wanted};
-use super::{cross, machine};
+use super::{cross, machine, replication};
 
 /// Settings of Postgres and of the pooler.
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ pub fn tuned(seen: &Observed) -> Tunings {
         base: computed(size.unwrap_or(SMALL))
             .into_iter()
             .chain(archive::settings(spec.backup.archive.as_ref(), archive_mounted(seen)))
+            .chain(replication::settings(seen))
             .collect(),
         layers: &layers(seen, &spec.tuning),
         kept: &kept_postgres,

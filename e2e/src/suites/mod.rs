@@ -7,6 +7,7 @@ mod base;
 mod catalog;
 mod hostile;
 mod in_place;
+mod logical;
 mod major;
 mod odd;
 mod others;
@@ -118,6 +119,8 @@ pub static GROUPS: &[Group] = &[
     Group { name: "disk", millicores: 400, prelude: None, suites: &[shell("disk", "47-disk", 300)] },
     Group { name: "odd", millicores: 200, prelude: None, suites: &[rust!("odd", 200, odd)] },
     Group { name: "hostile", millicores: 200, prelude: None, suites: &[rust!("hostile", 240, hostile)] },
+    // Three members and a pooler each for source and subscriber.
+    Group { name: "logical", millicores: 700, prelude: None, suites: &[rust!("logical", 600, logical)] },
     Group { name: "others", millicores: 200, prelude: None, suites: &[rust!("others", 200, others)] },
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 600, refuse)] },
 ];
