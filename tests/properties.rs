@@ -14,7 +14,7 @@ mod sim;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -29,8 +29,8 @@ use stylobate::images::CatalogSeen;
 use stylobate::name::FINALIZER;
 use stylobate::observe::{
     ArchiveSeen, AvailableSeen, Closed, ContainerSeen, Contents, DatabaseFacts, DatabaseSeen, FailedSql,
-    Inside, LeaderSeen, MemberSeen, Observed, PodSeen, Right, RightSeen, RoleSeen, StorageClassSeen,
-    VolumeSeen,
+    Inside, LeaderSeen, LogicalSeen, MemberSeen, Observed, PodSeen, Right, RightSeen, RoleSeen, SlotSeen,
+    StorageClassSeen, VolumeSeen,
 };
 use stylobate::plan::{Mint, Step};
 use stylobate::policy::CATALOG;
@@ -191,8 +191,31 @@ fn inside() -> impl Strategy<Value = Inside> {
     prop_oneof![
         Just(Inside::NotAsked),
         typed().prop_map(Inside::Unread),
-        contents.prop_map(|(extensions, schemas)| Inside::Read(Contents { extensions, schemas })),
+        contents.prop_map(|(extensions, schemas)| Inside::Read(Contents {
+            extensions,
+            schemas,
+            ..Contents::default()
+        })),
     ]
+}
+
+prop_compose! {
+    fn slot()(
+        plugin in typed(), database in typed(), flags in vec(any::<bool>(), 4), lost in option::of(typed()),
+        kept in option::of(any::<i64>()), left in option::of(any::<i64>()),
+    ) -> SlotSeen {
+        let (temporary, active, failover, synced) = (flags[0], flags[1], flags[2], flags[3]);
+        SlotSeen { plugin, database, temporary, active, failover, synced, lost, kept, left }
+    }
+}
+
+prop_compose! {
+    fn logical()(
+        running in any::<bool>(), slots in btree_map(typed(), slot(), 0..3), following in btree_set(typed(), 0..3),
+        standbys in btree_map(name(), proptest::result::maybe_ok(btree_map(typed(), slot(), 0..2), typed()), 0..3),
+    ) -> LogicalSeen {
+        LogicalSeen { running, slots, following, standbys }
+    }
 }
 
 prop_compose! {
@@ -203,6 +226,7 @@ prop_compose! {
         available in btree_map(typed(), (any::<bool>(), option::of(typed()), vec(typed(), 0..3)), 0..3),
         failed in btree_map(typed(), typed(), 0..2),
         archive in option::of((any::<i64>(), any::<i64>(), option::of(typed()))),
+        logical in logical(),
     ) -> DatabaseSeen {
         let archive = archive.map(|(waiting, failures, trouble)| ArchiveSeen {
             waiting, failures, trouble, ..ArchiveSeen::default()
@@ -212,13 +236,13 @@ prop_compose! {
         };
         let facts = |(owner, restricted, inside, closed)| {
             let closed = [None, Some(Closed::ByOwner), Some(Closed::HalfDropped)][closed];
-            DatabaseFacts { owner, restricted, closed, inside }
+            DatabaseFacts { owner, restricted, closed, inside, ..DatabaseFacts::default() }
         };
         let right = |(role, oid, member): (String, u32, Option<(String, u32)>)| {
             let right = member.map_or(Right::Superuser, |(of, grantor)| Right::Member { of, grantor });
             RightSeen { role, oid, right }
         };
-        let extension = |(relocatable, schema, requires)| AvailableSeen { relocatable, schema, requires };
+        let extension = |(relocatable, schema, requires)| AvailableSeen { relocatable, schema, requires, ..AvailableSeen::default() };
         let failure = |cause| FailedSql { cause, again: HEALTHY.now, times: 1 };
         DatabaseSeen {
             misread: Vec::new(),
@@ -229,6 +253,8 @@ prop_compose! {
             failed: failed.into_iter().map(|(what, cause)| (what, failure(cause))).collect(),
             upgrade: Default::default(),
             archive,
+            logical,
+            orders: Default::default(),
         }
     }
 }

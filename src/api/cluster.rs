@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::backup_policy::BackupPolicy;
 use super::bootstrap::Bootstrap;
+use super::database::Database;
 use super::maintenance::Maintenance;
 use super::parts::{
-    Access, Database, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage,
-    TuningRef, User,
+    Access, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage, TuningRef, User,
 };
 use super::replication::Replication;
 use super::status::ClusterStatus;

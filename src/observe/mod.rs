@@ -26,12 +26,13 @@ mod shelf;
 mod source;
 mod standing;
 mod stores;
+mod tried;
 mod wake;
 
 pub use archive::ArchiveSeen;
 pub use backups::{note_restores, of_cluster as backups_of};
 pub use catalogs::{
-    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, Misread, Right,
+    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, MadeAs, Misread, Right,
     RightSeen, RoleSeen,
 };
 pub use database::{MISREAD, SYSTEM_ROLES, database as catalogs};
@@ -51,3 +52,4 @@ pub use restarts::Restarts;
 pub use server::{ServerCache, ServerKey};
 pub use source::{Pruner, SourceSeen};
 pub use stores::{Stores, Trigger};
+pub use tried::{TRY, ask as try_settings};

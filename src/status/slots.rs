@@ -1,5 +1,7 @@
 //! Logical slots: how each of the spec stands, and whether one is lost, behind, or would not outlive a failover.
 
+use std::collections::BTreeMap;
+
 use crate::api::{LogicalSlotStatus, ReplicationStatus, SlotState};
 use crate::observe::{LogicalSeen, Observed, SlotSeen};
 use crate::target::{SLOTS_SINCE, Target};
@@ -19,7 +21,8 @@ pub fn status(
     if !target.replication.logical {
         return None;
     }
-    let row = |name: &str| before.and_then(|before| before.slots.iter().find(|row| row.name == name)).cloned();
+    let row =
+        |name: &str| before.and_then(|before| before.slots.iter().find(|row| row.name == name)).cloned();
     let slots = target.replication.slots.iter().map(|slot| {
         let before = row(&slot.name);
         let Some(found) = looked(seen, target) else {
@@ -73,12 +76,17 @@ fn lacking(name: &str, found: &LogicalSeen, seen: &Observed) -> Vec<String> {
 }
 
 /// Whether subscribers get everything, now and after a failover; none where the spec does not ask for logical replication.
-pub fn slots(seen: &Observed, target: Option<&Target>, status: Option<&ReplicationStatus>) -> Option<Finding> {
+pub fn slots(
+    seen: &Observed,
+    target: Option<&Target>,
+    status: Option<&ReplicationStatus>,
+) -> Option<Finding> {
     let target = target.filter(|target| target.replication.logical)?;
     let Some(database) = &seen.database else { return Some(unread(seen, "logical slots")) };
     let found = &database.logical;
     if !found.running {
-        let message = "members do not write WAL that can be decoded yet: each is restarted for it, see Converged";
+        let message =
+            "members do not write WAL that can be decoded yet: each is restarted for it, see Converged";
         return Some((false, reason::IN_PROGRESS, message.into()));
     }
     let rows = status.map(|status| status.slots.as_slice()).unwrap_or_default();
@@ -123,7 +131,16 @@ fn lost(found: &LogicalSeen, rows: &[LogicalSlotStatus]) -> Vec<String> {
     let gone = rows.iter().filter(|row| row.state == SlotState::Lost && !found.slots.contains_key(&row.name));
     let gone = gone.map(|row| {
         let name = &row.name;
-        format!("logical slot {name} was there and is gone, by a failover to a member without it or by hand. {}", again(name))
+        let has = |slots: &BTreeMap<String, SlotSeen>| slots.get(name).is_some_and(|slot| slot.failover && slot.lost.is_none());
+        let left = found.standbys.iter().find(|(_, slots)| slots.as_ref().is_ok_and(has));
+        match left {
+            Some((pod, _)) => format!(
+                "logical slot {name} is not on the primary, and {pod} still has it: a switchover to {pod} brings it back, as long as its \
+                 WAL is there. Else: {}",
+                again(name)
+            ),
+            None => format!("logical slot {name} was there and is gone, by a failover to a member without it or by hand. {}", again(name)),
+        }
     });
     invalid.chain(gone).collect()
 }

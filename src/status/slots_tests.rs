@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -72,7 +71,9 @@ fn a_slot_is_made_once_with_copies_and_never_anew_after_it_was_lost() {
     assert_eq!((reason.as_str(), state), ("InProgress", SlotState::Waiting));
     assert_eq!(
         sql,
-        ["c-0 bank: SELECT pg_catalog.pg_create_logical_replication_slot('cdc', 'pgoutput', false, false, true)"]
+        [
+            "c-0 bank: SELECT pg_catalog.pg_create_logical_replication_slot('cdc', 'pgoutput', false, false, true)"
+        ]
     );
     seen.database = world(Some(slot()), [Some(copy()), Some(copy())]).database;
     assert_eq!(round(&mut seen).2, SlotState::Kept);
@@ -108,12 +109,18 @@ fn wal_that_is_gone_and_a_slot_that_is_behind_are_told() {
     let lost = SlotSeen { lost: Some("wal_removed".into()), ..slot() };
     let (reason, message, state, sql) = round(&mut world(Some(lost), [Some(copy()), Some(copy())]));
     assert_eq!((reason.as_str(), state, sql.len()), ("SlotLost", SlotState::Lost, 0));
-    assert!(message.contains("wal_removed") && message.contains("pg_drop_replication_slot('cdc')"), "{message}");
+    assert!(
+        message.contains("wal_removed") && message.contains("pg_drop_replication_slot('cdc')"),
+        "{message}"
+    );
 
     let late = SlotSeen { kept: Some(300 << 20), left: Some(200 << 20), active: false, ..slot() };
     let (reason, message, ..) = round(&mut world(Some(late), [Some(copy()), Some(copy())]));
     assert_eq!(reason, "SlotBehind");
-    assert!(message.contains("keeps 300 MiB of WAL, and after 200 MiB more it is lost: nobody reads"), "{message}");
+    assert!(
+        message.contains("keeps 300 MiB of WAL, and after 200 MiB more it is lost: nobody reads"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -121,7 +128,10 @@ fn a_slot_that_a_failover_would_lose_is_told_with_the_members_that_lack_it() {
     let early = SlotSeen { temporary: true, ..copy() };
     let (reason, message, state, _) = round(&mut world(Some(slot()), [Some(early), None]));
     assert_eq!((reason.as_str(), state), ("SlotNotKept", SlotState::PrimaryOnly));
-    assert!(message.contains("c-1 waits for its subscriber") && message.contains("c-2 does not have it"), "{message}");
+    assert!(
+        message.contains("c-1 waits for its subscriber") && message.contains("c-2 does not have it"),
+        "{message}"
+    );
     let (reason, _, state, _) = round(&mut world(Some(slot()), [Some(copy()), Some(copy())]));
     assert_eq!((reason.as_str(), state), ("AsWanted", SlotState::Kept));
 }
@@ -132,6 +142,13 @@ fn what_a_former_primary_kept_is_taken_from_it_and_nothing_that_others_use() {
     let mut seen = world(Some(slot()), [Some(old.clone()), Some(copy())]);
     let (.., sql) = round(&mut seen);
     assert_eq!(sql.len(), 1, "{sql:?}");
+    // It is all that is left: nobody takes it, and how to save it is said.
+    let mut last = world(Some(slot()), [Some(copy()), None]);
+    round(&mut last);
+    last.database = world(None, [Some(old.clone()), None]).database;
+    let (reason, message, _, none) = round(&mut last);
+    assert_eq!((reason.as_str(), none.len()), ("SlotLost", 0), "{message}");
+    assert!(message.contains("a switchover to c-1 brings it back"), "{message}");
     assert!(sql[0].starts_with("c-1 postgres: ") && sql[0].contains("pg_is_in_recovery()"), "{sql:?}");
     for kept in [
         SlotSeen { active: true, ..old.clone() },
@@ -152,7 +169,12 @@ fn what_a_former_primary_kept_is_taken_from_it_and_nothing_that_others_use() {
 fn a_slot_of_another_form_is_told_and_not_touched() {
     let mut seen = world(Some(SlotSeen { plugin: "test_decoding".into(), ..slot() }), [None, None]);
     let decision = crate::decide::decide(&crate::decide::Input { seen: &seen, catalog: &[], now: start() });
-    let told = decision.status.conditions.iter().find(|condition| condition.type_ == kind::DATABASES).unwrap();
-    assert!(told.message.contains("logical slot cdc: it is there, but with plugin test_decoding"), "{}", told.message);
+    let told =
+        decision.status.conditions.iter().find(|condition| condition.type_ == kind::DATABASES).unwrap();
+    assert!(
+        told.message.contains("logical slot cdc: it is there, but with plugin test_decoding"),
+        "{}",
+        told.message
+    );
     assert_eq!(round(&mut seen).3, [""; 0]);
 }

@@ -5,6 +5,7 @@
 mod archive;
 mod backup;
 mod cross;
+mod databases;
 mod engine;
 mod given_tls;
 mod in_place;
@@ -42,6 +43,7 @@ use crate::tuning::{Machine, Settings, Tuned};
 use crate::upgrade::Course;
 
 pub use cross::RESERVED_CONNECTIONS;
+pub use databases::encoding as encoding_name;
 use engine::Engine;
 pub use in_place::Request;
 pub use point::files as source_files;
@@ -225,6 +227,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     let Engine { choice, upgrade, upgrade_key } = engine::engine(seen, &group, wanted, &settings, now, told);
     let version = choice.version;
     users::check_major(&users, version.major, &mut problems);
+    databases::check_major(&databases, version.major, &mut problems);
     let replication = replication::check(seen, version.major, &mut problems);
     let restore = restore::restore(seen, &group, version, storage_bytes, now, &mut problems);
     if let Some(Restore { course: RestoreCourse { in_place: Some(made), .. }, stage }) = &restore

@@ -2,11 +2,13 @@
 //!
 //! Why slots are those of PostgreSQL 17 and not Patroni's: `docs/decisions/0029-logical-replication.md`.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::api::{LogicalSlot, PostgresClusterSpec, WalLevel};
 use crate::name::GroupName;
-use crate::observe::{LogicalSeen, Observed};
+use crate::observe::{LogicalSeen, Observed, SlotSeen};
 use crate::tuning::units::{quantity_bytes, setting_mb};
 use crate::tuning::{Settings, View};
 
@@ -96,6 +98,20 @@ fn still_needed(seen: &Observed) -> Option<Problem> {
         return None;
     }
     let names: Vec<&str> = lasting(found).collect();
+    let on = |name: &&str| {
+        let has = |slots: &BTreeMap<String, SlotSeen>| slots.contains_key(*name);
+        let pods = found
+            .standbys
+            .iter()
+            .filter(|(_, slots)| slots.as_ref().is_ok_and(has))
+            .map(|(pod, _)| pod.as_str());
+        let pods: Vec<&str> = pods.collect();
+        if found.slots.contains_key(*name) {
+            (*name).to_owned()
+        } else {
+            format!("{name} on {}", pods.join(" and "))
+        }
+    };
     (!names.is_empty()).then(|| {
         Problem::new(
             "spec.replication.walLevel",
@@ -103,7 +119,7 @@ fn still_needed(seen: &Observed) -> Option<Problem> {
             format!(
                 "with a logical slot no server starts with it, and there is {}: let each subscriber finish and remove its slot (SELECT \
                  pg_drop_replication_slot('{}')), or set Logical",
-                names.join(", "),
+                names.iter().map(on).collect::<Vec<_>>().join(", "),
                 names[0]
             ),
         )
@@ -178,7 +194,9 @@ fn waits_for(seen: &Observed) -> String {
             let members = found.logical.following.iter().filter(|name| is_of_member(name, &group));
             members.map(String::as_str).collect::<Vec<_>>().join(",")
         }
-        None => parameter(seen, "synchronized_standby_slots").and_then(Value::as_str).unwrap_or("").to_owned(),
+        None => {
+            parameter(seen, "synchronized_standby_slots").and_then(Value::as_str).unwrap_or("").to_owned()
+        }
     }
 }
 
@@ -191,7 +209,10 @@ pub fn misfits(spec: &PostgresClusterSpec, members: i32, view: &View) -> Vec<Pro
     let few = |name: &str, more: i32, why: &str| {
         let least = members + slots + more;
         (view.number(name)? < f64::from(least)).then(|| {
-            view.problem(&[name], format!("write at least {least} with {members} instances and {slots} logical slots: {why}"))
+            view.problem(
+                &[name],
+                format!("write at least {least} with {members} instances and {slots} logical slots: {why}"),
+            )
         })
     };
     let keep = || {
@@ -206,8 +227,11 @@ pub fn misfits(spec: &PostgresClusterSpec, members: i32, view: &View) -> Vec<Pro
         })
     };
     let feedback = || {
-        (slots > 0 && view.text(FEEDBACK) != "on").then(|| {
-            view.problem(&[FEEDBACK], "write on, or remove it: without it the copies of logical slots on standbys are lost".into())
+        (slots > 0 && view.is_given(FEEDBACK) && view.text(FEEDBACK) != "on").then(|| {
+            view.problem(
+                &[FEEDBACK],
+                "write on, or remove it: without it the copies of logical slots on standbys are lost".into(),
+            )
         })
     };
     [

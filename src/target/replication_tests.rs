@@ -1,11 +1,10 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::fixture::{observed, put_pods, settle, start, target};
-use crate::observe::{DatabaseSeen, MemberSeen, ServerSettings, SlotSeen};
+use crate::observe::{DatabaseSeen, MemberSeen, ServerSettings};
 use crate::tuning::Catalog;
 
 fn cluster(slots: Value) -> Observed {
@@ -92,7 +91,7 @@ fn settings_have_room_for_all_slots_and_are_those_that_the_serving_major_knows()
 
     // The server of before a major upgrade would not start with what it does not know.
     let catalog = Catalog::bundled(15).unwrap();
-    seen.server = Some(Arc::new(ServerSettings { major: 15, catalog }));
+    seen.server = Some(Arc::new(ServerSettings { major: 15, catalog, untaken: BTreeMap::new() }));
     let older = settings_of(&seen);
     assert!(older.keys().all(|name| Catalog::bundled(15).unwrap().get(name).is_some()), "{older:?}");
 }
@@ -128,7 +127,7 @@ fn a_slot_keeps_wal_from_being_made_such_that_no_server_starts() {
     let mut found = looked(&[], &[]);
     found.logical.standbys = BTreeMap::from([("c-1".into(), Ok(looked(&["own"], &[]).logical.slots))]);
     seen.database = Some(found.clone());
-    assert!(problems(&seen)[0].contains("there is own"));
+    assert!(problems(&seen)[0].contains("there is own on c-1"));
     found.logical.standbys = BTreeMap::from([("c-1".into(), Err("no answer".into()))]);
     seen.database = Some(found.clone());
     assert_eq!(logical(&seen).as_deref(), Some("logical"));
@@ -167,20 +166,19 @@ fn patroni_leaves_logical_slots_alone_and_nobody_new_is_let_in() {
     let mut seen = cluster(json!([{"name": "s", "database": "bank"}]));
     settle(&mut seen, start());
     put_pods(&mut seen);
-    let plain = target(&observed(json!({"users": [{"name": "app"}], "databases": [{"name": "bank", "owner": "app"}]})));
+    let plain = target(&observed(
+        json!({"users": [{"name": "app"}], "databases": [{"name": "bank", "owner": "app"}]}),
+    ));
     let target = target(&seen);
     let group = &target.groups[0];
     let engine = crate::engine::engine(target.flavor);
     let config = engine.dynamic(&target, group);
     assert_eq!(config["ignore_slots"], json!([{"type": "logical"}]));
     assert_eq!(config.get("slots"), None, "Patroni would make one that lost WAL anew without a word");
-    let lines = |target: &crate::target::Target| engine.patroni(target, group)["postgresql"]["pg_hba"].clone();
+    let lines =
+        |target: &crate::target::Target| engine.patroni(target, group)["postgresql"]["pg_hba"].clone();
     let (with, without) = (lines(&target), lines(&plain));
-    let new: Vec<&Value> = with
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|line| !without.as_array().unwrap().contains(line))
-        .collect();
+    let new: Vec<&Value> =
+        with.as_array().unwrap().iter().filter(|line| !without.as_array().unwrap().contains(line)).collect();
     assert_eq!(new, ["hostssl postgres standby all scram-sha-256 clientcert=verify-ca"]);
 }

@@ -15,13 +15,20 @@ use crate::harness::stage::Stage;
 /// Its promises.
 pub async fn prove(stage: &Stage) {
     let (spring, basin) = (&stage.cluster("spring"), &stage.cluster("basin"));
-    stage.promise("a slot of no database, or of a member's name, is refused", async || refused(spring).await).await;
     stage
-        .promise("a cluster that ran without becomes one whose WAL can be decoded, one member at a time", async || {
-            turned_on(spring).await
+        .promise("a slot of no database, or of a member's name, is refused", async || refused(spring).await)
+        .await;
+    stage
+        .promise(
+            "a cluster that ran without becomes one whose WAL can be decoded, one member at a time",
+            async || turned_on(spring).await,
+        )
+        .await;
+    stage
+        .promise("a subscriber elsewhere gets what there was and what comes", async || {
+            subscribed(spring, basin).await
         })
         .await;
-    stage.promise("a subscriber elsewhere gets what there was and what comes", async || subscribed(spring, basin).await).await;
     stage
         .promise("every member that may take over has the slot", async || {
             stage.within(90, async || kept(spring).await).await
@@ -30,7 +37,10 @@ pub async fn prove(stage: &Stage) {
     stage
         .promise("no row that was acknowledged is lost to the subscriber over two switchovers", async || {
             for _ in 0..2 {
-                over(spring, basin, async |to| spring.annotate(&[("switchover", Some(&format!("{to}@logical-{to}")))]).await).await?;
+                over(spring, basin, async |to| {
+                    spring.annotate(&[("switchover", Some(&format!("{to}@logical-{to}")))]).await
+                })
+                .await?;
             }
             Ok(())
         })
@@ -45,9 +55,10 @@ pub async fn prove(stage: &Stage) {
         })
         .await;
     stage
-        .promise("a slot that nobody reads from is told before it is lost, and WAL stays bounded", async || {
-            abandoned(spring, basin).await
-        })
+        .promise(
+            "a slot that nobody reads from is told before it is lost, and WAL stays bounded",
+            async || abandoned(spring, basin).await,
+        )
         .await;
 }
 
@@ -65,7 +76,9 @@ fn replication(slot: &str, database: &str) -> serde_json::Value {
 async fn refused(spring: &Cluster<'_>) -> Kept {
     spring.make(spec(spring.stage)?).await?;
     spring.becomes_healthy(180).await?;
-    for (slot, database, said) in [("cdc", "gone", "no database of spec.databases"), ("spring_1", "bank", "to each member")] {
+    for (slot, database, said) in
+        [("cdc", "gone", "no database of spec.databases"), ("spring_1", "bank", "to each member")]
+    {
         spring.edit(replication(slot, database)).await?;
         spring.comes_to_tell(30, "Accepted", said).await?;
     }
@@ -84,14 +97,20 @@ async fn turned_on(spring: &Cluster<'_>) -> Kept {
     spring.stage.within(240, made).await?;
     for pod in spring.pods("member").await? {
         let name = pod.metadata.name.unwrap_or_default();
-        same(&format!("wal_level of {name}"), spring.inside(&name, "postgres", "show wal_level").await?, "logical")?;
+        same(
+            &format!("wal_level of {name}"),
+            spring.inside(&name, "postgres", "show wal_level").await?,
+            "logical",
+        )?;
     }
     Ok(())
 }
 
 async fn subscribed(spring: &Cluster<'_>, basin: &Cluster<'_>) -> Kept {
     let stage = spring.stage;
-    spring.sql("create table kept(n int primary key); insert into kept select generate_series(-100, -1)").await?;
+    spring
+        .sql("create table kept(n int primary key); insert into kept select generate_series(-100, -1)")
+        .await?;
     spring.sql("create publication all_of_it for table kept; grant select on kept to cdc").await?;
     basin.make(with_bank(small(&stage.world.versions.newest, 1))).await?;
     basin.becomes_healthy(180).await?;
@@ -162,9 +181,13 @@ async fn over(spring: &Cluster<'_>, basin: &Cluster<'_>, change: impl AsyncFnOnc
     };
     let ((), changed) = futures::join!(writes, changed);
     changed?;
-    stage.within(90, async || same("rows at the subscriber", rows(basin).await?, rows(spring).await?)).await?;
+    stage
+        .within(90, async || same("rows at the subscriber", rows(basin).await?, rows(spring).await?))
+        .await?;
     let list = acknowledged.borrow().iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-    let missing = format!("select count(*) from unnest(array[{list}]) as a(n) where not exists (select from kept k where k.n = a.n)");
+    let missing = format!(
+        "select count(*) from unnest(array[{list}]) as a(n) where not exists (select from kept k where k.n = a.n)"
+    );
     same("acknowledged rows that the subscriber lacks", basin.on_primary("bank", &missing).await?, "0")
 }
 

@@ -72,17 +72,16 @@ fn made(wanted: &LogicalSlot, database: &DatabaseSeen) -> Option<SqlTask> {
 }
 
 /// Takes from standbys what they kept of a time when they were primary: as long as such a slot is there, nothing is copied onto it
-/// (`slotsync.c`: "same name slot already exists"), and it keeps WAL for nobody. What a subscriber made on a standby for himself has
-/// another name, and is left alone.
-pub fn leftovers(target: &Target, database: &DatabaseSeen) -> Vec<Step> {
+/// (`slotsync.c`: "same name slot already exists"), and it keeps WAL for nobody. Only where the primary has the slot: else this one may be
+/// all that is left of it, and a switchover back saves it. What a subscriber made on a standby for himself is left alone.
+pub fn leftovers(database: &DatabaseSeen) -> Vec<Step> {
     let logical = &database.logical;
-    let ours = |name: &str| target.replication.slots.iter().any(|slot| slot.name == name);
     let standbys = logical.standbys.iter().filter_map(|(pod, found)| Some((pod, found.as_ref().ok()?)));
     standbys
         .flat_map(|(pod, found)| found.iter().map(move |(name, slot)| (pod, name, slot)))
         .filter(|(_, name, slot)| {
-            let copied = logical.slots.get(*name).is_some_and(|slot| slot.failover);
-            !slot.synced && !slot.temporary && !slot.active && (copied || (ours(name) && slot.failover))
+            let copied = logical.slots.get(*name).is_some_and(|slot| slot.failover && slot.lost.is_none());
+            copied && !slot.synced && !slot.temporary && !slot.active
         })
         .map(|(pod, name, _)| {
             let name_text = escape_literal(name);
