@@ -7,7 +7,7 @@ use stylobate::observe::{ServerKey, try_settings};
 
 use super::world::{MEMBER, World};
 
-const MADE: &str = "SELECT pg_encoding_to_char(encoding) || ' ' || datlocprovider || ' ' || COALESCE(to_jsonb(d)->>'datlocale', \
+const MADE: &str = "SELECT pg_encoding_to_char(encoding) || ' ' || datlocprovider::text || ' ' || COALESCE(to_jsonb(d)->>'datlocale', \
     to_jsonb(d)->>'daticulocale', datcollate) FROM pg_database d WHERE datname = ";
 const WHERE: &str =
     "SELECT extnamespace::regnamespace || ' ' || extversion FROM pg_extension WHERE extname = ";
