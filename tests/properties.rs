@@ -3,6 +3,8 @@
 
 #[path = "properties/backups.rs"]
 mod backups;
+#[path = "properties/logical.rs"]
+mod logical;
 #[path = "properties/nearest.rs"]
 mod nearest;
 #[path = "properties/pooler.rs"]
@@ -14,12 +16,13 @@ mod sim;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use proptest::collection::{btree_map, btree_set, vec};
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use backups::{backup, backup_name, backup_policy};
+use logical::logical;
 use sim::World;
 use sim::images::{self, Offer};
 use stylobate::api::PostgresCluster;
@@ -29,8 +32,8 @@ use stylobate::images::CatalogSeen;
 use stylobate::name::FINALIZER;
 use stylobate::observe::{
     ArchiveSeen, AvailableSeen, Closed, ContainerSeen, Contents, DatabaseFacts, DatabaseSeen, FailedSql,
-    Inside, LeaderSeen, LogicalSeen, MemberSeen, Observed, PodSeen, Right, RightSeen, RoleSeen, SlotSeen,
-    StorageClassSeen, VolumeSeen,
+    Inside, LeaderSeen, MemberSeen, Observed, PodSeen, Right, RightSeen, RoleSeen, StorageClassSeen,
+    VolumeSeen,
 };
 use stylobate::plan::{Mint, Step};
 use stylobate::policy::CATALOG;
@@ -197,25 +200,6 @@ fn inside() -> impl Strategy<Value = Inside> {
             ..Contents::default()
         })),
     ]
-}
-
-prop_compose! {
-    fn slot()(
-        plugin in typed(), database in typed(), flags in vec(any::<bool>(), 4), lost in option::of(typed()),
-        kept in option::of(any::<i64>()), left in option::of(any::<i64>()),
-    ) -> SlotSeen {
-        let (temporary, active, failover, synced) = (flags[0], flags[1], flags[2], flags[3]);
-        SlotSeen { plugin, database, temporary, active, failover, synced, lost, kept, left }
-    }
-}
-
-prop_compose! {
-    fn logical()(
-        running in any::<bool>(), slots in btree_map(typed(), slot(), 0..3), following in btree_set(typed(), 0..3),
-        standbys in btree_map(name(), proptest::result::maybe_ok(btree_map(typed(), slot(), 0..2), typed()), 0..3),
-    ) -> LogicalSeen {
-        LogicalSeen { running, slots, following, standbys }
-    }
 }
 
 prop_compose! {
