@@ -150,6 +150,8 @@ check_server() {
   promise "$1" "pgBackRest removes a folder of an archive" says '^left: 1$' bash -c \
     'mkdir -p /tmp/r/archive/x/{1,2} && touch /tmp/r/archive/x/{1,2}/a &&
      pgbackrest --stanza=x --repo1-path=/tmp/r repo-rm --recurse archive/x/2 && pgbackrest --stanza=x --repo1-path=/tmp/r repo-ls archive/x | sed "s/^/left: /"'
+  promise "$1" "every locale of the list is there, in UTF-8" has_locales
+  promise "$1" "a database sorts by a locale of the C library and by one of ICU" sorts
   promise "$1" "the authorities of the cloud are known" has etc/ssl/certs/ca-certificates.crt
   promise "$1" "the programs of the archive are there" has usr/local/bin/archive-wal
   promise "$1" "base backups are made and fetched by programs that are there" has usr/local/bin/archive-backup
@@ -162,6 +164,24 @@ check_server() {
   promise "$1" "a server is made and starts, non-root on a read-only root" says 'ready' bash -c \
     'initdb -D /tmp/d >/dev/null && pg_ctl -D /tmp/d -s -w -o "-k /tmp -c listen_addresses=" start >/dev/null &&
      psql -h /tmp -d postgres -Atc "select '"'ready'"'"; pg_ctl -D /tmp/d -s stop'
+}
+
+has_locales() {
+  local wanted found
+  wanted=$(sed 's/$/.utf8/' postgres/locales.txt | sort)
+  found=$(inside locale -a | grep -F .utf8 | grep -v '^C' | sort)
+  wc -l <<<"$wanted"
+  [ "$wanted" = "$found" ]
+}
+
+# Swedish has its own place for letters with dots, after z; German has not.
+sorts() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  says '^z<oe\|oe<z$' bash -c 'initdb -D /tmp/d --encoding=UTF8 --locale=C.UTF-8 >/dev/null &&
+    pg_ctl -D /tmp/d -s -w -o "-k /tmp -c listen_addresses=" start >/dev/null && export PGHOST=/tmp &&
+    createdb -T template0 --locale=sv_SE.UTF-8 sv && createdb -T template0 --locale-provider=icu --icu-locale=de-DE --locale=C.UTF-8 de &&
+    echo "$(psql -d sv -Atc "$1")|$(psql -d de -Atc "$1")"; pg_ctl -D /tmp/d -s stop' \
+    sorts "select string_agg(t, chr(60) order by w) from (values ('z', 'z'), ('oe', chr(246) || 'a')) v(t, w)"
 }
 
 # What the server (of major $3, if there are two) says of its settings or zones ($1) is, but for what a later minor version brings,

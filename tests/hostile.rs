@@ -10,9 +10,11 @@ mod hostile {
 
     mod databases;
     mod extensions;
+    mod made;
     mod names;
     mod replication;
     mod rights;
     mod sessions;
     mod settings;
+    mod slots;
 }

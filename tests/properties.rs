@@ -3,6 +3,8 @@
 
 #[path = "properties/backups.rs"]
 mod backups;
+#[path = "properties/logical.rs"]
+mod logical;
 #[path = "properties/nearest.rs"]
 mod nearest;
 #[path = "properties/pooler.rs"]
@@ -20,6 +22,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use backups::{backup, backup_name, backup_policy};
+use logical::logical;
 use sim::World;
 use sim::images::{self, Offer};
 use stylobate::api::PostgresCluster;
@@ -191,7 +194,11 @@ fn inside() -> impl Strategy<Value = Inside> {
     prop_oneof![
         Just(Inside::NotAsked),
         typed().prop_map(Inside::Unread),
-        contents.prop_map(|(extensions, schemas)| Inside::Read(Contents { extensions, schemas })),
+        contents.prop_map(|(extensions, schemas)| Inside::Read(Contents {
+            extensions,
+            schemas,
+            ..Contents::default()
+        })),
     ]
 }
 
@@ -203,6 +210,7 @@ prop_compose! {
         available in btree_map(typed(), (any::<bool>(), option::of(typed()), vec(typed(), 0..3)), 0..3),
         failed in btree_map(typed(), typed(), 0..2),
         archive in option::of((any::<i64>(), any::<i64>(), option::of(typed()))),
+        logical in logical(),
     ) -> DatabaseSeen {
         let archive = archive.map(|(waiting, failures, trouble)| ArchiveSeen {
             waiting, failures, trouble, ..ArchiveSeen::default()
@@ -212,13 +220,13 @@ prop_compose! {
         };
         let facts = |(owner, restricted, inside, closed)| {
             let closed = [None, Some(Closed::ByOwner), Some(Closed::HalfDropped)][closed];
-            DatabaseFacts { owner, restricted, closed, inside }
+            DatabaseFacts { owner, restricted, closed, inside, ..DatabaseFacts::default() }
         };
         let right = |(role, oid, member): (String, u32, Option<(String, u32)>)| {
             let right = member.map_or(Right::Superuser, |(of, grantor)| Right::Member { of, grantor });
             RightSeen { role, oid, right }
         };
-        let extension = |(relocatable, schema, requires)| AvailableSeen { relocatable, schema, requires };
+        let extension = |(relocatable, schema, requires)| AvailableSeen { relocatable, schema, requires, ..AvailableSeen::default() };
         let failure = |cause| FailedSql { cause, again: HEALTHY.now, times: 1 };
         DatabaseSeen {
             misread: Vec::new(),
@@ -229,6 +237,8 @@ prop_compose! {
             failed: failed.into_iter().map(|(what, cause)| (what, failure(cause))).collect(),
             upgrade: Default::default(),
             archive,
+            logical,
+            orders: Default::default(),
         }
     }
 }

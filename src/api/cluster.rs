@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::backup_policy::BackupPolicy;
 use super::bootstrap::Bootstrap;
+use super::database::Database;
 use super::maintenance::Maintenance;
 use super::parts::{
-    Access, Database, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage,
-    TuningRef, User,
+    Access, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage, TuningRef, User,
 };
 use super::pods::{Pods, Services};
+use super::replication::Replication;
 use super::status::ClusterStatus;
 use super::told::told;
 
@@ -103,6 +104,10 @@ pub struct PostgresClusterSpec {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub databases: Vec<Database>,
+
+    /// Logical replication out of the cluster.
+    #[serde(default)]
+    pub replication: Replication,
 
     /// What is offered to Prometheus.
     #[serde(default)]

@@ -9,11 +9,13 @@ mod backup_policy;
 mod backup_summary;
 mod bootstrap;
 mod cluster;
+mod database;
 mod drill_summary;
 mod engine_status;
 mod maintenance;
 mod parts;
 mod pods;
+mod replication;
 mod restore;
 mod status;
 mod told;
@@ -27,14 +29,16 @@ pub use backup_policy::{BackupPolicy, BackupSchedule, CheckpointPace, DrillSched
 pub use backup_summary::{BackupCounts, BackupSummary, GoodBackup, ScheduleStatus, ScheduledRun};
 pub use bootstrap::{Bootstrap, FromBackup, FromCluster, PointInTime};
 pub use cluster::{PostgresCluster, PostgresClusterSpec};
+pub use database::{Database, ExtensionOptions, Locale, LocaleProvider};
 pub use drill_summary::{DrillRun, DrillRunOutcome, DrillsStatus, MissedDrill, VerifiedBackup};
 pub use engine_status::{Behind, EngineSource, EngineStatus};
 pub use maintenance::{Maintenance, Window};
 pub use parts::{
-    Access, Database, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Pooler, Resources,
-    RoleOption, Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
+    Access, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Pooler, Resources, RoleOption,
+    Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
 };
 pub use pods::{Pods, PoolerService, PullSecret, ServiceType, Services, TrafficPolicy};
+pub use replication::{LogicalSlot, LogicalSlotStatus, Replication, ReplicationStatus, SlotState, WalLevel};
 pub use restore::{RestorePhase, RestoreStatus};
 pub use status::{
     ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, OperatorStatus, OverriddenStatus,

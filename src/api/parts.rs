@@ -260,25 +260,6 @@ pub enum RoleOption {
     BypassRls,
 }
 
-/// A database.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!(self.name in ['postgres', 'template0', 'template1'])").message(
-    told("spec.databases[].name", "self.name", "postgres, template0 and template1 are the system's own. Choose another name")
-))]
-pub struct Database {
-    /// Name of the database, 1 to 63 bytes, any text that Postgres takes (it is quoted).
-    #[schemars(length(min = 1, max = 63))]
-    pub name: String,
-    /// User of `spec.users` that owns it.
-    #[schemars(length(min = 1, max = 63))]
-    pub owner: String,
-    /// Extensions to create in it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(min = 1, max = 63)))]
-    pub extensions: Vec<String>,
-}
-
 /// What is offered to Prometheus.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::ArchiveStatus;
 use super::backup_summary::BackupSummary;
 use super::engine_status::EngineStatus;
+use super::replication::ReplicationStatus;
 use super::restore::RestoreStatus;
 
 /// What is seen of a cluster. It holds no clock values but times of change, so that a converged cluster has a still status.
@@ -69,6 +70,9 @@ pub struct ClusterStatus {
     /// The major upgrade that is under way, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<UpgradeStatus>,
+    /// Logical replication; there while the spec asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication: Option<ReplicationStatus>,
     /// The continuous archive of WAL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<ArchiveStatus>,

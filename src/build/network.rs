@@ -1,6 +1,6 @@
 //! NetworkPolicies: who may connect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::networking::v1::{
     IPBlock, NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
@@ -29,6 +29,7 @@ pub fn policies(target: &Target) -> Vec<Child> {
         unless_drill(ingress(vec![pods(target.name.selector(COMPONENT_POOLER))], &[ports::POSTGRES])),
         Some(ingress(vec![namespace(&target.operator_namespace)], &[ports::POSTGRES, ports::PATRONI])),
         unless_drill(ingress(vec![any_pod()], &[ports::METRICS])),
+        subscribers(target).and_then(unless_drill),
     ]
     .into_iter()
     .flatten()
@@ -75,6 +76,16 @@ fn ingress(from: Vec<NetworkPolicyPeer>, ports: &[i32]) -> NetworkPolicyIngressR
         })
         .collect();
     NetworkPolicyIngressRule { from: Some(from), ports: Some(ports) }
+}
+
+/// Networks of users who replicate: no pooler speaks the protocol, so they come to the members themselves.
+fn subscribers(target: &Target) -> Option<NetworkPolicyIngressRule> {
+    let networks: BTreeSet<&String> = target.users.iter().flat_map(|user| &user.replication_from).collect();
+    let peer = |cidr: &String| NetworkPolicyPeer {
+        ip_block: Some(IPBlock { cidr: cidr.clone(), except: None }),
+        ..Default::default()
+    };
+    (!networks.is_empty()).then(|| ingress(networks.into_iter().map(peer).collect(), &[ports::POSTGRES]))
 }
 
 /// Pods of this namespace with these labels.
@@ -131,5 +142,20 @@ mod tests {
         assert_eq!(rules("c-members").len(), 2);
         let text = serde_json::to_string(&rules("c-members")).unwrap();
         assert!(!text.contains("front") && !text.contains("pooler"), "{text}");
+    }
+
+    #[test]
+    fn who_replicates_comes_to_the_members_from_his_networks_alone() {
+        let user = |name: &str, from: &[&str]| json!({"name": name, "options": ["Replication"], "replicationFrom": from});
+        let users =
+            json!([user("a", &["10.1.0.0/16", "fd00::/8"]), user("b", &["10.1.0.0/16"]), {"name": "app"}]);
+        let policies = policies(&fixture::target(&fixture::observed(json!({"users": users}))));
+        let policy = policies.iter().find(|child| child.reference.name == "c-members").unwrap();
+        let rules = policy.body["spec"]["ingress"].as_array().unwrap();
+        let from = rules.iter().filter(|rule| !rule["from"][0]["ipBlock"].is_null());
+        let from: Vec<_> =
+            from.map(|rule| (rule["from"].clone(), rule["ports"][0]["port"].clone())).collect();
+        let blocks = json!([{"ipBlock": {"cidr": "10.1.0.0/16"}}, {"ipBlock": {"cidr": "fd00::/8"}}]);
+        assert_eq!(from, [(blocks, json!(5432))]);
     }
 }

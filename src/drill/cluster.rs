@@ -117,6 +117,8 @@ pub fn cluster(
         // By no label may anybody's Service or NetworkPolicy take its pods for those of the source, and it comes before nobody.
         pods: Pods { labels: Default::default(), priority_class_name: None, ..spec.pods },
         services: Default::default(),
+        // No slot is in a clone, and nobody subscribes to a drill.
+        replication: Default::default(),
     };
     let version = Version::read(&source.version);
     let version = version

@@ -22,7 +22,10 @@ pub const REWIND_ROLE: &str = "rewind";
 ///
 /// A user who may replicate reads all data of the cluster over any connection to any database (`replication=database`), which no line
 /// tells from a plain session. So he is let in from the networks that the spec names for him, and from nowhere else at all.
-pub fn hba(users: &[UserTarget]) -> Vec<String> {
+///
+/// `copies`: standbys copy logical slots, for which they ask the primary in a plain session of the database `postgres`.
+pub fn hba(users: &[UserTarget], copies: bool) -> Vec<String> {
+    let copier = format!("hostssl postgres {REPLICATION_ROLE} all scram-sha-256 clientcert=verify-ca");
     let mut lines = vec![
         format!("local all {SUPERUSER} peer"),
         format!("local all {MONITOR_ROLE} peer map=monitor"),
@@ -30,10 +33,13 @@ pub fn hba(users: &[UserTarget]) -> Vec<String> {
         format!("local replication {REPLICATION_ROLE} peer map=patroni"),
         format!("hostssl replication {REPLICATION_ROLE} all scram-sha-256 clientcert=verify-ca"),
         format!("hostssl all {SUPERUSER},{REWIND_ROLE} all scram-sha-256 clientcert=verify-ca"),
+    ];
+    lines.extend(copies.then_some(copier));
+    lines.extend([
         format!("hostssl all {REPLICATION_ROLE},{MONITOR_ROLE} all reject"),
         format!("hostssl postgres {POOLER_MONITOR_ROLE} all scram-sha-256"),
         format!("hostssl all {POOLER_MONITOR_ROLE} all reject"),
-    ];
+    ]);
     for user in users.iter().filter(|user| user.options.contains(&RoleOption::Replication)) {
         let name = quoted(&user.name);
         let from = user.replication_from.iter();
@@ -66,7 +72,7 @@ mod tests {
             {"name": "app"},
             {"name": "a\"b, all", "options": ["Replication"], "replicationFrom": ["10.1.0.0/16", "fd00::/8"]},
         ]);
-        let lines = hba(&target(&observed(json!({"users": users}))).users);
+        let lines = hba(&target(&observed(json!({"users": users}))).users, false);
         let own: Vec<&String> = lines.iter().filter(|line| line.contains("a\"\"b, all")).collect();
         assert_eq!(
             own,

@@ -32,7 +32,7 @@ const CLONE: &str = "clone";
 /// The dynamic configuration.
 pub fn dynamic(target: &Target, group: &GroupTarget) -> Value {
     let quorum = target.synchronous != Synchronous::Off && group.instances > 1;
-    json!({
+    let mut config = json!({
         "ttl": TTL,
         "loop_wait": LOOP_WAIT,
         "retry_timeout": RETRY_TIMEOUT,
@@ -47,7 +47,12 @@ pub fn dynamic(target: &Target, group: &GroupTarget) -> Value {
             "use_slots": true,
             "parameters": target.settings,
         },
-    })
+    });
+    if target.replication.logical {
+        // Patroni drops each slot that it does not know once nobody reads from it, and makes those that it knows anew when they lost WAL.
+        config["ignore_slots"] = json!([{"type": "logical"}]);
+    }
+    config
 }
 
 /// `patroni.yml`.
@@ -100,7 +105,7 @@ pub fn patroni_yml(target: &Target, group: &GroupTarget, bin_dir: &str) -> Value
                 "ssl_ca_file": authority,
                 "ssl_min_protocol_version": "TLSv1.2",
             },
-            "pg_hba": hba(&target.users),
+            "pg_hba": hba(&target.users, !target.replication.slots.is_empty()),
             "pg_ident": ident(),
         },
         "watchdog": {"mode": "off"},

@@ -9,6 +9,7 @@ use crate::secret::SecretText;
 use crate::upgrade::Reports;
 
 use super::archive::ArchiveSeen;
+use super::logical::LogicalSeen;
 
 /// What the primary's catalogs hold.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,10 @@ pub struct DatabaseSeen {
     pub upgrade: Reports,
     /// How its archive does; read only where the spec asks for one.
     pub archive: Option<ArchiveSeen>,
+    /// Versions that text is sorted by on members with another image than the primary's, by pod and database, or why they are not known.
+    pub orders: BTreeMap<String, Result<BTreeMap<String, String>, String>>,
+    /// Slots of replication.
+    pub logical: LogicalSeen,
     /// Lines of its configuration that the server does not take.
     pub misread: Vec<Misread>,
 }
@@ -99,6 +104,8 @@ pub struct AvailableSeen {
     pub schema: Option<String>,
     /// Extensions that it needs.
     pub requires: Vec<String>,
+    /// Its versions; the list is cut where it is long.
+    pub versions: Vec<String>,
 }
 
 /// A database.
@@ -110,8 +117,27 @@ pub struct DatabaseFacts {
     pub restricted: bool,
     /// Why nobody can connect to it.
     pub closed: Option<Closed>,
+    /// How it was made.
+    pub made: MadeAs,
     /// What is in it; looked at only where the spec names extensions.
     pub inside: Inside,
+}
+
+/// How a database was made, and what its order of text was and is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MadeAs {
+    /// Encoding, as the server writes it; empty where it is not known.
+    pub encoding: String,
+    /// Who knows its locale: `c` for the C library, `i` for ICU, `b` for PostgreSQL itself.
+    pub provider: String,
+    /// Its locale, by that provider's name.
+    pub locale: String,
+    /// Version of that provider that its indexes were made with; none where there is none to tell.
+    pub order: Option<String>,
+    /// Version that the server has now.
+    pub order_now: Option<String>,
+    /// Why that could not be asked.
+    pub order_unread: Option<String>,
 }
 
 /// Why nobody can connect to a database, not even a superuser.
@@ -150,6 +176,8 @@ impl Inside {
 pub struct Contents {
     /// Schema of each extension.
     pub extensions: BTreeMap<String, String>,
+    /// Version of each extension.
+    pub versions: BTreeMap<String, String>,
     /// Schemas that matter to them and are there; true where none but superusers can make anything in it.
     pub schemas: BTreeMap<String, bool>,
 }

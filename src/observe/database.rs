@@ -15,9 +15,10 @@ use crate::upgrade::Report;
 
 use super::archive::archive;
 use super::catalogs::{
-    AvailableSeen, Closed, DatabaseFacts, DatabaseSeen, Misread, Right, RightSeen, RoleSeen,
+    AvailableSeen, Closed, DatabaseFacts, DatabaseSeen, MadeAs, Misread, Right, RightSeen, RoleSeen,
 };
 use super::inside;
+use super::logical::logical;
 use super::server::{ServerCache, ServerKey};
 
 /// The operator's own roles. The first is made with the cluster and is the one superuser.
@@ -43,7 +44,14 @@ const ROLES: &str = "SELECT r.rolname::text, r.rolcanlogin, r.rolcreatedb, r.rol
     FROM pg_catalog.pg_authid r WHERE r.rolname = ANY ($1::text[])";
 /// Databases and their owners, rights on them, and whether anybody can connect; a template is one as well.
 const DATABASES: &str = "SELECT d.datname::text, pg_catalog.textsend(pg_catalog.pg_get_userbyid(d.datdba)::text), \
-    d.datacl IS NOT NULL, d.datallowconn, d.datconnlimit, d.oid FROM pg_catalog.pg_database d WHERE d.datname = ANY ($1::text[])";
+    d.datacl IS NOT NULL, d.datallowconn, d.datconnlimit, d.oid, pg_catalog.pg_encoding_to_char(d.encoding)::text, d.datlocprovider::text, \
+    pg_catalog.textsend(CASE d.datlocprovider WHEN 'c' THEN d.datcollate::text \
+        ELSE COALESCE(pg_catalog.to_jsonb(d) ->> 'datlocale', pg_catalog.to_jsonb(d) ->> 'daticulocale', '') END), \
+    d.datcollversion::text \
+    FROM pg_catalog.pg_database d WHERE d.datname = ANY ($1::text[])";
+/// What the server's libraries sort by now.
+const ORDERS: &str = "SELECT d.datname::text, pg_catalog.pg_database_collation_actual_version(d.oid)::text \
+    FROM pg_catalog.pg_database d WHERE d.datname = ANY ($1::text[])";
 /// Rights that the spec can't give. The bootstrap superuser has the number 10. Names are read as bytes: in a database of another
 /// encoding a role may get one that is no UTF-8. What is more than a hundred at a time is seen once the first are gone.
 const RIGHTS: &str = "SELECT pg_catalog.textsend(r.rolname::text), r.oid, 'superuser', NULL, NULL::pg_catalog.oid \
@@ -56,7 +64,8 @@ const RIGHTS: &str = "SELECT pg_catalog.textsend(r.rolname::text), r.oid, 'super
         WHERE g.rolname = ANY ($2::text[]) AND r.rolname <> ALL ($3::text[]) AND pg_catalog.left(r.rolname::text, 3) <> 'pg_' \
     LIMIT 100";
 /// Extensions whose files the server has.
-const AVAILABLE: &str = "SELECT v.name::text, v.relocatable, v.schema::text, COALESCE(v.requires, '{}')::text[] \
+const AVAILABLE: &str = "SELECT v.name::text, v.relocatable, v.schema::text, COALESCE(v.requires, '{}')::text[], \
+    ARRAY(SELECT a.version::text FROM pg_catalog.pg_available_extension_versions a WHERE a.name = e.name ORDER BY 1 LIMIT 50) \
     FROM pg_catalog.pg_available_extensions e JOIN pg_catalog.pg_available_extension_versions v \
     ON v.name = e.name AND v.version = e.default_version";
 
@@ -89,6 +98,7 @@ pub async fn database(
         rights: rights(&session, spec).await?,
         failed: cache.failed(&server),
         misread: misread(&session).await?,
+        logical: logical(&session).await?,
         ..DatabaseSeen::default()
     };
     let mut numbers = BTreeMap::new();
@@ -98,7 +108,8 @@ pub async fn database(
         numbers.insert(name.clone(), session.column::<u32>(&row, 5)?);
         seen.databases.insert(name, facts(&session, &row)?);
     }
-    if spec.databases.iter().any(|database| !database.extensions.is_empty()) {
+    orders(&session, &mut seen.databases).await;
+    if spec.databases.iter().any(|database| !database.wanted_extensions().is_empty()) {
         seen.available = match cache.available(&server) {
             Some(known) => known,
             None => cache.note_available(&server, available(&session).await?),
@@ -114,6 +125,62 @@ pub async fn database(
     drop(session);
     inside::look(ways, primary, spec, &server, cache, &numbers, &mut seen).await;
     Ok(seen)
+}
+
+/// Asks what text is sorted by, for all at once. Where that fails each is asked for itself, since an owner may have made his database anew
+/// in a locale that the library can't open: he keeps himself from being looked at, and nobody else.
+async fn orders(session: &Session, databases: &mut BTreeMap<String, DatabaseFacts>) {
+    let names: Vec<String> = databases
+        .iter()
+        .filter(|(_, facts)| facts.made.order.is_some())
+        .map(|(name, _)| name.clone())
+        .collect();
+    if names.is_empty() || order(session, &names, databases).await.is_ok() {
+        return;
+    }
+    for name in names {
+        if let Err(error) = order(session, std::slice::from_ref(&name), databases).await
+            && let Some(facts) = databases.get_mut(&name)
+        {
+            facts.made.order_unread = Some(error.to_string());
+        }
+    }
+}
+
+/// Asks a member with another image what it sorts text by: it takes over once all have that image.
+pub(super) async fn orders_on(ways: &Ways, pod: &str, found: &mut DatabaseSeen) {
+    let names: Vec<&str> = found
+        .databases
+        .iter()
+        .filter(|(_, facts)| facts.made.order.is_some())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if names.is_empty() {
+        return;
+    }
+    let asked = async {
+        let session = ways.session(pod, "postgres").await?;
+        let rows = session.query_with(ORDERS, &[&names]).await?;
+        let versions =
+            rows.iter().map(|row| Ok((session.column(row, 0)?, session.column::<Option<String>>(row, 1)?)));
+        let versions = versions.collect::<Result<Vec<(String, Option<String>)>, Error>>()?;
+        Ok::<_, Error>(versions.into_iter().filter_map(|(name, version)| Some((name, version?))).collect())
+    };
+    let asked = asked.await.map_err(|error| error.to_string());
+    found.orders.insert(pod.to_owned(), asked);
+}
+
+async fn order(
+    session: &Session,
+    names: &[String],
+    databases: &mut BTreeMap<String, DatabaseFacts>,
+) -> Result<(), Error> {
+    for row in session.query_with(ORDERS, &[&names]).await? {
+        let name: String = session.column(&row, 0)?;
+        let now = session.column(&row, 1)?;
+        databases.entry(name).and_modify(|facts| facts.made.order_now = now);
+    }
+    Ok(())
 }
 
 async fn misread(session: &Session) -> Result<Vec<Misread>, Error> {
@@ -175,6 +242,13 @@ fn facts(session: &Session, row: &Row) -> Result<DatabaseFacts, Error> {
         owner: name(session.column(row, 1)?),
         restricted: session.column(row, 2)?,
         closed,
+        made: MadeAs {
+            encoding: session.column(row, 6)?,
+            provider: session.column(row, 7)?,
+            locale: name(session.column(row, 8)?),
+            order: session.column(row, 9)?,
+            ..MadeAs::default()
+        },
         ..DatabaseFacts::default()
     })
 }
@@ -187,6 +261,7 @@ async fn available(session: &Session) -> Result<BTreeMap<String, AvailableSeen>,
                 relocatable: session.column(row, 1)?,
                 schema: session.column(row, 2)?,
                 requires: session.column(row, 3)?,
+                versions: session.column(row, 4)?,
             };
             Ok((session.column(row, 0)?, extension))
         })

@@ -472,6 +472,8 @@ pub struct ServerSettings {
     pub major: i32,
     /// All settings that it knows.
     pub catalog: Arc<Catalog>,
+    /// Settings with values that it does not take, and its words; of those alone that ConfigMaps asked for.
+    pub untaken: BTreeMap<(String, String), String>,
 }
 
 /// Patroni's leader record.

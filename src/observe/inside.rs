@@ -21,7 +21,7 @@ const ROUND: Duration = Duration::from_secs(10);
 pub const EXTENSIONS_SCHEMA: &str = "public";
 
 /// Extensions and their schemas. A database has few: a hundred are in use anywhere.
-const EXTENSIONS: &str = "SELECT e.extname::text, n.nspname::text FROM pg_catalog.pg_extension e \
+const EXTENSIONS: &str = "SELECT e.extname::text, n.nspname::text, e.extversion::text FROM pg_catalog.pg_extension e \
     JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace LIMIT 1000";
 /// Schemas, and whether none but superusers can make anything in them.
 const SCHEMAS: &str = "SELECT n.nspname::text, o.rolsuper AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) a \
@@ -51,17 +51,15 @@ pub async fn look(
     let mut wanted: Vec<(&Database, u32)> = spec
         .databases
         .iter()
-        .filter(|database| !database.extensions.is_empty())
+        .filter(|database| !database.wanted_extensions().is_empty())
         .filter_map(|database| Some((database, *numbers.get(&database.name)?)))
         .collect();
     // Who was tried longest ago comes first.
     wanted.sort_by_key(|(_, number)| known.get(number).map(|look| look.tried));
     for (database, number) in wanted {
         let before = known.get(&number).and_then(|look| look.seen.as_ref());
-        let counts = before.filter(|(at, contents)| {
-            let complete = database.extensions.iter().all(|name| contents.extensions.contains_key(name));
-            complete && began.duration_since(*at) < COUNTS
-        });
+        let counts = before
+            .filter(|(at, contents)| as_wanted(database, contents) && began.duration_since(*at) < COUNTS);
         let Some(facts) = found.databases.get_mut(&database.name).filter(|facts| facts.closed.is_none())
         else {
             continue;
@@ -82,6 +80,23 @@ pub async fn look(
     }
 }
 
+/// Whether all extensions are where and as the spec says.
+fn as_wanted(database: &Database, contents: &Contents) -> bool {
+    let there = database.wanted_extensions().iter().all(|name| contents.extensions.contains_key(name));
+    there
+        && database.extension_options.iter().all(|options| {
+            let schema = options
+                .schema
+                .as_ref()
+                .is_none_or(|schema| contents.extensions.get(&options.name) == Some(schema));
+            let version = options
+                .version
+                .as_ref()
+                .is_none_or(|version| contents.versions.get(&options.name) == Some(version));
+            schema && version
+        })
+}
+
 async fn contents(
     ways: &Ways,
     primary: &str,
@@ -94,17 +109,22 @@ async fn contents(
         .iter()
         .map(|row| Ok((session.column(row, 0)?, session.column(row, 1)?)))
         .collect::<Result<_, Error>>()?;
+    let versions = rows
+        .iter()
+        .map(|row| Ok((session.column(row, 0)?, session.column(row, 2)?)))
+        .collect::<Result<_, Error>>()?;
+    let wanted = database.wanted_extensions();
     // One that can't be moved goes to the schema that it names, or to one of its own name.
-    let own = database
-        .extensions
+    let own = wanted
         .iter()
         .map(|name| available.get(name).and_then(|extension| extension.schema.as_ref()).unwrap_or(name));
+    let chosen = database.extension_options.iter().filter_map(|options| options.schema.as_ref());
     let names: Vec<&str> =
-        own.chain(extensions.values()).map(String::as_str).chain([EXTENSIONS_SCHEMA]).collect();
+        own.chain(chosen).chain(extensions.values()).map(String::as_str).chain([EXTENSIONS_SCHEMA]).collect();
     let rows = session.query_with(SCHEMAS, &[&names]).await?;
     let schemas = rows
         .iter()
         .map(|row| Ok((session.column(row, 0)?, session.column(row, 1)?)))
         .collect::<Result<_, Error>>()?;
-    Ok(Contents { extensions, schemas })
+    Ok(Contents { extensions, versions, schemas })
 }

@@ -11,6 +11,7 @@ mod given;
 mod images;
 mod inside;
 mod leadership;
+mod logical;
 mod named;
 mod nodes;
 mod offline;
@@ -25,12 +26,13 @@ mod shelf;
 mod source;
 mod standing;
 mod stores;
+mod tried;
 mod wake;
 
 pub use archive::ArchiveSeen;
 pub use backups::{note_restores, of_cluster as backups_of};
 pub use catalogs::{
-    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, Misread, Right,
+    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, MadeAs, Misread, Right,
     RightSeen, RoleSeen,
 };
 pub use database::{MISREAD, SYSTEM_ROLES, database as catalogs};
@@ -42,6 +44,7 @@ pub use facts::{
 };
 pub use inside::EXTENSIONS_SCHEMA;
 pub use leadership::{Leadership, needs_record};
+pub use logical::{LogicalSeen, SLOTS, SlotSeen, standbys as slots_of_standbys};
 pub use offline::{Offline, offline};
 pub use read::{Links, STORED, credentials, links, observe};
 pub use refusal::{FAILED_CREATE, Refusal, refusals, remedy as refusal_remedy, told_at};
@@ -49,3 +52,4 @@ pub use restarts::Restarts;
 pub use server::{ServerCache, ServerKey};
 pub use source::{Pruner, SourceSeen};
 pub use stores::{Stores, Trigger};
+pub use tried::{TRY, ask as try_settings};

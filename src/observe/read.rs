@@ -25,7 +25,7 @@ use super::facts::{
 use super::leadership::needs_record;
 use super::server::ServerKey;
 use super::standing::Look;
-use super::{database, given, passwords, restore, stores::Stores};
+use super::{database, given, logical, passwords, restore, stores::Stores, tried};
 
 /// Annotation of Patroni's ConfigMap `<scope>-config` with the dynamic configuration (Patroni 4.1, `dcs/kubernetes.py`).
 pub const STORED: &str = "config";
@@ -152,13 +152,23 @@ pub async fn observe(
     };
     let upgrading = recorded(&seen, &name.group(0)).is_some();
     let primary = seen.primary().filter(|name| seen.members.get(*name).is_some_and(|m| m.state == "running"));
-    if let (Some(primary), Some(links)) = (primary.map(str::to_owned), &links) {
+    let primary = primary.map(str::to_owned);
+    if let (Some(primary), Some(links)) = (primary.clone(), &links) {
         let key = ServerKey::new(&seen, &primary);
         let wanted = &seen.cluster.spec;
         let read = database::database(&links.sql, &primary, wanted, key, stores.servers(), upgrading);
         match read.await {
-            Ok(found) => {
+            Ok(mut found) => {
                 passwords::compare(&seen, &found).await;
+                let image = |pod: &String| seen.pods.get(pod).map(|pod| pod.main.image.as_str());
+                let others = seen.members.keys().filter(|name| image(name) != image(&primary));
+                for pod in others {
+                    database::orders_on(&links.sql, pod, &mut found).await;
+                }
+                if found.logical.running {
+                    let others = seen.members.keys().filter(|name| **name != primary).cloned();
+                    logical::standbys(&links.sql, others, &mut found.logical).await;
+                }
                 seen.database = Some(found);
             }
             Err(error) => {
@@ -168,6 +178,13 @@ pub async fn observe(
         }
     }
     seen.server = stores.servers().last(&name);
+    if let (Some(primary), Some(links), true) = (primary, &links, seen.database.is_some()) {
+        let key = ServerKey::new(&seen, &primary);
+        if let Err(error) = tried::ask(&seen, &links.sql, &primary, &key, stores.servers()).await {
+            tracing::info!(%error, "the primary can't be asked yet whether it takes the settings");
+        }
+        seen.server = stores.servers().last(&name);
+    }
     Ok(seen)
 }
 

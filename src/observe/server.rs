@@ -49,7 +49,14 @@ struct Known {
     settings: Option<Arc<ServerSettings>>,
     available: Option<Arc<BTreeMap<String, AvailableSeen>>>,
     looks: HashMap<u32, Look>,
+    tried: Tried,
 }
+
+/// Settings with values that a server was asked for, and its words where it does not take one.
+type Tried = BTreeMap<(String, String), Option<String>>;
+
+/// Pairs that are remembered of one server: past it all are asked for again. A ConfigMap has 500 keys at most.
+const MOST_TRIED: usize = 4000;
 
 #[derive(Debug, Default)]
 struct Memory {
@@ -76,7 +83,13 @@ impl ServerCache {
             return;
         }
         let mut memory = self.memory();
-        let fresh = || Known { server: of.clone(), settings: None, available: None, looks: HashMap::new() };
+        let fresh = || Known {
+            server: of.clone(),
+            settings: None,
+            available: None,
+            looks: HashMap::new(),
+            tried: Tried::new(),
+        };
         let known = memory.servers.entry(of.cluster.clone()).or_insert_with(fresh);
         if known.server != *of {
             *known = fresh();
@@ -105,7 +118,9 @@ impl ServerCache {
             .collect::<Result<Vec<_>, Error>>()?;
         let catalog = Arc::new(Catalog::of_rows(texts));
         let major = (of.version / 10_000) as i32;
-        self.note(of, |known| known.settings = Some(Arc::new(ServerSettings { major, catalog })));
+        self.note(of, |known| {
+            known.settings = Some(Arc::new(ServerSettings { major, catalog, untaken: BTreeMap::new() }))
+        });
         Ok(())
     }
 
@@ -113,6 +128,25 @@ impl ServerCache {
     /// taken back because a bundled list does not know them.
     pub fn last(&self, cluster: &ClusterName) -> Option<Arc<ServerSettings>> {
         self.memory().servers.get(cluster)?.settings.clone()
+    }
+
+    /// What this server was asked to take, and what it said.
+    pub fn tried(&self, of: &ServerKey) -> Tried {
+        self.known(of, |known| Some(known.tried.clone())).unwrap_or_default()
+    }
+
+    /// Remembers what it said.
+    pub fn note_tried(&self, of: &ServerKey, answers: Tried) {
+        self.note(of, |known| {
+            if known.tried.len() + answers.len() > MOST_TRIED {
+                known.tried.clear();
+            }
+            known.tried.extend(answers);
+            let untaken =
+                known.tried.iter().filter_map(|(pair, words)| Some((pair.clone(), words.clone()?))).collect();
+            let told = known.settings.as_deref().cloned();
+            known.settings = told.map(|told| Arc::new(ServerSettings { untaken, ..told }));
+        });
     }
 
     /// Extensions that the server could create, once they were asked for.

@@ -17,9 +17,11 @@ use crate::target::{CREATE_ROLE_SINCE, DatabaseTarget, Target};
 use super::step::{SqlTask, Statement, Step};
 
 mod extensions;
+mod made;
 mod rights;
 mod roles;
 pub mod scram;
+mod slots;
 
 pub use rights::told as rights_told;
 
@@ -46,6 +48,20 @@ pub fn statements(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step>
     let (Some(database), Some(pod)) = (&seen.database, seen.primary()) else { return Vec::new() };
     let Access { tasks, .. } = access(target, seen, database, now);
     tasks.into_iter().map(|task| Step::Sql { pod: pod.to_owned(), task }).collect()
+}
+
+/// SQL steps on standbys, where one keeps what hinders it from following the primary's logical slots.
+pub fn on_standbys(seen: &Observed, now: Timestamp) -> Vec<Step> {
+    let Some(database) = seen.database.as_ref().filter(|_| seen.primary().is_some()) else {
+        return Vec::new();
+    };
+    let waits = |step: &Step| {
+        let Step::Sql { task, .. } = step else { return false };
+        database.failed.get(&task.summary).is_some_and(|failed| failed.again > now)
+    };
+    let mut steps = slots::leftovers(database);
+    steps.retain(|step| !waits(step));
+    steps
 }
 
 /// SQL steps that take back rights which no spec can give.
@@ -78,6 +94,7 @@ pub fn access(target: &Target, seen: &Observed, database: &DatabaseSeen, now: Ti
     for wanted in target.databases.iter().filter(|wanted| known.contains(wanted.owner.as_str())) {
         databases(wanted, database, &mut found);
     }
+    slots::slots(target, seen, database, &mut found);
     let Access { tasks, troubles } = &mut found;
     tasks.retain(|task| match database.failed.get(&task.summary).filter(|failed| failed.again > now) {
         None => true,
@@ -103,10 +120,10 @@ fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen, found: &mut Access) {
     let owner = escape_identifier(&wanted.owner);
     let close = format!("REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC");
     let Some(live) = seen.databases.get(&wanted.name) else {
-        // Nobody can be connected to template0, as to template1, which would keep the database from being made.
-        let made = format!("CREATE DATABASE {name} OWNER {owner} TEMPLATE template0");
         let what = format!("create database {}", wanted.name);
-        found.tasks.push(task("postgres", what, vec![made, close]));
+        found
+            .tasks
+            .extend(made::statement(wanted, seen).map(|made| task("postgres", what, vec![made, close])));
         return;
     };
     if live.owner != wanted.owner && live.closed != Some(Closed::HalfDropped) {
@@ -120,6 +137,7 @@ fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen, found: &mut Access) {
         let what = format!("close database {} to roles that were granted nothing", wanted.name);
         found.tasks.push(task("postgres", what, vec![close]));
     }
+    found.troubles.extend(made::troubles(wanted, live, seen));
     let trouble = |why: String| Trouble { what: format!("database {}", wanted.name), why };
     match (live.closed, &live.inside) {
         (Some(Closed::ByOwner), _) => found.troubles.push(trouble(format!(
@@ -134,9 +152,13 @@ fn databases(wanted: &DatabaseTarget, seen: &DatabaseSeen, found: &mut Access) {
         }
         (None, Inside::NotAsked) => {}
         (None, Inside::Read(contents)) => {
-            let extensions = extensions::missing(wanted, contents, &seen.available);
-            found.tasks.extend(extensions.tasks);
-            found.troubles.extend(extensions.troubles);
+            for extensions in [
+                extensions::missing(wanted, contents, &seen.available),
+                extensions::changed(wanted, contents, &seen.available),
+            ] {
+                found.tasks.extend(extensions.tasks);
+                found.troubles.extend(extensions.troubles);
+            }
         }
     }
 }

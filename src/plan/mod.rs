@@ -135,6 +135,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(archive::prune(target, seen, now));
     // In databases of others, so it takes as long as they let it: after what keeps the cluster safe.
     steps.extend(access::statements(target, seen, now));
+    steps.extend(access::on_standbys(seen, now));
     steps.extend(drain);
     steps.extend(scaling.steps);
     steps.extend(rollout.now);

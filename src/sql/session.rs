@@ -72,6 +72,8 @@ pub enum Error {
         database: String,
         /// The server's words and SQLSTATE; never the statement.
         cause: String,
+        /// The same SQLSTATE, where it was the server that said no.
+        code: Option<SqlState>,
     },
 }
 
@@ -198,7 +200,7 @@ impl Session {
     }
 
     fn failed(&self, cause: String) -> Error {
-        Error::Statement { database: self.database.clone(), cause }
+        Error::Statement { database: self.database.clone(), cause, code: None }
     }
 
     async fn bounded<T>(
@@ -211,7 +213,11 @@ impl Session {
         let done =
             timeout(limit, work).await.map_err(|_| self.failed(format!("no answer within {limit:?}")))?;
         self.busy.store(false, Ordering::Relaxed);
-        done.map_err(|error| self.failed(explain(&error)))
+        done.map_err(|error| Error::Statement {
+            database: self.database.clone(),
+            cause: explain(&error),
+            code: error.code().cloned(),
+        })
     }
 }
 

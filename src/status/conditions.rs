@@ -15,7 +15,7 @@ use crate::plan::{Contested, Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, in_the_way, tuned};
 use crate::text::one_line;
 
-use super::{Work, backup, databases, drain, drills, meanings, refused, storage};
+use super::{Work, backup, databases, drain, drills, meanings, refused, slots, storage};
 
 /// Bytes of a message: Kubernetes' own conditions hold 32768, and an object 1.5 MB.
 const MOST_BYTES: usize = 30_000;
@@ -49,6 +49,8 @@ pub mod kind {
     pub const DATABASES: &str = "DatabasesOk";
     /// No role has rights that the spec can't give.
     pub const RIGHTS: &str = "RightsOk";
+    /// Logical slots have their WAL, and would outlive a failover; there while the spec asks for logical replication.
+    pub const SLOTS: &str = "LogicalSlotsOk";
     /// Backups are as fresh as their schedules promise; there while there are schedules.
     pub const BACKUPS: &str = "BackupsCurrent";
     /// Backups are proved as their schedule of drills promises; there while there is one.
@@ -127,6 +129,12 @@ pub mod reason {
     pub const ARCHIVE_SLOW: &str = "ArchiveSlow";
     /// WAL was given up, so that some moments can't be brought back.
     pub const ARCHIVE_GAP: &str = "ArchiveGap";
+    /// A logical slot is gone or has lost WAL: its subscriber misses changes.
+    pub const SLOT_LOST: &str = "SlotLost";
+    /// A logical slot keeps more than half of the WAL that may be kept.
+    pub const SLOT_BEHIND: &str = "SlotBehind";
+    /// A failover would lose a logical slot.
+    pub const SLOT_NOT_KEPT: &str = "SlotNotKept";
     /// The last run of a schedule did not begin, and nothing good was made since.
     pub const BACKUP_MISSED: &str = "BackupMissed";
     /// The last run of a schedule failed, and nothing good was made since.
@@ -171,6 +179,7 @@ pub fn conditions(
     .into_iter()
     .chain(super::engine::current(target).map(|finding| (kind::ENGINE, finding)))
     .chain(target.map(|target| (kind::DATABASES, databases::databases(seen, target, now))))
+    .chain(slots::slots(seen, target, status.replication.as_ref()).map(|finding| (kind::SLOTS, finding)))
     .chain(super::archive::archiving(seen, target, now).map(|finding| (kind::ARCHIVING, finding)))
     .chain(backup::current(seen, status.backup.as_ref(), now).map(|finding| (kind::BACKUPS, finding)))
     .chain(drills::current(seen, status.backup.as_ref(), now).map(|finding| (kind::DRILLS, finding)))

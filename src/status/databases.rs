@@ -16,27 +16,26 @@ const RIGHTS_TOLD: SignedDuration = SignedDuration::from_hours(72);
 
 /// Whether anything of the databases could not be looked at or can't be done. What was not looked at is not as it should be.
 pub fn databases(seen: &Observed, target: &Target, now: Timestamp) -> Finding {
-    let Some(found) = &seen.database else {
-        return match &seen.database_unread {
-            Some(cause) => {
-                let message = format!("users and databases could not be looked at: {cause}");
-                (false, reason::NOT_LOOKED_AT, message)
-            }
-            None => {
-                let who = match seen.leadership(&seen.name().group(0)) {
-                    Leadership::Unknown { .. } => "it is not known who takes writes",
-                    Leadership::Confirmed { .. } | Leadership::None => "no member that runs takes writes",
-                };
-                let message = format!("{who}, so users and databases can't be looked at yet");
-                (false, reason::IN_PROGRESS, message)
-            }
-        };
-    };
+    let Some(found) = &seen.database else { return unread(seen, "users and databases") };
     let troubles = access(target, seen, found, now).troubles;
     let told = troubles.iter().map(|trouble| format!("{}: {}", trouble.what, trouble.why));
     match listed(told, troubles.len()) {
         None => good("nothing keeps users, databases and extensions from being as the spec says"),
         Some(text) => (false, reason::DATABASE_TROUBLE, text),
+    }
+}
+
+/// Nobody could look at `what`, in the plural, and why.
+pub(super) fn unread(seen: &Observed, what: &str) -> Finding {
+    match &seen.database_unread {
+        Some(cause) => (false, reason::NOT_LOOKED_AT, format!("{what} could not be looked at: {cause}")),
+        None => {
+            let who = match seen.leadership(&seen.name().group(0)) {
+                Leadership::Unknown { .. } => "it is not known who takes writes",
+                Leadership::Confirmed { .. } | Leadership::None => "no member that runs takes writes",
+            };
+            (false, reason::IN_PROGRESS, format!("{who}, so {what} can't be looked at yet"))
+        }
     }
 }
 
@@ -61,7 +60,7 @@ pub fn rights(seen: &Observed, before: &[Condition], now: Timestamp) -> Finding 
     }
 }
 
-fn listed(all: impl Iterator<Item = String>, count: usize) -> Option<String> {
+pub(super) fn listed(all: impl Iterator<Item = String>, count: usize) -> Option<String> {
     let told: Vec<String> = all.take(MOST_TOLD).collect();
     let more = count.saturating_sub(MOST_TOLD);
     match (told.is_empty(), more) {

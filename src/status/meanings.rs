@@ -59,6 +59,11 @@ pub const KINDS: &[Meaning] = &[
         there: "while the spec can be carried out",
     },
     Meaning {
+        kind: kind::SLOTS,
+        good: "logical slots have their WAL, and would outlive a failover",
+        there: "with `spec.replication.walLevel: Logical`",
+    },
+    Meaning {
         kind: kind::ENGINE,
         good: "the image catalog offers what runs, or a newer minor of it",
         there: "while the spec can be carried out",
@@ -93,6 +98,7 @@ pub const KINDS: &[Meaning] = &[
 const ALWAYS: &str = "always";
 const ROOM: &[&str] = &[kind::STORAGE, kind::READY, kind::REDUNDANT];
 const SQL: &[&str] = &[kind::CONVERGED, kind::DATABASES];
+const LOOKS: &[&str] = &[kind::CONVERGED, kind::DATABASES, kind::SLOTS];
 const PODS: &[&str] = &[kind::READY, kind::REDUNDANT];
 const REFUSED: &[&str] = &[kind::CONVERGED, kind::READY, kind::REDUNDANT];
 
@@ -160,9 +166,9 @@ pub const REASONS: &[Reason] = &[
         remedy: "nothing; the message has the command that removes the volumes afterwards",
     },
     Reason {
-        kinds: SQL,
+        kinds: LOOKS,
         reason: reason::NOT_LOOKED_AT,
-        means: "users and databases could not be looked at, so nobody knows whether they are as the spec says; the server's words follow",
+        means: "users, databases and slots could not be looked at, so nobody knows whether they are as the spec says; the server's words follow",
         remedy: "what they say; where the server does not answer: `kubectl -n NS logs NAME-0 -c postgres`",
     },
     Reason {
@@ -325,6 +331,30 @@ pub const REASONS: &[Reason] = &[
         reason: reason::ARCHIVE_GAP,
         means: "WAL was given up (`maxBacklog`), or lost with a primary",
         remedy: "make a backup now: moments from then to that backup can't be brought back",
+    },
+    Reason {
+        kinds: &[kind::SLOTS],
+        reason: reason::SLOT_LOST,
+        means: "a logical slot is gone, or the WAL that its subscriber still needs; it is named, and not made anew by itself",
+        remedy: "copy the subscriber's tables anew: `docs/operations.md`, *Logical replication*",
+    },
+    Reason {
+        kinds: &[kind::SLOTS],
+        reason: reason::SLOT_BEHIND,
+        means: "a logical slot keeps more than half of the WAL that may be kept for it (`max_slot_wal_keep_size`); beyond that it is lost",
+        remedy: "let its subscriber catch up, or remove a slot that nobody needs: `docs/operations.md`, *Logical replication*",
+    },
+    Reason {
+        kinds: &[kind::SLOTS],
+        reason: reason::SLOT_NOT_KEPT,
+        means: "a member that may take over does not have a logical slot yet; slot and members are named",
+        remedy: "let the subscriber connect, or bring the member back; a switchover waits for neither",
+    },
+    Reason {
+        kinds: &[kind::SLOTS],
+        reason: reason::IN_PROGRESS,
+        means: "members are restarted for `wal_level`, a slot is not made yet, or no member takes writes",
+        remedy: "wait; if it stays, see `Converged`, `DatabasesOk` and `Ready`",
     },
     Reason {
         kinds: &[kind::BACKUPS],

@@ -13,6 +13,7 @@ mod members;
 mod refused;
 mod restore;
 mod rollout;
+mod slots;
 mod storage;
 mod tuning;
 mod upgrade;
@@ -122,6 +123,7 @@ pub fn status(
         upgrade: upgrade::upgrade(before.upgrade.as_ref(), before.system_identifier.as_ref(), seen, target),
         restore: restore::restore(before.restore.as_ref(), seen, target, now),
         rollout: rollout::rollout(before.rollout.as_ref(), seen, work, now),
+        replication: slots::status(before.replication.as_ref(), seen, target),
         archive: archive::status(before.archive.as_ref(), seen, target),
         backup: backup::summary(seen, before.backup, now),
         conditions: Vec::new(),

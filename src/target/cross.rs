@@ -8,7 +8,7 @@ use crate::tuning::memory::{self, Extra};
 use crate::tuning::units::{MIB, human_mib};
 use crate::tuning::{Misfit, View, rules};
 
-use super::{Problem, Target};
+use super::{Problem, Target, replication};
 
 /// Connections that are kept back from the pooler: 3 for superusers (`superuser_reserved_connections`), 3 for
 /// Patroni and the operator, 2 for the exporter, 2 spare for a person at night.
@@ -52,6 +52,7 @@ pub fn misfits(spec: &PostgresClusterSpec, memory: u64, view: &View) -> Vec<Misf
     found.extend(memory_fits(spec, memory, view, &extra).map(|problem| blamed(&takers, problem)));
     let counts = ["max_connections", "superuser_reserved_connections", "reserved_connections"];
     found.extend(pooler_fits(spec, view).map(|problem| blamed(&counts, problem)));
+    found.extend(replication::misfits(spec, members, view).into_iter().map(alone));
     found
 }
 

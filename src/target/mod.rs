@@ -5,6 +5,7 @@
 mod archive;
 mod backup;
 mod cross;
+mod databases;
 mod engine;
 mod given_tls;
 mod in_place;
@@ -13,6 +14,7 @@ mod pods;
 mod point;
 mod problem;
 mod reach;
+mod replication;
 mod restore;
 mod standing;
 mod storage;
@@ -42,11 +44,13 @@ use crate::tuning::{Machine, Settings, Tuned};
 use crate::upgrade::Course;
 
 pub use cross::RESERVED_CONNECTIONS;
+pub use databases::encoding as encoding_name;
 use engine::Engine;
 pub use in_place::Request;
 pub use pods::reserved as reserved_key;
 pub use point::files as source_files;
 pub use problem::Problem;
+pub use replication::{ReplicationTarget, SLOTS_SINCE};
 pub use standing::in_the_way;
 pub use storage::human as human_size;
 pub use tuning::{KEPT_POOLER, KEPT_POSTGRES, Tunings, archive_mounted, kept, tuned};
@@ -118,6 +122,8 @@ pub struct Target {
     pub users: Vec<UserTarget>,
     /// Databases.
     pub databases: Vec<DatabaseTarget>,
+    /// Logical replication out of the cluster.
+    pub replication: ReplicationTarget,
     /// Whether to make PodMonitors.
     pub pod_monitor: bool,
     /// The restart that was asked for last: a mark, by which a member that was made since is known.
@@ -227,6 +233,8 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     let Engine { choice, upgrade, upgrade_key } = engine::engine(seen, &group, wanted, &settings, now, told);
     let version = choice.version;
     users::check_major(&users, version.major, &mut problems);
+    databases::check_major(&databases, version.major, &mut problems);
+    let replication = replication::check(seen, version.major, &mut problems);
     let restore = restore::restore(seen, &group, version, storage_bytes, now, &mut problems);
     if let Some(Restore { course: RestoreCourse { in_place: Some(made), .. }, stage }) = &restore
         && *stage != Stage::Stopping
@@ -279,6 +287,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         client_namespaces: spec.access.namespaces.clone(),
         users,
         databases,
+        replication,
         pod_monitor: spec.monitoring.pod_monitor,
         restart: cluster.annotations().get(ANNOTATION_RESTART).filter(|mark| !mark.is_empty()).cloned(),
         node_selector: spec.scheduling.node_selector.clone(),

@@ -9,12 +9,14 @@ use crate::child::Kind;
 use crate::name::{COMPONENT_MEMBER, ClusterName};
 use crate::observe::Observed;
 use crate::pooler;
+use crate::tuning::catalog::Entry;
 use crate::tuning::computed::{Machine, PRELOADED, computed};
 use crate::tuning::units::quantity_bytes;
+use crate::tuning::value::Checked;
 use crate::tuning::{Book, Catalog, Layer, Overlay, Settings, Tuned, Tuning, View, limits, reserved};
 
 use super::version::{MAJORS, Wanted};
-use super::{cross, machine};
+use super::{cross, machine, replication};
 
 /// Settings of Postgres and of the pooler.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ pub fn tuned(seen: &Observed) -> Tunings {
         field: "spec.tuning",
         catalog: &catalog,
         reserved: reserved::reason,
-        limits: &|entry, value| limits::limit(entry, value, quorum),
+        limits: &|entry, value| limits::limit(entry, value, quorum).or_else(|| untaken(seen, entry, value)),
         libraries: &PRELOADED,
         own: &own,
         // A bundled list may be older than the server, which has taken what was kept.
@@ -66,6 +68,7 @@ pub fn tuned(seen: &Observed) -> Tunings {
         base: computed(size.unwrap_or(SMALL))
             .into_iter()
             .chain(archive::settings(spec.backup.archive.as_ref(), archive_mounted(seen)))
+            .chain(replication::settings(seen))
             .collect(),
         layers: &layers(seen, &spec.tuning),
         kept: &kept_postgres,
@@ -83,6 +86,13 @@ pub fn tuned(seen: &Observed) -> Tunings {
     }
     .choose();
     Tunings { postgres, pooler, clients }
+}
+
+/// What the server itself said of it, in its own words: it was asked before anything was sent (`src/observe/tried.rs`).
+fn untaken(seen: &Observed, entry: &Entry, value: &Checked) -> Option<String> {
+    let pair = (entry.name.to_ascii_lowercase(), value.text.clone());
+    let words = seen.server.as_ref()?.untaken.get(&pair)?;
+    Some(format!("the server does not take it ({words}): correct the value, or remove the key"))
 }
 
 /// Whether every member's pod mounts a volume for the archive. The settings are the same for all, and any may take writes next.

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
-use crate::api::{Database, RoleOption, User};
+use crate::api::{Database, ExtensionOptions, Locale, RoleOption, User};
 use crate::child::Kind;
 use crate::name::ClusterName;
 use crate::observe::{Observed, SecretData};
 use crate::pooler::prepared;
 
 use super::Problem;
+use super::databases;
 use super::problem::OWN_SECRET;
 
 /// A login role that is wanted.
@@ -42,8 +43,23 @@ pub struct DatabaseTarget {
     pub name: String,
     /// Role that owns it.
     pub owner: String,
-    /// Extensions in it.
+    /// Extensions in it, each once.
     pub extensions: Vec<String>,
+    /// Schema and version of some of them.
+    pub options: Vec<ExtensionOptions>,
+    /// Encoding that it is made with, as the server writes it.
+    pub encoding: Option<String>,
+    /// Locale that it is made with.
+    pub locale: Option<Locale>,
+    /// Database that it is made a copy of.
+    pub template: Option<String>,
+}
+
+impl DatabaseTarget {
+    /// What is wanted of an extension besides that it is there.
+    pub fn options_of(&self, extension: &str) -> Option<&ExtensionOptions> {
+        self.options.iter().find(|options| options.name == extension)
+    }
 }
 
 /// Key of a password that the operator generates.
@@ -92,6 +108,7 @@ pub fn check(
         .map(|database| {
             identifier(&format!("spec.databases[{}].name", database.name), &database.name, problems);
             problems.extend(unknown_extensions(seen, database));
+            problems.extend(databases::check(spec, database));
             if !spec.users.iter().any(|user| user.name == database.owner) {
                 problems.push(Problem::new(
                     format!("spec.databases[{}].owner", database.name),
@@ -102,7 +119,11 @@ pub fn check(
             DatabaseTarget {
                 name: database.name.clone(),
                 owner: database.owner.clone(),
-                extensions: database.extensions.clone(),
+                extensions: database.wanted_extensions(),
+                options: database.extension_options.clone(),
+                encoding: database.encoding.as_deref().map(databases::encoding),
+                locale: database.locale.clone(),
+                template: database.template.clone(),
             }
         })
         .collect();
@@ -238,7 +259,21 @@ fn unknown_extensions(seen: &Observed, database: &Database) -> Vec<Problem> {
     else {
         return Vec::new();
     };
-    let unknown = database.extensions.iter().filter(|name| !available.contains_key(*name));
+    let wanted = database.wanted_extensions();
+    let unknown = wanted.iter().filter(|name| !available.contains_key(*name));
+    let versions = database.extension_options.iter().filter_map(|options| {
+        let (version, known) = (options.version.as_ref()?, available.get(&options.name)?);
+        (!known.versions.is_empty() && !known.versions.contains(version)).then(|| {
+            Problem::new(
+                format!("spec.databases[{}].extensionOptions[{}].version", database.name, options.name),
+                version,
+                format!(
+                    "the server has no such version of it: write one of {}, or remove it",
+                    known.versions.join(", ")
+                ),
+            )
+        })
+    });
     unknown
         .map(|name| {
             Problem::new(
@@ -248,6 +283,7 @@ fn unknown_extensions(seen: &Observed, database: &Database) -> Vec<Problem> {
                  them), or name an image that has it in spec.engine.image",
             )
         })
+        .chain(versions)
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! Settings that the operator or Patroni owns. Each group says why, because the refusal is read by a person.
 
 /// Names, and why they are not to be set.
-const RESERVED: [(&[&str], &str); 10] = [
+const RESERVED: [(&[&str], &str); 11] = [
     (
         &[
             "ssl",
@@ -59,7 +59,6 @@ const RESERVED: [(&[&str], &str); 10] = [
     ),
     (
         &[
-            "wal_level",
             "hot_standby",
             "primary_conninfo",
             "primary_slot_name",
@@ -83,6 +82,10 @@ const RESERVED: [(&[&str], &str); 10] = [
             "full_page_writes",
         ],
         "replication and durability are Patroni's; choose spec.highAvailability.synchronous",
+    ),
+    (
+        &["wal_level", "sync_replication_slots", "synchronized_standby_slots", "standby_slot_names"],
+        "logical replication and its slots are the operator's; choose spec.replication",
     ),
     (
         &["archive_mode", "archive_command", "archive_library", "archive_timeout", "archive_cleanup_command"],

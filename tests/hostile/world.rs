@@ -226,7 +226,7 @@ fn secure(server: &Postgres) -> Credentials {
 
 /// Writes who comes in from the network, as members have it.
 pub fn network_rules(server: &Postgres, users: &[UserTarget]) -> PathBuf {
-    let rules = stylobate::engine::hba::hba(users);
+    let rules = stylobate::engine::hba::hba(users, false);
     let network = rules.iter().filter(|rule| rule.starts_with("host")).map(String::as_str);
     let rules: Vec<&str> = ["local all all trust"].into_iter().chain(network).collect();
     server.file("pg_hba.conf", &(rules.join("\n") + "\n"))

@@ -14,7 +14,7 @@ fn newer() -> Option<Arc<ServerSettings>> {
     let known = include_str!("../../src/tuning/catalog/17.tsv");
     let row = format!("{NEW}\tinteger\t\t0\t100\t\tsighup\t7\n");
     let catalog = Arc::new(Catalog::of_lines(&format!("{known}{row}")));
-    Some(Arc::new(ServerSettings { major: 17, catalog }))
+    Some(Arc::new(ServerSettings { major: 17, catalog, untaken: Default::default() }))
 }
 
 fn in_force(world: &World) -> Option<&str> {

@@ -42,7 +42,7 @@ pub fn small(version: &str, instances: i32) -> PostgresClusterSpec {
 /// With the user `app` and its database `bank`.
 pub fn with_bank(mut spec: PostgresClusterSpec) -> PostgresClusterSpec {
     spec.users.push(User { name: "app".into(), password: None, options: vec![], replication_from: vec![] });
-    spec.databases.push(Database { name: "bank".into(), owner: "app".into(), extensions: vec![] });
+    spec.databases.push(Database { name: "bank".into(), owner: "app".into(), ..Database::default() });
     spec
 }
 

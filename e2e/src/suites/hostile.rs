@@ -68,7 +68,7 @@ fn spec(stage: &Stage) -> PostgresClusterSpec {
     spec.users[0].options = vec![RoleOption::CreateDb, RoleOption::CreateRole, RoleOption::BypassRls];
     spec.databases[0].extensions = vec!["pg_trgm".into()];
     spec.users.push(user("other"));
-    spec.databases.push(Database { name: "vault".into(), owner: "other".into(), extensions: vec![] });
+    spec.databases.push(Database { name: "vault".into(), owner: "other".into(), ..Database::default() });
     spec
 }
 

@@ -7,6 +7,7 @@ mod base;
 mod catalog;
 mod hostile;
 mod in_place;
+mod logical;
 mod major;
 mod odd;
 mod others;
@@ -125,6 +126,8 @@ pub static GROUPS: &[Group] = &[
         prelude: None,
         suites: &[rust!("others", 200, others), rust!("restart", 200, restart)],
     },
+    // Three members and a pooler each for source and subscriber.
+    Group { name: "logical", millicores: 700, prelude: None, suites: &[rust!("logical", 600, logical)] },
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 600, refuse)] },
 ];
 

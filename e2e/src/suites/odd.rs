@@ -70,6 +70,7 @@ fn spec(stage: &Stage) -> PostgresClusterSpec {
         name: DATABASE.into(),
         owner: USER.into(),
         extensions: vec!["pg_trgm".into()],
+        ..Database::default()
     });
     spec
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use postgres_protocol::escape::escape_identifier;
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use crate::observe::{AvailableSeen, Contents, EXTENSIONS_SCHEMA};
 use crate::target::DatabaseTarget;
@@ -36,7 +36,7 @@ pub(super) fn missing(
             continue;
         }
         let what = format!("create extension {name} in database {}", wanted.name);
-        match statements(&needs, contents, available) {
+        match statements(&needs, wanted, contents, available) {
             Ok(statements) => found.tasks.push(task(&wanted.name, what, statements)),
             Err(why) => found.troubles.push(Trouble { what: format!("can't {what}"), why }),
         }
@@ -73,6 +73,7 @@ impl Needs {
 
 fn statements(
     needs: &Needs,
+    wanted: &DatabaseTarget,
     contents: &Contents,
     available: &BTreeMap<String, AvailableSeen>,
 ) -> Result<Vec<String>, String> {
@@ -94,7 +95,12 @@ fn statements(
         aside.push((name, schema));
     }
     let moved: Vec<&String> = needs.made.iter().filter(|name| relocatable(name)).collect();
-    if !moved.is_empty() && !contents.schemas.contains_key(EXTENSIONS_SCHEMA) {
+    let goes_to = |name: &str| {
+        wanted.options_of(name).and_then(|options| options.schema.as_deref()).unwrap_or(EXTENSIONS_SCHEMA)
+    };
+    if moved.iter().any(|name| goes_to(name) == EXTENSIONS_SCHEMA)
+        && !contents.schemas.contains_key(EXTENSIONS_SCHEMA)
+    {
         return Err(format!(
             "the database has no schema {EXTENSIONS_SCHEMA}, to which extensions go: CREATE SCHEMA {EXTENSIONS_SCHEMA}, or take the \
              extension out of spec.databases[].extensions and create it where you want it"
@@ -106,9 +112,15 @@ fn statements(
     let mut all = vec!["BEGIN".to_owned(), format!("CREATE SCHEMA {OWN}")];
     all.extend(aside.iter().map(|(name, _)| set(name, OWN)));
     for name in &needs.made {
-        all.extend(created(name, available.get(name), contents)?);
+        all.extend(created(name, wanted, available.get(name), contents)?);
     }
-    all.extend(moved.iter().map(|name| set(name, EXTENSIONS_SCHEMA)));
+    let mut schemas: Vec<&str> = moved.iter().map(|name| goes_to(name)).collect();
+    schemas.sort_unstable();
+    schemas.dedup();
+    for schema in schemas.into_iter().filter(|schema| *schema != EXTENSIONS_SCHEMA) {
+        all.extend(made_schema(schema, contents));
+    }
+    all.extend(moved.iter().map(|name| set(name, goes_to(name))));
     all.extend(aside.iter().map(|(name, schema)| set(name, schema)));
     all.extend([format!("DROP SCHEMA {OWN}"), "COMMIT".to_owned()]);
     Ok(all)
@@ -117,16 +129,28 @@ fn statements(
 /// One extension: in the schema of this transaction, in the catalogs, or in a schema of its own that nobody else has.
 fn created(
     name: &str,
+    wanted: &DatabaseTarget,
     extension: Option<&AvailableSeen>,
     contents: &Contents,
 ) -> Result<Vec<String>, String> {
+    let options = wanted.options_of(name);
+    let version = options.and_then(|options| options.version.as_deref());
+    let version = version.map(|version| format!(" VERSION {}", escape_literal(version))).unwrap_or_default();
     let create = |schema: &str| {
-        format!("CREATE EXTENSION {} SCHEMA {}", escape_identifier(name), escape_identifier(schema))
+        format!("CREATE EXTENSION {} SCHEMA {}{version}", escape_identifier(name), escape_identifier(schema))
     };
     let Some(extension) = extension.filter(|extension| !extension.relocatable) else {
         return Ok(vec![create(OWN)]);
     };
-    let schema = extension.schema.as_deref().unwrap_or(name);
+    let chosen = options.and_then(|options| options.schema.as_deref());
+    if let (Some(own), Some(chosen)) = (extension.schema.as_deref(), chosen)
+        && own != chosen
+    {
+        return Err(format!(
+            "it can be in schema {own} alone: write that into extensionOptions[].schema, or remove it"
+        ));
+    }
+    let schema = extension.schema.as_deref().or(chosen).unwrap_or(name);
     if schema == CATALOG {
         return Ok(vec![create(CATALOG)]);
     }
@@ -138,12 +162,118 @@ fn created(
             escape_identifier(schema)
         )),
         None => {
-            let own = escape_identifier(schema);
-            Ok(vec![
-                format!("CREATE SCHEMA {own}"),
-                create(schema),
-                format!("GRANT USAGE ON SCHEMA {own} TO PUBLIC"),
-            ])
+            let [schema_made, granted] = new_schema(schema);
+            Ok(vec![schema_made, create(schema), granted])
         }
     }
+}
+
+/// A schema that is the operator's, where one is asked for that is not there.
+fn made_schema(schema: &str, contents: &Contents) -> Vec<String> {
+    if schema == CATALOG || contents.schemas.contains_key(schema) {
+        Vec::new()
+    } else {
+        new_schema(schema).into()
+    }
+}
+
+fn new_schema(schema: &str) -> [String; 2] {
+    let own = escape_identifier(schema);
+    [format!("CREATE SCHEMA {own}"), format!("GRANT USAGE ON SCHEMA {own} TO PUBLIC")]
+}
+
+/// SQL for extensions that are there, and not where or as the spec says. The script of an update meets what that of a creation does.
+pub(super) fn changed(
+    wanted: &DatabaseTarget,
+    contents: &Contents,
+    available: &BTreeMap<String, AvailableSeen>,
+) -> Access {
+    let mut found = Access::default();
+    for options in &wanted.options {
+        let name = &options.name;
+        let (Some(schema), Some(version)) = (contents.extensions.get(name), contents.versions.get(name))
+        else {
+            continue;
+        };
+        let to = options.schema.as_ref().filter(|to| *to != schema);
+        let update = options.version.as_ref().filter(|to| *to != version);
+        if to.is_none() && update.is_none() {
+            continue;
+        }
+        let what = match (update, to) {
+            (Some(update), _) => {
+                format!("bring extension {name} in database {} to version {update}", wanted.name)
+            }
+            (None, to) => format!(
+                "move extension {name} in database {} to schema {}",
+                wanted.name,
+                to.unwrap_or(schema)
+            ),
+        };
+        match change(name, to.unwrap_or(schema), update, contents, available) {
+            Ok(statements) => found.tasks.push(task(&wanted.name, what, statements)),
+            Err(why) => found.troubles.push(Trouble { what: format!("can't {what}"), why }),
+        }
+    }
+    found
+}
+
+fn change(
+    name: &str,
+    to: &str,
+    update: Option<&String>,
+    contents: &Contents,
+    available: &BTreeMap<String, AvailableSeen>,
+) -> Result<Vec<String>, String> {
+    let known = available.get(name);
+    let relocatable = |name: &str| available.get(name).is_none_or(|extension| extension.relocatable);
+    let safe = |schema: &str| schema == CATALOG || contents.schemas.get(schema).copied().unwrap_or(false);
+    let schema_of = |name: &str| contents.extensions.get(name).map(String::as_str).unwrap_or_default();
+    let set = |name: &str, schema: &str| {
+        format!("ALTER EXTENSION {} SET SCHEMA {}", escape_identifier(name), escape_identifier(schema))
+    };
+    if to != schema_of(name) && !relocatable(name) {
+        return Err(format!(
+            "it is in schema {} and can't be moved: write that into extensionOptions[].schema",
+            schema_of(name)
+        ));
+    }
+    let mut all = vec!["BEGIN".to_owned()];
+    let mut back = Vec::new();
+    if let Some(version) = update {
+        let needs = known.map(|extension| extension.requires.as_slice()).unwrap_or_default();
+        let met = std::iter::once(name)
+            .chain(needs.iter().map(String::as_str))
+            .filter(|name| !safe(schema_of(name)));
+        let met: Vec<&str> = met.filter(|name| contents.extensions.contains_key(*name)).collect();
+        if let Some(fixed) = met.iter().find(|name| !relocatable(name)) {
+            return Err(format!(
+                "extension {fixed} is in schema {} and can't be moved, and others than superusers can make objects there that the script would \
+                 meet: bring it there by hand",
+                schema_of(fixed)
+            ));
+        }
+        all.extend((!met.is_empty()).then(|| format!("CREATE SCHEMA {OWN}")));
+        all.extend(met.iter().map(|name| set(name, OWN)));
+        all.push(format!(
+            "ALTER EXTENSION {} UPDATE TO {}",
+            escape_identifier(name),
+            escape_literal(version)
+        ));
+        back.extend(
+            met.iter()
+                .filter(|met| **met != name || to == schema_of(name))
+                .map(|met| set(met, schema_of(met))),
+        );
+        back.extend((to != schema_of(name)).then(|| set(name, to)));
+        back.extend((!met.is_empty()).then(|| format!("DROP SCHEMA {OWN}")));
+    } else {
+        back.push(set(name, to));
+    }
+    if to != schema_of(name) {
+        all.extend(made_schema(to, contents));
+    }
+    all.extend(back);
+    all.push("COMMIT".into());
+    Ok(all)
 }

@@ -20,6 +20,7 @@ fn world(extensions: Value, contents: Contents) -> Observed {
         relocatable,
         schema: schema.map(str::to_owned),
         requires: requires.iter().map(|name| (*name).to_owned()).collect(),
+        versions: vec!["1.0".into(), "1.1".into()],
     };
     let available = [
         ("hstore", (true, None, [].as_slice())),
@@ -49,6 +50,7 @@ fn world(extensions: Value, contents: Contents) -> Observed {
 fn contents(extensions: &[(&str, &str)], schemas: &[(&str, bool)]) -> Contents {
     Contents {
         extensions: extensions.iter().map(|(name, schema)| ((*name).into(), (*schema).into())).collect(),
+        versions: extensions.iter().map(|(name, _)| ((*name).to_owned(), "1.0".to_owned())).collect(),
         schemas: schemas.iter().map(|(name, safe)| ((*name).into(), *safe)).collect(),
     }
 }
