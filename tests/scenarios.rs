@@ -11,6 +11,8 @@ mod base;
 mod catalog;
 #[path = "scenarios/disruption.rs"]
 mod disruption;
+#[path = "scenarios/foresight.rs"]
+mod foresight;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
 #[path = "scenarios/others.rs"]

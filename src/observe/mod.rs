@@ -47,5 +47,5 @@ pub use read::{Links, STORED, credentials, links, observe};
 pub use refusal::{FAILED_CREATE, Refusal, refusals, remedy as refusal_remedy, told_at};
 pub use restarts::Restarts;
 pub use server::{ServerCache, ServerKey};
-pub use source::{Pruner, SourceSeen};
+pub use source::{Pruner, SourceSeen, lacks_files};
 pub use stores::{Stores, Trigger};
