@@ -30,6 +30,7 @@ impl World {
             self.elect();
             self.report();
         }
+        self.tell_config();
         self.keep_members();
         self.keep_poolers();
         self.keep_volumes();
@@ -136,7 +137,7 @@ impl World {
     }
 
     /// The first member of a group takes up the configuration that its file names.
-    fn bootstrap(&mut self) {
+    pub fn bootstrap(&mut self) {
         let map = self.seen.children.get(Kind::ConfigMap, &self.group().patroni());
         let text = map.and_then(|map| map["data"]["patroni.yml"].as_str());
         let parsed: Option<Value> = text.and_then(|text| serde_saphyr::from_str(text).ok());
@@ -151,16 +152,18 @@ impl World {
         let quorum = config["synchronous_mode"] == "quorum";
         let able: Vec<String> = self.seen.members.keys().filter(|name| self.is_able(name)).cloned().collect();
         let of_leader = leader.as_ref().and_then(|leader| self.started.get(leader)).cloned();
+        // Whoever streams has all that the primary has.
+        let newest = self.seen.members.values().filter_map(|member| member.position).max().unwrap_or(0);
         let identity = self.seen.cluster.status.as_ref().and_then(|status| status.system_identifier.clone());
         for name in able {
             let leads = leader.as_ref() == Some(&name);
             let version = self.version_of(&name);
-            let runs = self.started.entry(name.clone()).or_insert_with(|| {
-                started_with(wanted, of_leader.as_ref().filter(|_| !leads))
-            });
+            let runs = self
+                .started
+                .entry(name.clone())
+                .or_insert_with(|| started_with(wanted, of_leader.as_ref().filter(|_| !leads)));
             let pending = pending(runs, wanted, &known);
-            let (Some(member), Some(pod)) =
-                (self.seen.members.get_mut(&name), self.seen.pods.get_mut(&name))
+            let (Some(member), Some(pod)) = (self.seen.members.get_mut(&name), self.seen.pods.get_mut(&name))
             else {
                 continue;
             };
@@ -176,10 +179,9 @@ impl World {
                 system_identifier: identity.clone().filter(|_| !upgraded).or(Some(NEW_DATA.into())),
                 synchronous: streams && quorum,
                 replication: streams.then(|| "streaming".into()),
-                position: member.position.or(Some(0)),
+                position: Some(newest),
                 pending_restart: !pending.is_empty(),
                 pending,
-                config: leads.then(|| config.clone()),
                 ..MemberSeen::default()
             };
             pod.role = Some(if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into());
@@ -188,15 +190,19 @@ impl World {
                 (pod.unready_since, pod.fault) = (None, None);
             }
         }
-        self.tell_config(&config);
     }
 
     /// Patroni tells its configuration by one member: the primary, or any other.
-    fn tell_config(&mut self, config: &Value) {
-        if !self.seen.members.values().any(|member| member.config.is_some())
-            && let Some(member) = self.seen.members.values_mut().next()
-        {
-            member.config = Some(config.clone());
+    fn tell_config(&mut self) {
+        let Some(config) = &self.config else { return };
+        let leader = self.leader.clone().filter(|leader| self.seen.members.contains_key(leader));
+        let teller = leader.or_else(|| self.seen.members.keys().next().cloned());
+        for (name, member) in &mut self.seen.members {
+            member.config = (teller.as_ref() == Some(name)).then(|| config.clone());
+        }
+        self.seen.stored.retain(|_, _| teller.is_none());
+        for stored in self.seen.stored.values_mut() {
+            stored.config = config.clone();
         }
     }
 
@@ -258,6 +264,7 @@ impl World {
         let live = self.seen.children.0.get(&reference).cloned();
         let wanted = live.as_ref().and_then(|live| live["spec"]["replicas"].as_u64()).unwrap_or(0) as usize;
         let is_pooler = |pod: &PodSeen| pod.component == COMPONENT_POOLER;
+        self.seen.pods.retain(|_, pod| !(is_pooler(pod) && pod.deleting));
         let there: Vec<String> =
             self.seen.pods.iter().filter(|(_, pod)| is_pooler(pod)).map(|(name, _)| name.clone()).collect();
         there.iter().skip(wanted).for_each(|extra| drop(self.seen.pods.remove(extra)));
@@ -302,7 +309,8 @@ impl World {
         self.seen.given.secrets.retain(|name, _| !children.contains(&name));
         let answers = self.seen.primary().is_some_and(|pod| self.seen.members.contains_key(pod));
         let reports = &self.reports;
-        let any = reports.check.is_some() || reports.finish.is_some();
+        // While an upgrade is under way its reports are read, whatever else the catalogs hold.
+        let any = reports.check.is_some() || reports.finish.is_some() || self.order("key").is_some();
         let catalogs = self.catalogs.clone().or_else(|| any.then(DatabaseSeen::default));
         self.seen.database = catalogs
             .filter(|_| answers)
@@ -330,17 +338,14 @@ impl World {
             return RestoreSeen::default();
         }
         let course = Course::recorded(children, &group);
-        let snapshot =
-            if written(RECORD) { self.origin.snapshot.clone() } else { SnapshotSeen::default() };
+        let snapshot = if written(RECORD) { self.origin.snapshot.clone() } else { SnapshotSeen::default() };
         if course.is_some() && !crate::observe::lacks_files(&self.seen.cluster, children) {
             return RestoreSeen { snapshot, ..RestoreSeen::default() };
         }
         let served = children.get(Kind::StatefulSet, &group.scope()).is_some()
             || self.seen.cluster.status.as_ref().is_some_and(|status| status.system_identifier.is_some());
-        let in_place = matches!(
-            asked(&self.seen.cluster, children, &self.seen.volumes),
-            Asked::Backup { .. }
-        );
+        let in_place =
+            matches!(asked(&self.seen.cluster, children, &self.seen.volumes), Asked::Backup { .. });
         if served {
             let backup = if in_place { self.origin.backup.clone() } else { OriginSeen::NotRead };
             return RestoreSeen { backup, snapshot, source: SourceSeen::default() };

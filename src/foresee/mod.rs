@@ -9,10 +9,12 @@ mod patience;
 pub mod pods;
 pub mod settings;
 mod take;
+#[cfg(test)]
+mod tests;
 mod unforeseen;
 mod world;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::{Input, decide};
 use crate::observe::Observed;
@@ -26,9 +28,13 @@ pub use unforeseen::unforeseen;
 
 /// Rounds after which a way that has no end is given up: a major upgrade of 9 members takes some 60.
 const BOUND: usize = 200;
-/// Rounds without a step after which nothing more follows: 24 s, longer than what the operator gives members to show what they do with
-/// new settings (20 s, `src/plan/mend.rs`).
-const QUIET: usize = 12;
+/// Rounds without a step after which nothing more follows. They last 24 s together, longer than what the operator gives members to show
+/// what they do with new settings (20 s, `src/plan/mend.rs`).
+const QUIET: usize = 5;
+/// How long a round lasts in which nothing is done once [`STILL`] of them were, so that what comes with time alone comes soon.
+const LONG: SignedDuration = SignedDuration::from_secs(10);
+/// Rounds without a step in which others may still answer to the one before.
+const STILL: usize = 2;
 
 /// A step that is foreseen.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +58,7 @@ pub struct Foresight {
     pub held: Vec<Verdict>,
     /// Steps that follow and are not reached, each when those before it are done.
     pub unreached: Vec<Step>,
-    /// Why it does not go on to the end, in the operator's words; none where nothing is left.
+    /// Why it does not go on to the end, in the operator's words; none where nothing is left or what is held back says it.
     pub stands: Option<String>,
 }
 
@@ -81,17 +87,18 @@ pub fn foresee(seen: &Observed, now: Timestamp, known: impl Fn(&Step) -> bool) -
         }
         world.tell(&decision);
         world.live();
-        world.now += ROUND;
         quiet = if taken == 0 { quiet + 1 } else { 0 };
+        world.now += if quiet > STILL { LONG } else { ROUND };
         if quiet < QUIET && world.exists && round < BOUND {
             continue;
         }
         let rollout = decision.status.rollout.as_ref().filter(|rollout| rollout.phase.is_open());
-        let endless = (quiet < QUIET && world.exists).then(|| {
-            format!("no end is in sight after {BOUND} rounds: what follows comes again and again")
-        });
-        found.stands = endless.or_else(|| rollout.map(|rollout| rollout.message.clone()));
+        let endless = (quiet < QUIET && world.exists)
+            .then(|| format!("no end is in sight after {BOUND} rounds: what follows comes again and again"));
         found.held = decision.verdicts;
+        // What is held back says itself why it does not go on.
+        let message = rollout.filter(|_| found.held.is_empty()).map(|rollout| rollout.message.clone());
+        found.stands = endless.or(message);
         found.unreached = decision.later;
         break;
     }

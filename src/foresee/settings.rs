@@ -56,7 +56,9 @@ pub fn pending(runs: &Value, wanted: &Value, known: &Catalog) -> BTreeMap<String
     all.extend(names(wanted));
     let mut waiting = BTreeMap::new();
     for name in all {
-        let Some(entry) = known.get(&name).filter(|entry| entry.context == Context::Restart) else { continue };
+        let Some(entry) = known.get(&name).filter(|entry| entry.context == Context::Restart) else {
+            continue;
+        };
         let value = |all: &Value| match &all[&name] {
             Value::Null => entry.default.clone(),
             value => text(value),

@@ -38,7 +38,8 @@ impl World {
             Step::BeginUpgrade { set, .. } => self.store(set.reference.clone(), set.body.clone()),
             Step::BeginRestore { map, .. } => self.store(map.reference.clone(), map.body.clone()),
             Step::Delete { reference, .. } => {
-                if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name) {
+                if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name)
+                {
                     (self.config, self.leader) = (None, None);
                 }
                 self.seen.children.0.remove(reference);

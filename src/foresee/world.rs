@@ -67,9 +67,10 @@ impl World {
         let told = seen.members.values().find_map(|member| member.config.clone());
         let config = told.or_else(|| seen.stored.get(&0).map(|stored| stored.config.clone()));
         let members = seen.pods.iter().filter(|(_, pod)| pod.component == COMPONENT_MEMBER);
-        let stuck = |(name, pod): &(&String, &PodSeen)| is_stuck(&seen, name, pod);
+        let stuck = |(name, pod): &(&String, &PodSeen)| is_stuck(&seen, name, pod, now);
         let pooler = seen.children.get(Kind::Deployment, &seen.name().pooler());
-        let version = seen.cluster.status.as_ref().and_then(|status| Version::read(status.version.as_deref()?));
+        let version =
+            seen.cluster.status.as_ref().and_then(|status| Version::read(status.version.as_deref()?));
         let data = members.clone().filter_map(|(name, _)| {
             let told = seen.members.get(name).and_then(|member| member.server_version);
             Some((name.clone(), told.map(Version::from_number).or(version)?))
@@ -94,6 +95,10 @@ impl World {
             config,
             seen,
         };
+        if world.config.is_none() && world.leader.is_some() {
+            // Who may not read it plans with what the members' file has.
+            world.bootstrap();
+        }
         world.read_servers();
         world
     }
@@ -104,9 +109,9 @@ impl World {
         for (name, member) in &self.seen.members {
             let mut runs = config["postgresql"]["parameters"].clone();
             for (setting, change) in &member.pending {
-                let known = runs.as_object().and_then(|all| {
-                    all.keys().find(|known| known.eq_ignore_ascii_case(setting)).cloned()
-                });
+                let known = runs
+                    .as_object()
+                    .and_then(|all| all.keys().find(|known| known.eq_ignore_ascii_case(setting)).cloned());
                 runs[known.unwrap_or_else(|| setting.clone())] = json!(change.old);
             }
             self.started.insert(name.clone(), runs);
@@ -187,13 +192,20 @@ impl World {
 }
 
 /// True for a member that serves nobody and that waiting does not help: its image, its node or its server is at fault.
-fn is_stuck(seen: &Observed, name: &str, pod: &PodSeen) -> bool {
+fn is_stuck(seen: &Observed, name: &str, pod: &PodSeen, now: Timestamp) -> bool {
     if pod.ready || pod.deleting {
         return false;
     }
+    let limit = SignedDuration::from_secs(seen.cluster.spec.maintenance.member_deadline_seconds.into());
+    let since = pod.unready_since.or(pod.created);
+    let late = pod.main.running && since.is_some_and(|since| now.duration_since(since) > limit);
     let waits = pod.main.waiting.as_ref().is_some_and(|(reason, _)| !ON_ITS_WAY.contains(&reason.as_str()));
     let member = seen.members.get(name);
     // Patroni wrote its role once, and says nothing any more.
     let silent = pod.main.running && pod.role.is_some() && member.is_none();
-    waits || silent || pod.unscheduled.is_some() || member.is_some_and(|member| member.state == "unknown")
+    waits
+        || silent
+        || late
+        || pod.unscheduled.is_some()
+        || member.is_some_and(|member| member.state == "unknown")
 }

@@ -10,8 +10,37 @@ use stylobate::plan::{Hazard, Step};
 use super::sim::script;
 use super::sim::watch::Kept;
 
-/// Edits whose way is not the one that is planned: script, the edit, and what the script does that no plan can know.
-const NAMED: &[(&str, &str, &str)] = &[];
+/// What no plan can know.
+struct Named {
+    script: &'static str,
+    /// Part of the commands of the edit.
+    edit: &'static str,
+    /// Beginning of what is told as wrong; empty for all of it, where the rest of the way is another one.
+    wrong: &'static str,
+    /// What the script does that no plan can know.
+    reason: &'static str,
+}
+
+const NAMED: &[Named] = &[
+    Named {
+        script: "major",
+        edit: "stylobate.dev/upgrade-without-backup 17",
+        wrong: "Sql check whether PostgreSQL 15.90 can become 17.91 is planned 1 times, and taken 0 times",
+        reason: "the check was made before: its report is in the catalogs, which a plan does not read",
+    },
+    Named {
+        script: "major-fails",
+        edit: "stylobate.dev/upgrade-without-backup 17",
+        wrong: "",
+        reason: "pg_upgrade fails, and the way back is another one",
+    },
+    Named {
+        script: "refused-pods",
+        edit: "spec.engine.version",
+        wrong: "",
+        reason: "a quota refuses the pods: that is told by events, which a plan does not read",
+    },
+];
 
 /// What a step is and what it is done to.
 type Key = (&'static str, String);
@@ -108,26 +137,30 @@ fn scripts() -> Vec<(String, String)> {
 
 #[test]
 fn the_plan_of_every_edit_in_every_script_is_what_the_script_then_does() {
-    let (mut edits, mut told, mut unneeded) = (0, String::new(), Vec::from(NAMED));
+    let (mut edits, mut told, mut needed) = (0, String::new(), vec![false; NAMED.len()]);
     for (name, text) in scripts() {
         for kept in script::watch(&text) {
             edits += 1;
-            let wrong = wrong(&kept);
-            if wrong.is_empty() {
-                continue;
+            let mut wrong = wrong(&kept);
+            for (index, named) in NAMED.iter().enumerate() {
+                if named.script == name && kept.edit.contains(named.edit) {
+                    let before = wrong.len();
+                    wrong.retain(|line| !line.starts_with(named.wrong));
+                    needed[index] |= wrong.len() < before;
+                }
             }
-            let here = |(script, edit, _): &(&str, &str, &str)| *script == name && kept.edit.contains(edit);
-            if NAMED.iter().any(here) {
-                unneeded.retain(|named| !here(named));
-                continue;
+            if !wrong.is_empty() {
+                let stands = kept.plan.stands.as_deref().unwrap_or("it goes to its end");
+                let lines = wrong.join("\n  ");
+                told.push_str(&format!("{name}: {}\n  {lines}\n  the plan: {stands}\n", kept.edit));
             }
-            let stands = kept.plan.stands.as_deref().unwrap_or("it goes to its end");
-            told.push_str(&format!("{name}: {}\n  {}\n  the plan: {stands}\n", kept.edit, wrong.join("\n  ")));
         }
     }
     assert!(edits > 100, "{edits} edits were held against their plans");
     assert!(told.is_empty(), "plans that hide or invent steps:\n{told}");
-    assert!(unneeded.is_empty(), "named without need: {unneeded:?}");
+    for (named, needed) in NAMED.iter().zip(needed) {
+        assert!(needed, "named without need: {}: {}: {}", named.script, named.edit, named.reason);
+    }
 }
 
 #[test]

@@ -29,8 +29,7 @@ pub fn watch(script: &str) -> Vec<Kept> {
 }
 
 fn play(script: &str, watch: Option<Watch>) -> Stage {
-    let mut stage =
-        Stage { world: None, others: Vec::new(), cut: None, round: 0, out: String::new(), watch };
+    let mut stage = Stage { world: None, others: Vec::new(), cut: None, round: 0, out: String::new(), watch };
     for line in script.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         if words.is_empty() || line.starts_with('#') {

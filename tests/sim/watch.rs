@@ -2,6 +2,7 @@
 
 use stylobate::decide::Decision;
 use stylobate::foresee::{Foresight, foresee};
+use stylobate::observe::Observed;
 use stylobate::plan::Step;
 
 use super::World;
@@ -54,8 +55,7 @@ impl Watch {
         if self.edit.is_empty() {
             return;
         }
-        let mut seen = world.observe();
-        seen.database = None;
+        let seen = of_the_api_server(world);
         let plan = foresee(&seen, world.now, |_| true);
         let edit = std::mem::take(&mut self.edit).join("; ");
         self.now = Some(Kept { edit, plan, taken: Vec::new(), rested: false, held: false });
@@ -74,4 +74,12 @@ impl Watch {
         self.kept.extend(self.now.take());
         self.kept
     }
+}
+
+/// What the API server alone tells, as `src/observe/offline.rs` reads it: neither catalogs nor settings of a server, nor events.
+fn of_the_api_server(world: &World) -> Observed {
+    let mut seen = world.observe();
+    (seen.database, seen.server, seen.database_unread) = (None, None, None);
+    seen.refusals.clear();
+    seen
 }

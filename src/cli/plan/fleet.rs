@@ -87,8 +87,7 @@ fn why(report: &Report, rolling: bool) -> String {
 
 /// What the first member waits for.
 fn waits(report: &Report) -> Option<Verdict> {
-    let restarts =
-        |step: &Step| matches!(step, Step::ReplacePod { .. } | Step::Switchover { .. });
+    let restarts = |step: &Step| matches!(step, Step::ReplacePod { .. } | Step::Switchover { .. });
     let mut steps = report.foresight.steps.iter().filter(|found| restarts(&found.step));
     let held = report.decision.verdicts.first();
     let first = held.cloned().or_else(|| steps.next()?.waits.clone());

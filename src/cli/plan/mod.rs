@@ -193,6 +193,7 @@ pub fn report(mut offline: Offline, of: String, now: Timestamp) -> Report {
         phase: Windows::read(&cluster.spec.maintenance).ok().map(|windows| windows.phase(now)),
         run_now: run_now(cluster, now),
         members: members.map(|(name, _)| name.clone()).collect(),
+        primary: offline.seen.primary().map(str::to_owned),
         decision,
         foresight,
         deadline: cluster.spec.maintenance.member_deadline_seconds.unsigned_abs().into(),

@@ -25,6 +25,8 @@ pub struct Report {
     pub foresight: Foresight,
     /// Members that there are.
     pub members: Vec<String>,
+    /// The one of them that takes writes.
+    pub primary: Option<String>,
     /// Why the API server would refuse the file, in its words.
     pub refused: Option<String>,
     /// What this moment means to the windows; none when they can't be read.
@@ -139,19 +141,23 @@ impl Report {
         Parts { now, held, later, held_later, unreached }
     }
 
-    /// What the plan comes to, as far as it goes.
+    /// What the plan comes to, with what a person has to let go on.
     pub(super) fn sum(&self) -> Sum {
-        let held = |verdict: &Verdict| Foreseen {
-            step: verdict.step.clone(),
-            round: 1,
+        let Foresight { steps, held, unreached, .. } = &self.foresight;
+        let beyond = |step: &Step| Foreseen {
+            step: step.clone(),
+            round: 0,
             waits: None,
-            primary: matches!(
-                verdict.step,
-                Step::ReplacePod { primary: true, .. } | Step::RestartServer { primary: true, .. }
-            ),
+            primary: match step {
+                Step::ReplacePod { pod, primary, .. } | Step::RestartServer { pod, primary, .. } => {
+                    *primary || self.primary.as_ref() == Some(pod)
+                }
+                _ => false,
+            },
         };
-        let Foresight { steps, held: last, .. } = &self.foresight;
-        let steps: Vec<Foreseen> = steps.iter().cloned().chain(last.iter().map(held)).collect();
+        let held = held.iter().map(|verdict| beyond(&verdict.step));
+        let steps: Vec<Foreseen> =
+            steps.iter().cloned().chain(held).chain(unreached.iter().map(beyond)).collect();
         Sum::of(&steps, &self.members, &self.name, self.deadline)
     }
 

@@ -145,7 +145,8 @@ fn not_foreseen(parts: &Parts) -> String {
             None => told.push((what, vec![one])),
         }
     }
-    let line = |(what, steps): &(&str, Vec<&Numbered>)| format!("  {}: {what}\n", numbers(steps.iter().copied()));
+    let line =
+        |(what, steps): &(&str, Vec<&Numbered>)| format!("  {}: {what}\n", numbers(steps.iter().copied()));
     let lines: String = told.iter().map(line).collect();
     if lines.is_empty() { lines } else { format!("\nCAN'T BE FORESEEN\n{lines}") }
 }
