@@ -148,8 +148,14 @@ impl World {
         }
     }
 
-    /// Patroni tries again to start servers that did not start with the settings of before.
+    /// Patroni tries again to start servers that did not start with the settings of before, and the kubelet containers that ended with
+    /// them, after its back-off at the latest.
     fn servers_start_again(&mut self) {
+        for pod in self.seen.pods.values() {
+            if pod.main.waiting.as_ref().is_some_and(|(reason, _)| reason == "CrashLoopBackOff") {
+                self.stuck.remove(&pod.uid);
+            }
+        }
         for member in self.seen.members.values_mut().filter(|member| member.state == "start failed") {
             member.state = "starting".into();
         }

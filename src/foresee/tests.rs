@@ -16,6 +16,7 @@ fn running(spec: serde_json::Value) -> Observed {
     let mut seen = observed(spec);
     settle(&mut seen, start());
     put_pods(&mut seen);
+    seen.pods.iter_mut().for_each(|(name, pod)| pod.uid = format!("uid of {name}"));
     seen
 }
 
