@@ -175,7 +175,7 @@ impl World {
                 state: "running".into(),
                 role: if promoted { ROLE_PRIMARY } else { ROLE_REPLICA }.into(),
                 timeline: member.timeline.or(Some(1)),
-                server_version: version.map(|version| number(version)),
+                server_version: version.map(number),
                 system_identifier: identity.clone().filter(|_| !upgraded).or(Some(NEW_DATA.into())),
                 synchronous: streams && quorum,
                 replication: streams.then(|| "streaming".into()),
