@@ -25,6 +25,7 @@ pub mod engine;
 #[cfg(test)]
 mod fixture;
 pub mod fleet;
+pub mod foresee;
 pub mod images;
 pub mod lease;
 mod locks;

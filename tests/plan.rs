@@ -80,6 +80,56 @@ fn an_upgrade_shows_each_member_with_its_cost_and_the_code_2() {
 }
 
 #[test]
+fn more_memory_shows_the_settings_that_follow_it_and_a_restart_of_every_server_the_primary_last() {
+    let report = planned(&edited(&[("spec.resources.memory", "2Gi")]), &[]);
+    assert_eq!(golden("memory", &report), 2);
+    let json = report.json();
+    let of = |list: &str, action: &str| -> Vec<String> {
+        let all = json[list].as_array().expect("a list");
+        let these = all.iter().filter(|step| step["action"] == action);
+        these.map(|step| step["step"].as_str().expect("a text").to_owned()).collect()
+    };
+    let sizes = [of("steps", "ResizePod"), of("later", "ResizePod")].concat();
+    assert_eq!(sizes.len(), 3, "{json:#}");
+    let settings = of("later", "Configure");
+    assert!(settings.len() == 1 && settings[0].contains("shared_buffers"), "{json:#}");
+    let restarts = of("later", "RestartServer");
+    let begins: Vec<&str> = restarts.iter().filter_map(|step| step.split(':').next()).collect();
+    let pods = ["ledger-2", "ledger-1", "ledger-0"].map(|pod| format!("restart Postgres in {pod}"));
+    assert_eq!(begins, pods, "the primary is ledger-0");
+    let last = json["later"].as_array().and_then(|all| all.last()).expect("a step");
+    assert!(last["disrupts"].as_str().is_some_and(|who| who.contains("Service") && who.contains("ledger-0")));
+    assert_eq!(json["sum"]["restarts"], serde_json::json!({"ledger-0": 1, "ledger-1": 1, "ledger-2": 1}));
+    assert_eq!((&json["sum"]["primaryLast"], &json["sum"]["writesStop"]), (&true.into(), &1.into()));
+}
+
+#[test]
+fn what_cannot_be_foreseen_is_named_step_by_step() {
+    let json = planned(&edited(&[UPGRADE]), &[]).json();
+    let all: Vec<&serde_json::Value> =
+        ["steps", "later"].into_iter().flat_map(|list| json[list].as_array().expect("a list")).collect();
+    for step in all {
+        let named = step["notForeseen"].is_string();
+        let uncertain = ["ReplacePod", "Switchover"].map(Into::into).contains(&step["action"]);
+        assert_eq!(named, uncertain, "{step:#}");
+    }
+}
+
+#[test]
+fn what_a_person_has_to_let_go_on_ends_the_plan_and_what_follows_is_told_apart() {
+    let mut world = edited(&[UPGRADE]);
+    world.round(None);
+    world.edit("spec.paused", "true");
+    let report = planned(&world, &[]);
+    assert_eq!(golden("paused", &report), 2);
+    let json = report.json();
+    let later = json["later"].as_array().expect("a list");
+    assert!(!later.is_empty() && later.iter().all(|step| step["foreseen"] == false), "{json:#}");
+    assert!(json["steps"].as_array().is_some_and(Vec::is_empty), "{json:#}");
+    assert_eq!((&json["sum"]["primaryLast"], &json["sum"]["writesStop"]), (&true.into(), &1.into()));
+}
+
+#[test]
 fn what_waits_for_a_window_is_shown_with_its_opening_and_the_way_to_run_now() {
     let report = planned(&edited(&[UPGRADE, NIGHTS]), &[]);
     assert_eq!(golden("window", &report), 2);
@@ -130,10 +180,15 @@ fn a_new_cluster_tells_which_backup_it_would_begin_with_and_why() {
 fn who_may_read_no_secrets_is_told_so_and_sees_no_false_steps() {
     let blind = [Kind::Secret, Kind::Role, Kind::RoleBinding];
     assert_eq!(golden("no-secrets", &planned(&REST, &blind)), 0);
-    assert_eq!(
-        planned(&edited(&[UPGRADE]), &blind).json()["steps"],
-        planned(&edited(&[UPGRADE]), &[]).json()["steps"]
-    );
+    let (without, with) =
+        (planned(&edited(&[UPGRADE]), &blind).json(), planned(&edited(&[UPGRADE]), &[]).json());
+    assert_eq!(without["steps"], with["steps"]);
+    let told = |json: &serde_json::Value| -> Vec<String> {
+        let all = json["later"].as_array().expect("a list").iter();
+        let known = all.filter(|step| step["action"] != "RefreshFiles");
+        known.map(|step| step["step"].as_str().expect("a text").to_owned()).collect()
+    };
+    assert_eq!(told(&without), told(&with));
 }
 
 #[test]
@@ -150,7 +205,9 @@ fn the_document_has_one_shape_whatever_is_in_it() {
         "problems",
         "refused",
         "restore",
+        "stands",
         "steps",
+        "sum",
         "unknown",
     ] {
         assert!(all.iter().any(|found| found == key), "{key}");

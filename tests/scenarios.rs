@@ -13,6 +13,8 @@ mod carried;
 mod catalog;
 #[path = "scenarios/disruption.rs"]
 mod disruption;
+#[path = "scenarios/foresight.rs"]
+mod foresight;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
 #[path = "scenarios/others.rs"]

@@ -50,6 +50,6 @@ pub use read::{Links, STORED, credentials, links, observe};
 pub use refusal::{FAILED_CREATE, Refusal, refusals, remedy as refusal_remedy, told_at};
 pub use restarts::Restarts;
 pub use server::{ServerCache, ServerKey};
-pub use source::{Pruner, SourceSeen};
+pub use source::{Pruner, SourceSeen, lacks_files};
 pub use stores::{Stores, Trigger};
 pub use tried::{TRY, ask as try_settings};

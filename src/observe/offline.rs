@@ -25,7 +25,8 @@ use crate::plan::suspects;
 use crate::target::{MAJORS, Version, Wanted};
 
 use super::facts::{
-    BackupSeen, Children, Given, MemberSeen, Observed, Platform, RestoreSeen, SlotsSeen, VolumeSeen,
+    BackupSeen, Children, Given, MemberSeen, Observed, Platform, RestoreSeen, SlotsSeen, StoredSettings,
+    VolumeSeen,
 };
 use super::leadership::needs_record;
 use super::standing::{self, Look, Standing};
@@ -63,7 +64,12 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
     let platform = reader.platform(&cluster);
     let images = reader.images(&platform.namespace, &cluster).await?;
     let restore = reader.restore(&platform.namespace, &cluster, &children, &volumes).await?;
+    let (config, stored) = config.unzip();
     let members = members(&cluster, &pods, config);
+    // As while no member tells it: where it is stored it can be changed.
+    let ran = cluster.status.as_ref().is_some_and(|status| status.system_identifier.is_some());
+    let told = members.values().any(|member| member.config.is_some());
+    let stored = stored.filter(|_| ran && !told).map(|stored| (0, stored)).into_iter().collect();
     let leaders = if suspects(&seen_pods) || needs_record(&name.group(0), &seen_pods, &members) {
         read::leaders(client, &name, &cluster).await?
     } else {
@@ -86,7 +92,7 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
         pods: seen_pods,
         volumes,
         leaders,
-        stored: BTreeMap::new(),
+        stored,
         database: None,
         server: None,
         database_unread: None,
@@ -285,13 +291,17 @@ impl Reader<'_> {
         Ok((slots, pull_failures(self.name, found.iter().flatten())))
     }
 
-    /// Patroni's dynamic configuration.
-    async fn config(&mut self) -> Result<Option<Value>, kube::Error> {
+    /// Patroni's dynamic configuration, and the same as it is stored.
+    async fn config(&mut self) -> Result<Option<(Value, StoredSettings)>, kube::Error> {
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.name.namespace);
         let [config, ..] = self.name.group(0).patroni_state();
         let found = maps.get_opt(&config).await;
         let map = self.allowed(&format!("ConfigMap {config}"), found)?.flatten();
-        Ok(map.and_then(|map| serde_json::from_str(map.annotations().get("config")?).ok()))
+        Ok(map.and_then(|map| {
+            let config: Value = serde_json::from_str(map.annotations().get("config")?).ok()?;
+            let resource_version = map.resource_version()?;
+            Some((config.clone(), StoredSettings { config, resource_version }))
+        }))
     }
 
     /// The settings of the operator that keeps this cluster.

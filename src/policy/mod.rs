@@ -24,6 +24,9 @@ use jiff::Timestamp;
 use crate::observe::Observed;
 use crate::plan::Step;
 
+pub use one_at_a_time::OneAtATime;
+pub use window::MaintenanceWindow;
+
 /// A rule over one step.
 pub trait Policy: Sync {
     /// Stable name, as `paused`: it stands in events, metrics and waivers.

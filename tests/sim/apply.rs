@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use stylobate::child::{Child, Kind};
+use stylobate::foresee::settings::merge;
 use stylobate::name::{COMPONENT_MEMBER, FINALIZER, ROLE_PRIMARY, ROLE_REPLICA};
 use stylobate::observe::DiskUse;
 use stylobate::plan::Step;
@@ -184,24 +185,6 @@ impl World {
         for (name, member) in self.members.iter_mut().filter(|(_, member)| member.state == "running") {
             let leads = name == leader && self.pods[name].disk != DiskUse::Full;
             member.role = if leads { ROLE_PRIMARY } else { ROLE_REPLICA }.into();
-        }
-    }
-}
-
-/// JSON merge patch (RFC 7386), as Patroni's `PATCH /config` takes it.
-fn merge(live: &mut Value, patch: &Value) {
-    let Some(fields) = patch.as_object() else {
-        *live = patch.clone();
-        return;
-    };
-    for (key, value) in fields {
-        if value.is_null() {
-            live.as_object_mut().expect("an object").remove(key);
-        } else {
-            if !live[key].is_object() && value.is_object() {
-                live[key] = Value::Object(serde_json::Map::new());
-            }
-            merge(&mut live[key], value);
         }
     }
 }

@@ -3,16 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use stylobate::build::Revision;
 use stylobate::child::Kind;
-use stylobate::name::{
-    ANNOTATION_ENGINE_VERSION, ANNOTATION_IMAGE, ANNOTATION_MARKS, ANNOTATION_UPGRADE, COMPONENT_MEMBER,
-    COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA,
-};
-use stylobate::observe::{DatabaseFacts, DiskUse, MemberSeen, PendingChange, PodSeen, RoleSeen, VolumeSeen};
-use stylobate::target::Version;
+use stylobate::foresee::pods::{deployment_status, made_by};
+use stylobate::foresee::settings::{pending, started_with};
+use stylobate::name::{COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA};
+use stylobate::observe::{DatabaseFacts, DiskUse, MemberSeen, PodSeen, RoleSeen, VolumeSeen};
+use stylobate::tuning::Catalog;
 use stylobate::tuning::units::quantity_bytes;
 
 use super::{World, upgrade};
@@ -169,6 +167,8 @@ impl World {
         }
         let leader = self.claim.clone().filter(|claim| self.members.contains_key(claim));
         let quorum = self.config.as_ref().is_some_and(|config| config["synchronous_mode"] == "quorum");
+        let catalog = self.server.as_ref().map(|server| server.catalog.clone());
+        let catalog = catalog.or_else(|| Catalog::bundled(17)).expect("17 is bundled");
         let versions: BTreeMap<String, Option<i64>> = self
             .members
             .keys()
@@ -188,19 +188,11 @@ impl World {
             let wanted = &self.config.as_ref().expect("a group that runs has a configuration")["postgresql"]
                 ["parameters"];
             let of_primary = leader.as_ref().and_then(|leader| self.started_with.get(leader)).cloned();
-            let runs = self.started_with.entry(name.clone()).or_insert_with(|| {
-                let mut mine = wanted.clone();
-                // Patroni never starts a standby with fewer connections than its primary has.
-                let count =
-                    |all: &Value| all["max_connections"].as_str().and_then(|text| text.parse::<i64>().ok());
-                if let Some(of_primary) =
-                    of_primary.filter(|of_primary| !leads && count(of_primary) > count(&mine))
-                {
-                    mine["max_connections"] = of_primary["max_connections"].clone();
-                }
-                mine
-            });
-            let pending = pending(runs, wanted);
+            let runs = self
+                .started_with
+                .entry(name.clone())
+                .or_insert_with(|| started_with(wanted, of_primary.as_ref().filter(|_| !leads)));
+            let pending = pending(runs, wanted, &catalog);
             // A replica follows one round after it started.
             let streams = known && !leads && leader.is_some();
             *member = MemberSeen {
@@ -287,38 +279,13 @@ impl World {
         let ready = self.pods.values().filter(|pod| pod.component == COMPONENT_POOLER && pod.ready).count();
         let before = self.pooler_template.replace(template.clone());
         let rolls = before.is_some_and(|before| before != *template);
-        let reason = if rolls { "ReplicaSetUpdated" } else { "NewReplicaSetAvailable" };
-        let progressing = json!({"type": "Progressing", "status": "True", "reason": reason});
         let reference = stylobate::child::ChildRef::new(Kind::Deployment, name);
-        self.children.get_mut(&reference).expect("it is live")["status"] =
-            json!({"readyReplicas": ready, "conditions": [progressing]});
+        self.children.get_mut(&reference).expect("it is live")["status"] = deployment_status(ready, rolls);
     }
 
     fn new_pod(&mut self, component: &str, template: &Value, number: i32) -> PodSeen {
-        let mut pod = PodSeen {
-            uid: format!("uid-{}", self.next()),
-            component: component.into(),
-            node: Some(format!("node-{}", number % 3)),
-            created: Some(self.now),
-            ..PodSeen::default()
-        };
-        let annotations = serde_json::from_value(template["metadata"]["annotations"].clone());
-        let annotations: BTreeMap<String, String> = annotations.unwrap_or_default();
-        pod.revision = Revision::read(&annotations);
-        pod.restarts = stylobate::observe::Restarts::read(&annotations);
-        pod.engine_version = annotations.get(ANNOTATION_ENGINE_VERSION).and_then(|text| Version::read(text));
-        pod.upgrade = annotations.get(ANNOTATION_UPGRADE).cloned();
-        pod.marks = annotations.get(ANNOTATION_MARKS).cloned();
-        let mut volumes = template["spec"]["volumes"].as_array().into_iter().flatten();
-        pod.archives = volumes.any(|volume| volume["name"] == stylobate::build::ARCHIVE_VOLUME);
-        let container = &template["spec"]["containers"][0];
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        pod.main.image = text(&container["image"]);
-        pod.made_for = annotations.get(ANNOTATION_IMAGE).filter(|image| **image != pod.main.image).cloned();
-        pod.main.cpu = text(&container["resources"]["requests"]["cpu"]);
-        pod.main.memory = text(&container["resources"]["limits"]["memory"]);
-        pod.main.memory_in_force = quantity_bytes(&pod.main.memory);
-        pod
+        let uid = format!("uid-{}", self.next());
+        PodSeen { node: Some(format!("node-{}", number % 3)), ..made_by(template, component, uid, self.now) }
     }
 
     /// A pod ends in order: a primary gives up its claim. One on a lost node stays until somebody hears of that node again.
@@ -373,20 +340,4 @@ impl World {
     fn is_lost(&self, pod: &PodSeen) -> bool {
         pod.node.as_ref().is_some_and(|node| self.lost.contains(node))
     }
-}
-
-/// Parameters of this world that only a restart changes.
-const RESTART_ONLY: [&str; 3] = ["shared_buffers", "max_connections", "max_wal_senders"];
-
-/// What Patroni says of a server that runs with older parameters.
-fn pending(runs: &Value, wanted: &Value) -> BTreeMap<String, PendingChange> {
-    let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
-    RESTART_ONLY
-        .iter()
-        .filter(|name| runs[**name] != wanted[**name])
-        .map(|name| {
-            let change = PendingChange { old: text(&runs[*name]), new: text(&wanted[*name]) };
-            ((*name).to_owned(), change)
-        })
-        .collect()
 }

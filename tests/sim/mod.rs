@@ -15,9 +15,11 @@ mod material;
 mod others;
 mod restore;
 pub mod script;
+mod show;
 mod spelling;
 mod sql;
 mod upgrade;
+pub mod watch;
 mod world;
 
 pub use world::World;

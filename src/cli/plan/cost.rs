@@ -2,6 +2,7 @@
 //! rule stands in `docs/benchmarks.md`.
 
 use crate::build::GRACE_SECONDS;
+use crate::name::ClusterName;
 use crate::patroni::{RESTART_LIMIT, SWITCHOVER_TIMEOUT};
 use crate::plan::Step;
 
@@ -17,9 +18,14 @@ pub struct Cost {
 }
 
 /// The cost of a step; none when nobody notices. `deadline`: seconds that a member may take to be ready again.
-pub fn cost(step: &Step, deadline: u64) -> Option<Cost> {
-    let sessions = |pod: &str| format!("sessions with {pod}; others serve reads");
-    let writes = "writes, and sessions with the primary".to_owned();
+pub fn cost(step: &Step, name: &ClusterName, deadline: u64) -> Option<Cost> {
+    let (group, pooler) = (name.group(0), name.pooler());
+    let (primary_service, replicas) = (group.primary(), group.replicas());
+    let reads = |pod: &str| {
+        format!("sessions with {pod} (Service {replicas}, reads through {pooler}); others serve reads")
+    };
+    let writes =
+        |pod: &str| format!("writes, and sessions with {pod} (Services {primary_service} and {pooler})");
     let cost = |who, seconds, source| Some(Cost { who, seconds: Some(seconds), source });
     match step {
         Step::ReplacePod { pod, primary, .. } => {
@@ -28,16 +34,16 @@ pub fn cost(step: &Step, deadline: u64) -> Option<Cost> {
                 "a pod has {stop} s to stop (its grace period) and {start} s to be ready again (spec.maintenance.\
                  memberDeadlineSeconds; after that the rollout stands still and says so)"
             );
-            cost(if *primary { writes } else { sessions(pod) }, stop + start, source)
+            cost(if *primary { writes(pod) } else { reads(pod) }, stop + start, source)
         }
         Step::RestartServer { pod, primary, .. } => {
             let limit = RESTART_LIMIT.as_secs();
             let source = format!("Patroni is given {limit} s to restart Postgres in its pod");
-            cost(if *primary { writes } else { sessions(pod) }, limit, source)
+            cost(if *primary { writes(pod) } else { reads(pod) }, limit, source)
         }
-        Step::Switchover { .. } => {
+        Step::Switchover { from, .. } => {
             let limit = SWITCHOVER_TIMEOUT.as_secs();
-            cost(writes, limit, format!("Patroni gives a switchover up after {limit} s at most"))
+            cost(writes(from), limit, format!("Patroni gives a switchover up after {limit} s at most"))
         }
         Step::BeginUpgrade { .. } => Some(Cost {
             who: "everybody: from here to the start of the new server nobody is served (17 s in a test with little data)".into(),
@@ -50,7 +56,7 @@ pub fn cost(step: &Step, deadline: u64) -> Option<Cost> {
             source: String::new(),
         }),
         Step::Apply { cause: Some(_), .. } => Some(Cost {
-            who: "sessions of one pooler pod at a time".into(),
+            who: format!("sessions of one pod of {pooler} at a time (Service {pooler})"),
             seconds: None,
             source: String::new(),
         }),

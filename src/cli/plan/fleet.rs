@@ -74,7 +74,7 @@ pub fn row(mut offline: Offline, edited: &ImageCatalog, now: Timestamp) -> Row {
     } else {
         Outcome::Rolls { members, waits: waits(&report) }
     };
-    Row { cluster: report.cluster, outcome, engine, slots, unknown: report.unknown }
+    Row { cluster: report.name.to_string(), outcome, engine, slots, unknown: report.unknown }
 }
 
 /// Why nothing changes, in the words of the condition.
@@ -87,8 +87,9 @@ fn why(report: &Report, rolling: bool) -> String {
 
 /// What the first member waits for.
 fn waits(report: &Report) -> Option<Verdict> {
-    let restarts =
-        |verdict: &&Verdict| matches!(verdict.step, Step::ReplacePod { .. } | Step::Switchover { .. });
+    let restarts = |step: &Step| matches!(step, Step::ReplacePod { .. } | Step::Switchover { .. });
+    let mut steps = report.foresight.steps.iter().filter(|found| restarts(&found.step));
     let held = report.decision.verdicts.first();
-    held.or_else(|| report.waiting.iter().find(restarts)).cloned()
+    let first = held.cloned().or_else(|| steps.next()?.waits.clone());
+    first.or_else(|| report.foresight.held.iter().find(|verdict| restarts(&verdict.step)).cloned())
 }

@@ -1,11 +1,16 @@
 //! `stylobate plan`: what the operator would do, what it costs whom, and what waits for what. It runs the operator's own
-//! `decide` on what the API server alone knows, so it needs no way to the members and no right beyond the namespace.
+//! `decide` on what the API server alone knows, so it needs no way to the members and no right beyond the namespace; and again on what
+//! would come of it, until nothing is left (`crate::foresee`).
 
 mod catalog;
 mod cost;
 mod file;
 mod fleet;
+mod json;
+mod phase;
 mod report;
+mod sum;
+mod text;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,9 +24,11 @@ use kube::{Api, ResourceExt};
 use crate::api::PostgresCluster;
 use crate::child::Kind;
 use crate::decide::{Input, decide};
+use crate::foresee::foresee;
 use crate::maintenance::{Windows, run_now};
+use crate::name::COMPONENT_MEMBER;
 use crate::observe::{Offline, offline};
-use crate::policy::{CATALOG, Case, foreseen};
+use crate::policy::CATALOG;
 
 use super::connect::{Cluster, Connection};
 use super::explain::Error;
@@ -29,7 +36,7 @@ use super::{find, print};
 
 use file::{Edit, Outcome};
 pub use fleet::{FleetReport, row};
-pub use report::{Report, without_blind_spots};
+pub use report::{Report, known, without_blind_spots};
 
 /// Clusters that are read side by side: each takes some twenty requests, which the API server counts for each person.
 const AT_ONCE: usize = 4;
@@ -130,20 +137,30 @@ async fn edited(mut cluster: Cluster, edit: Edit, name: Option<&str>) -> Result<
         }
         Err(error) => return Err(error),
     };
+    let access = live.as_ref().and_then(|live| asks_for_sql(live, &wanted));
     let mut offline = look(&cluster, wanted).await?;
-    offline.unknown.extend(note);
+    offline.unknown.extend(note.into_iter().chain(access));
     for (name, data) in edit.maps {
         if let Some(tuning) = offline.seen.given.tuning.get_mut(&name) {
             *tuning = Some(data);
         }
     }
     let mut report = report(offline, of.into(), Timestamp::now());
-    if refused.is_some() {
-        // What would follow from an object that can't be is no plan.
-        (report.decision.steps, report.decision.later, report.decision.verdicts) = Default::default();
+    if let Some(why) = refused {
+        report.refuse(why);
     }
-    report.refused = refused;
     Ok(report)
+}
+
+/// SQL that the edit asks for: what the catalogs hold is not known, so its steps can't be told one by one.
+fn asks_for_sql(live: &PostgresCluster, wanted: &PostgresCluster) -> Option<String> {
+    let parts = |cluster: &PostgresCluster| {
+        let spec = serde_json::to_value(&cluster.spec).unwrap_or_default();
+        (spec["users"].clone(), spec["databases"].clone())
+    };
+    let said = "SQL that the file asks for: its users or databases are not those of the live object, and what is made or changed \
+                follows from the catalogs; nobody is disrupted by it";
+    (parts(live) != parts(wanted)).then(|| said.to_owned())
 }
 
 async fn look(cluster: &Cluster, object: PostgresCluster) -> Result<Offline, Error> {
@@ -166,16 +183,19 @@ pub fn report(mut offline: Offline, of: String, now: Timestamp) -> Report {
     sighted(&mut offline);
     let decision = decide(&Input { seen: &offline.seen, catalog: CATALOG, now });
     let decision = without_blind_spots(decision, &offline);
-    let case = Case { seen: &offline.seen, now };
+    let foresight = foresee(&offline.seen, now, |step| known(step, &offline));
     let cluster = &offline.seen.cluster;
+    let members = offline.seen.pods.iter().filter(|(_, pod)| pod.component == COMPONENT_MEMBER);
     Report {
-        cluster: offline.seen.name().to_string(),
+        name: offline.seen.name(),
         of,
         refused: None,
         phase: Windows::read(&cluster.spec.maintenance).ok().map(|windows| windows.phase(now)),
         run_now: run_now(cluster, now),
-        waiting: decision.later.iter().filter_map(|step| foreseen(step, &case, CATALOG)).collect(),
+        members: members.map(|(name, _)| name.clone()).collect(),
+        primary: offline.seen.primary().map(str::to_owned),
         decision,
+        foresight,
         deadline: cluster.spec.maintenance.member_deadline_seconds.unsigned_abs().into(),
         unknown: offline.unknown,
     }

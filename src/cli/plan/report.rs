@@ -1,31 +1,32 @@
-//! What `stylobate plan` tells: as text for a person, as JSON for a pipeline. Pure.
-
-use std::fmt::Write as _;
-
-use serde_json::{Value, json};
+//! What `stylobate plan` tells, and its code. As text for a person: [`super::text`]; as JSON for a pipeline: [`super::json`]. Pure.
 
 use crate::api::{RestorePhase, RestoreStatus};
 use crate::child::Kind;
 use crate::decide::Decision;
+use crate::foresee::{Foreseen, Foresight};
 use crate::maintenance::{Phase, RunNow};
+use crate::name::ClusterName;
 use crate::observe::Offline;
 use crate::plan::Step;
 use crate::policy::Verdict;
-use crate::status::cut;
-use crate::target::Problem;
 
 use super::cost::{Cost, cost};
+use super::sum::Sum;
 
 /// All that is told.
 pub struct Report {
     /// Namespace and name.
-    pub cluster: String,
+    pub name: ClusterName,
     /// What was planned for: the object as it stands, or a file.
     pub of: String,
-    /// What the operator would do and say.
+    /// What the operator would do and say now.
     pub decision: Decision,
-    /// What steps of later rounds will wait for, as far as it can be told.
-    pub waiting: Vec<Verdict>,
+    /// What follows, until nothing is left, with the steps of now before it.
+    pub foresight: Foresight,
+    /// Members that there are.
+    pub members: Vec<String>,
+    /// The one of them that takes writes.
+    pub primary: Option<String>,
     /// Why the API server would refuse the file, in its words.
     pub refused: Option<String>,
     /// What this moment means to the windows; none when they can't be read.
@@ -40,9 +41,17 @@ pub struct Report {
 
 /// Takes out of a decision what follows from nothing but a gap in what was read.
 pub fn without_blind_spots(mut decision: Decision, offline: &Offline) -> Decision {
+    decision.steps.retain(|step| known(step, offline));
+    decision.later.retain(|step| known(step, offline));
+    decision.verdicts.retain(|verdict| known(&verdict.step, offline));
+    decision
+}
+
+/// False for a step that follows from nothing but a gap in what was read.
+pub fn known(step: &Step, offline: &Offline) -> bool {
     let secrets = offline.blind.contains(&Kind::Secret);
     let name = offline.seen.name();
-    let known = |step: &Step| match step {
+    match step {
         Step::Apply { child, .. } => {
             let of_secrets = match child.reference.kind {
                 Kind::Secret => true,
@@ -54,120 +63,114 @@ pub fn without_blind_spots(mut decision: Decision, offline: &Offline) -> Decisio
         }
         Step::Mint(_) | Step::RefreshFiles { .. } => !secrets,
         _ => true,
-    };
-    decision.steps.retain(known);
-    decision.later.retain(known);
-    decision.verdicts.retain(|verdict| known(&verdict.step));
-    decision
+    }
+}
+
+/// A step of the plan with its number.
+pub(super) struct Numbered<'a> {
+    /// From 1, over the whole plan.
+    pub number: usize,
+    /// The step.
+    pub step: &'a Step,
+    /// What it waits for, and what lets it go on.
+    pub waits: Option<&'a Verdict>,
+}
+
+/// The parts of a plan, in order.
+pub(super) struct Parts<'a> {
+    /// Taken now.
+    pub now: Vec<Numbered<'a>>,
+    /// Would be taken now, and are held back.
+    pub held: Vec<Numbered<'a>>,
+    /// Follow, each when those before it are done.
+    pub later: Vec<Numbered<'a>>,
+    /// Follow, and are held back by what a person has to lift.
+    pub held_later: Vec<Numbered<'a>>,
+    /// Follow on what a person has to lift.
+    pub unreached: Vec<Numbered<'a>>,
+}
+
+impl Parts<'_> {
+    /// All steps, in order.
+    pub fn all(&self) -> impl Iterator<Item = &Numbered<'_>> {
+        let Self { now, held, later, held_later, unreached } = self;
+        now.iter().chain(held).chain(later).chain(held_later).chain(unreached)
+    }
 }
 
 impl Report {
+    /// Nothing is planned: what would follow from an object that can't be is no plan.
+    pub fn refuse(&mut self, why: String) {
+        (self.decision.steps, self.decision.later, self.decision.verdicts) = Default::default();
+        self.foresight = Foresight::default();
+        self.refused = Some(why);
+    }
+
     /// 0 when there is nothing to do, 2 when there is, 1 when the spec can't be carried out.
     pub fn exit_code(&self) -> u8 {
         if self.refused.is_some() || !self.decision.problems.is_empty() {
             return 1;
         }
-        let Decision { steps, later, verdicts, .. } = &self.decision;
-        if steps.is_empty() && later.is_empty() && verdicts.is_empty() { 0 } else { 2 }
+        if self.parts().all().next().is_none() { 0 } else { 2 }
     }
 
-    /// For a person.
-    pub fn text(&self) -> String {
-        let Decision { steps, later, verdicts, problems, .. } = &self.decision;
-        let mut text = format!("{}, {}: {}\n", self.cluster, self.of, self.summary());
-        if let Some(refused) = &self.refused {
-            let _ = writeln!(text, "\n!! the API server refuses it: {refused}");
-        }
-        for problem in problems {
-            let _ = writeln!(text, "\n!! {problem}");
-        }
-        if let Some(restore) = self.restore() {
-            let _ = writeln!(text, "\nRESTORE\n  from backup {}{}", restore.backup, cut(restore));
-            if let Some(why) = &restore.chosen {
-                let _ = writeln!(text, "  it is {why}");
-            }
-        }
-        if !steps.is_empty() {
-            let _ = write!(text, "\nNOW\n{}", list(steps, self.deadline));
-        }
-        if !verdicts.is_empty() {
-            let _ = writeln!(text, "\nHELD BACK");
-        }
-        for verdict in verdicts {
-            let hazard = verdict.step.hazard();
-            let _ = writeln!(text, "  {hazard:?}: {}", verdict.step);
-            if let Some(Cost { who, seconds, .. }) = cost(&verdict.step, self.deadline) {
-                let _ = writeln!(text, "    disrupts {who}{}", at_most(seconds));
-            }
-            let _ = writeln!(text, "    {}: {}", verdict.policy, verdict.objection.reason);
-            let _ = writeln!(text, "    to go on: {}", verdict.objection.remedy);
-        }
-        if !later.is_empty() {
-            let _ = write!(text, "\nTHEN\n{}{}", list(later, self.deadline), self.waits());
-        }
-        if let Some(windows) = self.windows() {
-            let _ = writeln!(text, "\nMAINTENANCE\n  {windows}");
-        }
-        let bounds = self.bounds();
-        if !bounds.is_empty() {
-            let _ = writeln!(text, "\nAT MOST means\n  {}", bounds.join("\n  "));
-            let _ = writeln!(text, "  as a rule it is far less: docs/benchmarks.md");
-        }
-        if !self.unknown.is_empty() {
-            let _ = writeln!(text, "\nNOT KNOWN FROM HERE\n  {}", self.unknown.join("\n  "));
-        }
-        text
+    /// The plan in parts, numbered through.
+    pub(super) fn parts(&self) -> Parts<'_> {
+        let mut number = 0;
+        let mut next = |step, waits| {
+            number += 1;
+            Numbered { number, step, waits }
+        };
+        let Decision { steps, verdicts, .. } = &self.decision;
+        let Foresight { steps: foreseen, held: last, unreached, .. } = &self.foresight;
+        let now = steps.iter().map(|step| next(step, None)).collect();
+        let held = verdicts.iter().map(|verdict| next(&verdict.step, Some(verdict))).collect();
+        // What is held back now and goes on by itself is among what is foreseen of this round.
+        let later = foreseen
+            .iter()
+            .filter(|found| found.round > 1)
+            .map(|found| next(&found.step, found.waits.as_ref()))
+            .collect();
+        let held_now = |verdict: &&Verdict| verdicts.iter().any(|held| held.step == verdict.step);
+        let held_later = last
+            .iter()
+            .filter(|verdict| !held_now(verdict))
+            .map(|verdict| next(&verdict.step, Some(verdict)))
+            .collect();
+        let unreached = unreached.iter().map(|step| next(step, None)).collect();
+        Parts { now, held, later, held_later, unreached }
     }
 
-    /// What the steps of later rounds wait for, each objection once.
-    fn waits(&self) -> String {
-        let mut text = String::new();
-        let mut told: Vec<&Verdict> = Vec::new();
-        for verdict in &self.waiting {
-            if told.iter().any(|other| other.objection == verdict.objection) {
-                continue;
-            }
-            told.push(verdict);
-            let same = |step: &Step| {
-                self.waiting.iter().any(|other| other.step == *step && other.objection == verdict.objection)
-            };
-            let later = self.decision.later.iter().enumerate();
-            let numbers: Vec<String> =
-                later.filter(|(_, step)| same(step)).map(|(index, _)| (index + 1).to_string()).collect();
-            let _ = writeln!(
-                text,
-                "  {} will wait ({}): {}",
-                numbers.join(", "),
-                verdict.policy,
-                verdict.objection.reason
-            );
-            let _ = writeln!(text, "    to go on: {}", verdict.objection.remedy);
-        }
-        text
+    /// What the plan comes to, with what a person has to let go on.
+    pub(super) fn sum(&self) -> Sum {
+        let Foresight { steps, held, unreached, .. } = &self.foresight;
+        let beyond = |step: &Step| Foreseen {
+            step: step.clone(),
+            round: 0,
+            waits: None,
+            primary: match step {
+                Step::ReplacePod { pod, primary, .. } | Step::RestartServer { pod, primary, .. } => {
+                    *primary || self.primary.as_ref() == Some(pod)
+                }
+                _ => false,
+            },
+        };
+        let held = held.iter().map(|verdict| beyond(&verdict.step));
+        let steps: Vec<Foreseen> =
+            steps.iter().cloned().chain(held).chain(unreached.iter().map(beyond)).collect();
+        Sum::of(&steps, &self.members, &self.name, self.deadline)
+    }
+
+    pub(super) fn cost(&self, step: &Step) -> Option<Cost> {
+        cost(step, &self.name, self.deadline)
     }
 
     /// The restore that begins or is under way.
-    fn restore(&self) -> Option<&RestoreStatus> {
+    pub(super) fn restore(&self) -> Option<&RestoreStatus> {
         self.decision.status.restore.as_ref().filter(|restore| restore.phase != RestorePhase::Done)
     }
 
-    fn summary(&self) -> String {
-        match self.exit_code() {
-            0 => return "nothing to do".into(),
-            1 => return "it can't be carried out, and nothing would be touched".into(),
-            _ => {}
-        }
-        let Decision { steps, later, verdicts, .. } = &self.decision;
-        let parts = [(steps.len(), "now"), (verdicts.len(), "held back"), (later.len(), "then")];
-        let parts: Vec<String> = parts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, when)| format!("{count} {when}"))
-            .collect();
-        format!("steps: {}", parts.join(", "))
-    }
-
-    fn windows(&self) -> Option<String> {
+    pub(super) fn windows(&self) -> Option<String> {
         if let RunNow::Until(until) = self.run_now {
             return Some(format!("changes wait for no window until {until:.0} (run now)"));
         }
@@ -181,76 +184,4 @@ impl Report {
             Phase::Closed { opens: None } => Some("no window is open, and none opens in four years".into()),
         }
     }
-
-    /// Where the bounds come from, each once.
-    fn bounds(&self) -> Vec<String> {
-        let Decision { steps, later, verdicts, .. } = &self.decision;
-        let all = steps.iter().chain(later).chain(verdicts.iter().map(|verdict| &verdict.step));
-        let mut sources: Vec<String> = Vec::new();
-        for source in all
-            .filter_map(|step| cost(step, self.deadline))
-            .map(|cost| cost.source)
-            .filter(|source| !source.is_empty())
-        {
-            if !sources.contains(&source) {
-                sources.push(source);
-            }
-        }
-        sources
-    }
-
-    /// For a pipeline. New fields may come; none changes its meaning.
-    pub fn json(&self) -> Value {
-        let Decision { steps, later, verdicts, problems, .. } = &self.decision;
-        let one = |step: &Step| {
-            let cost = cost(step, self.deadline);
-            json!({
-                "action": step.action(),
-                "hazard": format!("{:?}", step.hazard()),
-                "step": step.to_string(),
-                "disrupts": cost.as_ref().map(|cost| &cost.who),
-                "atMostSeconds": cost.and_then(|cost| cost.seconds),
-            })
-        };
-        let why = |verdict: &Verdict| {
-            let (reason, remedy) = (&verdict.objection.reason, &verdict.objection.remedy);
-            json!({"policy": verdict.policy, "reason": reason, "remedy": remedy})
-        };
-        let problem = |problem: &Problem| json!({"field": problem.field, "value": problem.value, "remedy": problem.remedy});
-        json!({
-            "cluster": self.cluster,
-            "of": self.of,
-            "restore": self.restore(),
-            "steps": steps.iter().map(one).collect::<Vec<_>>(),
-            "later": later.iter().map(|step| {
-                let mut told = one(step);
-                told["waits"] = self.waiting.iter().find(|verdict| verdict.step == *step).map(why).into();
-                told
-            }).collect::<Vec<_>>(),
-            "heldBack": verdicts.iter().map(|verdict| {
-                let mut told = one(&verdict.step);
-                told["waits"] = why(verdict);
-                told
-            }).collect::<Vec<_>>(),
-            "problems": problems.iter().map(problem).collect::<Vec<_>>(),
-            "refused": self.refused,
-            "maintenance": self.windows(),
-            "unknown": self.unknown,
-        })
-    }
-}
-
-fn list(steps: &[Step], deadline: u64) -> String {
-    let mut text = String::new();
-    for (index, step) in steps.iter().enumerate() {
-        let _ = writeln!(text, "  {} {:?}: {step}", index + 1, step.hazard());
-        if let Some(Cost { who, seconds, .. }) = cost(step, deadline) {
-            let _ = writeln!(text, "    disrupts {who}{}", at_most(seconds));
-        }
-    }
-    text
-}
-
-fn at_most(seconds: Option<u64>) -> String {
-    seconds.map(|seconds| format!(", at most {seconds} s")).unwrap_or_default()
 }
