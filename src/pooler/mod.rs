@@ -4,7 +4,7 @@ mod conf;
 mod passwd;
 mod tuning;
 
-pub use conf::{hba, pgpool_conf, restart_digest};
+pub use conf::{hba, pgpool_conf, restart_digest, sessions};
 pub use passwd::{password_file, prepared};
 pub use tuning::{book, catalog};
 
@@ -30,3 +30,6 @@ pub const PORT: i32 = 5432;
 pub const METRICS_PORT: i32 = 9719;
 /// Sessions of the metrics exporter in each pod, beside those of clients: one for its queries, one for its collectors.
 pub const METRICS_SESSIONS: i32 = 2;
+/// Processes of Pgpool-II beyond its sessions: a cancel finds one when all sessions are taken, and who wants a session then is told
+/// (`images/pgpool/sessions.c`, whose `WAITERS` are fewer). They hold no connection to a server.
+pub const SPARE_PROCESSES: i32 = 4;
