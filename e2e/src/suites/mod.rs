@@ -10,6 +10,7 @@ mod in_place;
 mod major;
 mod odd;
 mod others;
+mod pooler;
 mod refuse;
 mod restart;
 mod schedule;
@@ -125,6 +126,7 @@ pub static GROUPS: &[Group] = &[
         prelude: None,
         suites: &[rust!("others", 200, others), rust!("restart", 200, restart)],
     },
+    Group { name: "pooler", millicores: 200, prelude: None, suites: &[rust!("pooler", 240, pooler)] },
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 600, refuse)] },
 ];
 
