@@ -13,12 +13,13 @@ make_base() {
   trap 'rm -rf "$work"' RETURN
   lines=$(./sources.sh "$suite")
   mapfile -t lines <<<"$lines"
+  ./sources.sh --options >"$work/options"
   # shellcheck disable=SC2016 # expanded by mmdebstrap's shell
-  mmdebstrap --quiet --variant=minbase \
+  mmdebstrap --quiet --variant=minbase --aptopt="$work/options" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --customize-hook='rm -rf "$1"/etc/apt/sources.list "$1"/var/log/* "$1"/var/cache/*' \
+    --customize-hook='rm -rf "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/var/log/* "$1"/var/cache/*' \
     "$suite" "$work/root.tar" "${lines[@]}"
   container=$(buildah from scratch)
   buildah add --quiet "$container" "$work/root.tar" / >/dev/null

@@ -90,6 +90,7 @@ build() {
   for arg in ${args//,/ }; do arguments+=(--build-arg "$arg"); done
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
   ./sources.sh "$suite" >"$work/sources.list"
+  ./sources.sh --options >"$work/apt.conf"
   [[ $args$under_line != *OLD_* ]] || ./sources.sh "$OLD_SUITE" >>"$work/sources.list"
   # An archive on this machine's disk (STYLOBATE_APT_SOURCES) has to be seen in there too, and not in a folder that is cleaned.
   while read -r archive; do
@@ -100,7 +101,7 @@ build() {
   [ "$kind" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
     --build-arg "BASE=$under" --build-arg "RUST=$BASE" --label "org.opencontainers.image.version=$tag" "${arguments[@]}" --secret "id=ca,src=$CA_BUNDLE" \
-    --volume "$work/sources.list:/etc/apt/sources.list:ro" --tag "$image" "$work/context" >"$work/log" 2>&1; then
+    --volume "$work/sources.list:/etc/apt/sources.list:ro" --volume "$work/apt.conf:/etc/apt/apt.conf:ro" --tag "$image" "$work/context" >"$work/log" 2>&1; then
     tail -n 40 "$work/log" >&2
     echo "failed to build $image: the last lines of the log are above; the whole log is $work/log" >&2
     exit 1
