@@ -111,7 +111,6 @@ pub fn shows(target: &Target, seen: &Observed) -> bool {
 
 fn pgpool(target: &Target) -> Container {
     let sessions = pooler::sessions(target);
-    let processes = i64::from(sessions + pooler::SPARE_PROCESSES);
     let group = &target.groups[0].name;
     let members = format!("{}.{}.svc.{}.", group.members(), target.name.namespace, target.domain);
     Container {
@@ -125,8 +124,7 @@ fn pgpool(target: &Target) -> Container {
             pod::variable("POOLER_MEMBERS_PORT", ports::POSTGRES.to_string()),
         ]),
         ports: Some(vec![pod::port("postgres", pooler::PORT)]),
-        // Pgpool forks a process of about 6 MiB for each client it may serve.
-        resources: Some(pod::resources("50m", &format!("{}Mi", 64 + 6 * processes))),
+        resources: Some(pod::resources("50m", &target.pooler.memory)),
         security_context: Some(pod::container_security()),
         readiness_probe: Some(Probe {
             tcp_socket: Some(TCPSocketAction { port: IntOrString::Int(pooler::PORT), host: None }),

@@ -63,7 +63,8 @@ fn spec(stage: &Stage) -> PostgresClusterSpec {
 
 async fn made(front: &Cluster<'_>) -> Kept {
     front.make(spec(front.stage)).await?;
-    front.becomes_healthy(180).await
+    front.becomes_healthy(180).await?;
+    front.stage.within(60, async || front.answers().await).await
 }
 
 /// Names of both pods.
