@@ -12,7 +12,7 @@ use crate::target::Target;
 use super::tuning::{catalog, rendered, restarts};
 use super::{MEMBERS_AUTHORITY, METRICS_SESSIONS, PORT, SPARE_PROCESSES, paths};
 
-/// Parameters of the operator's own that Pgpool-II 4.6 reads again on reload (its manual marks each one). Of those that a person
+/// Parameters of the operator's own that Pgpool-II reads again on reload (its manual marks each one). Of those that a person
 /// may set, `catalog.tsv` says it; all others need a restart.
 const RELOADABLE: [&str; 6] = [
     "backend_weight0",

@@ -14,7 +14,7 @@ use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, in_the_way, tuned};
 use crate::text::one_line;
 
-use super::{Work, backup, databases, drain, drills, meanings, refused, storage};
+use super::{Work, backup, databases, drain, drills, meanings, refused, starved, storage};
 
 /// Bytes of a message: Kubernetes' own conditions hold 32768, and an object 1.5 MB.
 const MOST_BYTES: usize = 30_000;
@@ -391,7 +391,10 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
         );
         return (false, reason::POOLER_DOWN, message);
     }
-    good("clients are served")
+    match starved::pooler(seen) {
+        Some(told) => good(format!("clients are served; {told}")),
+        None => good("clients are served"),
+    }
 }
 
 /// Who takes writes is not known.

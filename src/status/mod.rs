@@ -13,6 +13,7 @@ mod members;
 mod refused;
 mod restore;
 mod rollout;
+mod starved;
 mod storage;
 mod tuning;
 mod upgrade;
