@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=images/plan.sh
 . ./plan.sh
-SUITE=trixie # of base.sh
+SUITE=trixie # of all images that name no other
 BASE=$REPOSITORY/base:$SUITE
 CA_BUNDLE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 # Days after which an archive that this checkout does not want, and no other has built anew, is let go.
@@ -44,17 +44,17 @@ tell_builds() {
   done
 }
 
-# Puts the base into buildah's storage, making its archive first when it is not cached; once a run.
+# Puts a suite's base into buildah's storage, making its archive first when it is not cached; once a run.
 need_base() {
-  local archive started=$SECONDS
-  [ -z "${base_ready:-}" ] || return 0
-  base_ready=yes
-  archive=$CACHE/base-$SUITE-$(echo | hash_of base.sh).tar
+  local suite=$1 base=$REPOSITORY/base:$1 archive started=$SECONDS
+  [[ " ${bases_ready:-} " != *" $suite "* ]] || return 0
+  bases_ready+=" $suite"
+  archive=$CACHE/base-$suite-$(echo | hash_of base.sh).tar
   if [ ! -e "$archive" ] || [ -n "${FRESH:-}" ]; then
-    ./base.sh "$archive.part" "$BASE"
+    ./base.sh "$suite" "$archive.part" "$base"
     mv "$archive.part" "$archive"
-    report "$BASE" built $((SECONDS - started))s "$archive"
-  elif ! buildah inspect --type image "$BASE" >/dev/null 2>&1; then
+    report "$base" built $((SECONDS - started))s "$archive"
+  elif ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     buildah pull --quiet "docker-archive:$archive" >/dev/null
   fi
 }
@@ -67,19 +67,30 @@ need_image() {
   buildah pull --quiet "oci-archive:$(archive_of "$kind" "$tag" "$(key_of "$1")")" >/dev/null
 }
 
+# The suite of the base below an image, or below the image that it is built on: $1 is its line.
+suite_of() {
+  local on
+  read -r _ _ _ _ on <<<"$1"
+  if [[ $on == base-* ]]; then echo "${on#base-}"; else echo "$SUITE"; fi
+}
+
 # Builds one image into its archive: $1 line, $2 archive.
 build() {
-  local kind tag args folder on image work arg under=$BASE under_line='' arguments=() archive
+  local kind tag args folder on image work arg suite under=$BASE under_line='' arguments=() archive
   read -r kind tag args folder on <<<"$1"
   image=$REPOSITORY/$kind:$tag
-  if [ "$on" != base ]; then
+  suite=$(suite_of "$1")
+  if [[ $on == base-* ]]; then
+    under=$REPOSITORY/base:$suite
+  elif [ "$on" != base ]; then
     under_line=$(line_of "$kind" "$on")
     need_image "$under_line"
     under=$REPOSITORY/$kind:$on
   fi
   for arg in ${args//,/ }; do arguments+=(--build-arg "$arg"); done
   work=$(mktemp -d "$CACHE/.work.XXXXXX")
-  ./sources.sh "$SUITE" >"$work/sources.list"
+  ./sources.sh "$suite" >"$work/sources.list"
+  ./sources.sh --options >"$work/apt.conf"
   [[ $args$under_line != *OLD_* ]] || ./sources.sh "$OLD_SUITE" >>"$work/sources.list"
   # An archive on this machine's disk (STYLOBATE_APT_SOURCES) has to be seen in there too, and not in a folder that is cleaned.
   while read -r archive; do
@@ -90,7 +101,7 @@ build() {
   [ "$kind" != operator ] || cp "$BINARY" "$work/context/stylobate"
   if ! nice buildah bud --quiet --isolation chroot --layers ${FRESH:+--no-cache} \
     --build-arg "BASE=$under" --build-arg "RUST=$BASE" --label "org.opencontainers.image.version=$tag" "${arguments[@]}" --secret "id=ca,src=$CA_BUNDLE" \
-    --volume "$work/sources.list:/etc/apt/sources.list:ro" --tag "$image" "$work/context" >"$work/log" 2>&1; then
+    --volume "$work/sources.list:/etc/apt/sources.list:ro" --volume "$work/apt.conf:/etc/apt/apt.conf:ro" --tag "$image" "$work/context" >"$work/log" 2>&1; then
     tail -n 40 "$work/log" >&2
     echo "failed to build $image: the last lines of the log are above; the whole log is $work/log" >&2
     exit 1
@@ -151,7 +162,7 @@ main() {
       continue
     fi
     need_tools
-    need_base
+    need_base "$(suite_of "$line")"
     build "$line" "$archive"
     report "$REPOSITORY/$kind:$tag" built $((SECONDS - started))s "$archive"
   done

@@ -6,10 +6,13 @@ REPOSITORY=localhost/stylobate
 # The older major's suite, of which versions.sh has the rest.
 # shellcheck disable=SC2034 # read by build.sh
 OLD_SUITE=bookworm
+# The pooler's, also as in versions.sh: Debian's next release, since no stable suite has a Pgpool-II without known faults that clients
+# reach (docs/decisions/0003-pgpool-facts.md).
+POOLER_SUITE=forky
 # Where cargo, run from the repository's root, leaves the operator's binary.
 BINARY=$(cd .. && realpath -m "${CARGO_TARGET_DIR:-target}")/release/stylobate
 # Lines of what there is to build, in this order: kind, tag, build arguments with commas between them, folder, and the tag that it
-# is built on or `base`. plan() fills it.
+# is built on, or `base`, or `base-SUITE` for another suite's. plan() fills it.
 IMAGES=()
 
 # Fills IMAGES with what comes of the versions found ($1: lines of versions.sh). Two images of each major, so that rollouts are
@@ -23,7 +26,7 @@ plan() {
       pgpool)
         [ -z "$pooler" ] || continue
         pooler=$version
-        IMAGES+=("pgpool $version PGPOOL_VERSION=$version,PGPOOL_PACKAGE=$package pgpool base")
+        IMAGES+=("pgpool $version PGPOOL_VERSION=$version,PGPOOL_PACKAGE=$package pgpool base-$POOLER_SUITE")
         continue
         ;;
       postgres) ;;
@@ -61,7 +64,11 @@ key_of() {
   read -r kind tag args folder on <<<"$1"
   inputs=("$folder" base.sh)
   [ "$kind" != operator ] || inputs+=("$BINARY")
-  [ "$on" = base ] || under=$(key_of "$(line_of "$kind" "$on")")
+  case $on in
+    base) ;;
+    base-*) under=$on ;;
+    *) under=$(key_of "$(line_of "$kind" "$on")") ;;
+  esac
   echo "$tag $args $under" | hash_of "${inputs[@]}"
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Prints the apt source lines of a Debian suite at this machine's own mirrors: sources.sh SUITE. Nobody writes a mirror's name: it is that
 # which apt on this machine uses already, for whichever suite.
+# sources.sh --options prints the lines of apt's configuration by which this machine takes lists that are past their date, as of a mirror that
+# stands still: what its owner decided for its own packages counts for images too. Mostly there are none.
 set -euo pipefail
 
 # A file of apt source lines to use instead of those of this machine's mirrors: another mirror, or a test's own archive.
@@ -50,5 +52,11 @@ sources() {
   printf 'deb %s %s main\n' "$main" "$1" "$main" "$1-updates" "$security" "$1-security"
 }
 
+options() { apt-config dump --format '%f %v%n' | awk '/^Acquire::Check-(Valid-Until|Date) (false|no|0)$/ { print $1 " \"false\";" }' | sort -u; }
+
+if [ "${1:-}" = --options ]; then
+  options
+  exit
+fi
 [ $# = 1 ] || { echo "usage: sources.sh SUITE" >&2; exit 2; }
 sources "$1"

@@ -36,7 +36,7 @@ begin() { rm -rf "$WORK/archive"; mkdir -p "$WORK/archive"; }
 # Writes the lists of the archive's suites.
 publish() {
   local suite
-  for suite in trixie trixie-updates trixie-security bookworm bookworm-updates bookworm-security; do
+  for suite in {trixie,bookworm,forky}{,-updates,-security}; do
     ./suite.sh "$WORK/archive" "$suite"
   done >"$STYLOBATE_APT_SOURCES"
 }
@@ -58,7 +58,7 @@ postgres trixie 17 17.90-0+deb13u1
 postgres trixie-security 17 17.91-0+deb13u1
 postgres bookworm 15 15.90-0+deb12u1
 postgres bookworm-security 15 15.91-0+deb12u1
-package trixie pgpool2 4.90.1-2
+package forky pgpool2 4.90.1-2
 package bookworm pgpool2 4.95.0-1
 publish
 is "minors are those of the archive, of all its suites, the newest first" \
@@ -83,7 +83,7 @@ postgres trixie 17 17.92-0+deb13u1
 package trixie-security postgresql-17 17.93-0+deb13u1
 postgres bookworm 15 15.100-0+deb12u1
 postgres bookworm 15 15.99-0+deb12u1
-package trixie pgpool2 4.90.1-2
+package forky pgpool2 4.90.1-2
 publish
 is "a version that not all packages have is none, and 15.100 is newer than 15.99" \
   "postgres 17 17.92 17.92-0+deb13u1;postgres 15 15.100 15.100-0+deb12u1;postgres 15 15.99 15.99-0+deb12u1;pgpool 4 4.90.1 4.90.1-2;" "$(found)"

@@ -18,7 +18,7 @@ RECORD=$CACHE/found/$(realpath .. | sha256sum | cut -c1-12)
 WANTED=(
   "postgres 17 trixie postgresql-17 postgresql-client-17"
   "postgres 15 bookworm postgresql-15 postgresql-client-15"
-  "pgpool 4 trixie pgpool2"
+  "pgpool 4 forky pgpool2"
 )
 # Two, to roll between; more would be built and tested for nothing.
 MOST=2

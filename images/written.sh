@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Looks whether a file names a version of a Debian package: each would break a build on the day when Debian has the next one.
-# Majors are chosen by people (17, 15; Pgpool-II 4.6; the suites trixie and bookworm, and with them names like libicu76, which a suite never
+# Majors are chosen by people (17, 15; Pgpool-II 4; the suites trixie, bookworm and forky, and with them names like libicu76, which a suite never
 # changes). What is not Debian's (crates, Go modules, Patroni's wheel) is pinned by digests of its own and does not go away.
 # written.sh [FOLDER] prints each place where one is written, and fails.
 set -euo pipefail

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::child::{Child, Kind};
 use crate::engine::hba::POOLER_MONITOR_ROLE;
+use crate::engine::ports;
 use crate::name::{COMPONENT_POOLER, LABEL_COMPONENT, service_hosts};
 use crate::observe::Observed;
 use crate::pooler::{self, paths};
@@ -113,14 +114,21 @@ pub fn shows(target: &Target, seen: &Observed) -> bool {
 }
 
 fn pgpool(target: &Target) -> Container {
-    let sessions = i64::from(target.pooler.clients + pooler::METRICS_SESSIONS);
+    let sessions = pooler::sessions(target);
+    let group = &target.groups[0].name;
+    let members = format!("{}.{}.svc.{}.", group.members(), target.name.namespace, target.domain);
     Container {
         name: "pgpool".into(),
         image: Some(target.pooler_image.clone()),
         image_pull_policy: Some("IfNotPresent".into()),
+        // Of the shim before Pgpool (images/pgpool/front.h): where cancels go, and how many sessions there are.
+        env: Some(vec![
+            pod::variable("POOLER_SESSIONS", sessions.to_string()),
+            pod::variable("POOLER_MEMBERS", members),
+            pod::variable("POOLER_MEMBERS_PORT", ports::POSTGRES.to_string()),
+        ]),
         ports: Some(vec![pod::port("postgres", pooler::PORT)]),
-        // Pgpool forks a process of about 6 MiB for each client it may serve.
-        resources: Some(pod::resources("50m", &format!("{}Mi", 64 + 6 * sessions))),
+        resources: Some(pod::resources("50m", &target.pooler.memory)),
         security_context: Some(pod::container_security()),
         readiness_probe: Some(Probe {
             tcp_socket: Some(TCPSocketAction { port: IntOrString::Int(pooler::PORT), host: None }),

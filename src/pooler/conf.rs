@@ -10,9 +10,9 @@ use crate::name::digest;
 use crate::target::Target;
 
 use super::tuning::{catalog, rendered, restarts};
-use super::{MEMBERS_AUTHORITY, METRICS_SESSIONS, PORT, paths};
+use super::{MEMBERS_AUTHORITY, METRICS_SESSIONS, PORT, SPARE_PROCESSES, paths};
 
-/// Parameters of the operator's own that Pgpool-II 4.6 reads again on reload (its manual marks each one). Of those that a person
+/// Parameters of the operator's own that Pgpool-II reads again on reload (its manual marks each one). Of those that a person
 /// may set, `catalog.tsv` says it; all others need a restart.
 const RELOADABLE: [&str; 6] = [
     "backend_weight0",
@@ -22,6 +22,9 @@ const RELOADABLE: [&str; 6] = [
     "enable_pool_hba",
     "sr_check_period",
 ];
+
+/// The question by which drivers tell a primary (JDBC's `targetServerType`, libpq's `target_session_attrs`), which a replica would answer.
+const PRIMARY_QUESTION: &str = ".*[Ss][Hh][Oo][Ww].*transaction_read_only.*";
 
 /// The whole of `pgpool.conf`.
 pub fn pgpool_conf(target: &Target) -> String {
@@ -70,6 +73,11 @@ fn parameters(target: &Target) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Sessions of a pod: those of clients, and of its metrics.
+pub fn sessions(target: &Target) -> i32 {
+    target.pooler.clients + METRICS_SESSIONS
+}
+
 fn own(target: &Target) -> Vec<(&'static str, String)> {
     let group = &target.groups[0];
     let namespace = &target.name.namespace;
@@ -105,8 +113,13 @@ fn own(target: &Target) -> Vec<(&'static str, String)> {
     }
     parameters.extend([
         ("load_balance_mode", if replicas { "on" } else { "off" }.into()),
-        ("statement_level_load_balance", "on".into()),
-        ("disable_load_balance_on_write", quoted("trans_transaction")),
+        // A session keeps its server, or one transaction would be answered by two; and once it has written, it reads where it wrote.
+        // Both, the look for temporary tables and the pattern, by which drivers look for a primary, were proved by experiment
+        // (docs/decisions/0003-pgpool-facts.md, "Load balancing").
+        ("statement_level_load_balance", "off".into()),
+        ("disable_load_balance_on_write", quoted("always")),
+        ("check_temp_table", "trace".into()),
+        ("primary_routing_query_pattern_list", quoted(PRIMARY_QUESTION)),
         ("failover_on_backend_error", "off".into()),
         ("failover_on_backend_shutdown", "off".into()),
         ("health_check_period", "0".into()),
@@ -119,7 +132,10 @@ fn own(target: &Target) -> Vec<(&'static str, String)> {
         ("memqcache_total_size", "16MB".into()),
         ("memqcache_max_num_cache", "20000".into()),
         ("connect_timeout", "1000".into()),
-        ("num_init_children", (target.pooler.clients + METRICS_SESSIONS).to_string()),
+        ("num_init_children", (sessions(target) + SPARE_PROCESSES).to_string()),
+        // Of a login; what comes before it is limited by images/pgpool/front.c. A minute, Pgpool's own, lets a few silent clients take
+        // all sessions.
+        ("authentication_timeout", "10".into()),
         ("reserved_connections", "0".into()),
         ("max_pool", "1".into()),
         // A kept backend connection would hold a server slot per child, and outlive a switchover as a dead socket.

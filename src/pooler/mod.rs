@@ -4,7 +4,7 @@ mod conf;
 mod passwd;
 mod tuning;
 
-pub use conf::{hba, pgpool_conf, restart_digest};
+pub use conf::{hba, pgpool_conf, restart_digest, sessions};
 pub use passwd::{password_file, prepared};
 pub use tuning::{book, catalog};
 
@@ -30,3 +30,21 @@ pub const PORT: i32 = 5432;
 pub const METRICS_PORT: i32 = 9719;
 /// Sessions of the metrics exporter in each pod, beside those of clients: one for its queries, one for its collectors.
 pub const METRICS_SESSIONS: i32 = 2;
+/// Processes of Pgpool-II beyond its sessions: a cancel finds one when all sessions are taken, and who wants a session then is told
+/// (`images/pgpool/sessions.c`, whose `WAITERS` are fewer). They hold no connection to a server.
+pub const SPARE_PROCESSES: i32 = 4;
+/// Bytes of the main process, the exporter's sessions and what Pgpool-II keeps in shared memory.
+const BASE_MEMORY: u64 = 64 << 20;
+/// Bytes of a process that serves nobody, or a client with small messages.
+const PROCESS_MEMORY: u64 = 6 << 20;
+/// Bytes for messages on their way, when nobody says more. Measured with Pgpool-II 4.7: while it passes, a parameter takes 5.3 times its size,
+/// a value of a result 2.2 times; rows and COPY stream (docs/decisions/0003-pgpool-facts.md).
+pub const MESSAGES_MEMORY: u64 = 192 << 20;
+/// The least for them: a parameter of 6 MB.
+pub const LEAST_MESSAGES_MEMORY: u64 = 32 << 20;
+
+/// Bytes that a pod for so many clients takes when none of them sends anything large.
+pub fn idle_memory(clients: i32) -> u64 {
+    let processes = clients + METRICS_SESSIONS + SPARE_PROCESSES;
+    BASE_MEMORY + PROCESS_MEMORY * u64::try_from(processes).unwrap_or_default()
+}

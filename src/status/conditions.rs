@@ -15,7 +15,7 @@ use crate::plan::{Contested, Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, in_the_way, tuned};
 use crate::text::one_line;
 
-use super::{Work, backup, databases, drain, drills, meanings, refused, slots, storage};
+use super::{Work, backup, databases, drain, drills, meanings, refused, slots, starved, storage};
 
 /// Bytes of a message: Kubernetes' own conditions hold 32768, and an object 1.5 MB.
 const MOST_BYTES: usize = 30_000;
@@ -424,7 +424,7 @@ fn ready(seen: &Observed, status: &ClusterStatus) -> Finding {
         );
         return (false, reason::POOLER_DOWN, message);
     }
-    good("clients are served")
+    good(starved::beside(seen, "clients are served"))
 }
 
 /// Who takes writes is not known.

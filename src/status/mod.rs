@@ -14,6 +14,7 @@ mod refused;
 mod restore;
 mod rollout;
 mod slots;
+mod starved;
 mod storage;
 mod tuning;
 mod upgrade;

@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Toleration;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
 use crate::api::{Flavor, Pods, RenderedStatus, Services, Spread, Synchronous};
@@ -188,8 +189,27 @@ pub struct PoolerTarget {
     pub instances: i32,
     /// Clients of each pod.
     pub clients: i32,
+    /// Memory of each pod's Pgpool, as Kubernetes reads it.
+    pub memory: String,
     /// Reads go to replicas.
     pub load_balancing: bool,
+}
+
+/// Memory of a pooler pod: what the spec says, which has to carry its processes and a small message, or what they take and room for messages.
+fn pooler_memory(given: Option<&Quantity>, clients: i32, problems: &mut Vec<Problem>) -> String {
+    let idle = crate::pooler::idle_memory(clients);
+    let Some(Quantity(given)) = given else {
+        return format!("{}Mi", (idle + crate::pooler::MESSAGES_MEMORY) >> 20);
+    };
+    let least = idle + crate::pooler::LEAST_MESSAGES_MEMORY;
+    if size("spec.pooler.memory", given, problems) < least {
+        let rule = format!(
+            "the processes for {clients} clients take that alone: give {}Mi or more, or lower spec.pooler.clients",
+            least >> 20
+        );
+        problems.push(Problem::new("spec.pooler.memory", given, rule));
+    }
+    given.clone()
 }
 
 /// Checks the spec against all that is seen.
@@ -278,6 +298,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         pooler: PoolerTarget {
             instances: spec.pooler.instances,
             clients,
+            memory: pooler_memory(spec.pooler.memory.as_ref(), clients, &mut problems),
             load_balancing: spec.pooler.load_balancing,
         },
         settings,

@@ -14,6 +14,7 @@ pub mod postmortem;
 pub mod room;
 pub mod stage;
 pub mod versions;
+pub mod wire;
 
 use std::path::PathBuf;
 

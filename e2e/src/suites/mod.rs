@@ -11,6 +11,7 @@ mod logical;
 mod major;
 mod odd;
 mod others;
+mod pooler;
 mod refuse;
 mod restart;
 mod schedule;
@@ -128,6 +129,7 @@ pub static GROUPS: &[Group] = &[
     },
     // Three members and a pooler each for source and subscriber.
     Group { name: "logical", millicores: 700, prelude: None, suites: &[rust!("logical", 600, logical)] },
+    Group { name: "pooler", millicores: 200, prelude: None, suites: &[rust!("pooler", 240, pooler)] },
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 600, refuse)] },
 ];
 

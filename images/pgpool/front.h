@@ -1,0 +1,32 @@
+/* What the parts of the shim share. It is loaded into Pgpool-II before libc and libssl (LD_PRELOAD, run-pgpool), and does at the front,
+ * where clients come in, what Pgpool-II does not: docs/decisions/0003-pgpool-facts.md. */
+#ifndef FRONT_H
+#define FRONT_H
+
+#include <stddef.h>
+
+/* Seconds for the first bytes of a client, for its TLS handshake, and for what it wants then, each. An honest client needs two round
+ * trips; Pgpool-II itself waits for ever in a handshake, with one of its sessions taken. */
+enum { FIRST_BYTES_SECONDS = 5 };
+
+/* Lengths of a CancelRequest: length, code, process and a key of 4 bytes, up to 256 since protocol 3.2 (PostgreSQL's manual, "Message
+ * Formats"). */
+enum { CANCEL_SHORTEST = 16, CANCEL_LONGEST = 268 };
+
+/* The length of the CancelRequest that begins with these bytes; 0 when they begin no such. */
+size_t cancel_length(const unsigned char *bytes, size_t count);
+
+/* Sends a CancelRequest to every member and returns when all have taken it, or after 2 s. A key is of one session of one member, so that
+ * the others ignore it. */
+void cancel_everywhere(const unsigned char *request, size_t length);
+
+/* Makes the table of sessions, before Pgpool-II forks. */
+void sessions_begin(void);
+
+/* A session of this pod for this process, or 0 when all are taken, after having waited a moment for one. */
+int session_take(void);
+
+/* This process serves nobody. */
+void session_leave(void);
+
+#endif
