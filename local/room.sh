@@ -10,7 +10,7 @@ TOUR_LABEL=stylobate.dev/tour
 EXPORTER_CPU=10
 EXPORTER_MIB=64
 POOLER_CPU=60
-POOLER_MIB=128
+POOLER_MIB=344
 CONNECTIONS_MIB=600
 
 # Quantities of Kubernetes in jq: `millis` of a CPU, `mib` of memory.
