@@ -35,6 +35,12 @@ const NAMED: &[Named] = &[
         reason: "pg_upgrade fails, and the way back is another one",
     },
     Named {
+        script: "contested",
+        edit: "spec.pooler.clients 20",
+        wrong: "RefreshFiles ledger-pooler-",
+        reason: "admission has five pods of the pooler made where the spec says two",
+    },
+    Named {
         script: "refused-pods",
         edit: "create ledger.yaml",
         wrong: "RefreshFiles ",
@@ -55,6 +61,7 @@ fn key(step: &Step) -> Key {
         | Step::ReplacePod { pod, .. }
         | Step::ResizePod { pod, .. }
         | Step::RestartServer { pod, .. }
+        | Step::MarkPod { pod, .. }
         | Step::RefreshFiles { pod, .. } => pod.clone(),
         Step::Expand { claim, .. }
         | Step::CloneVolume { claim, .. }
