@@ -54,7 +54,8 @@ static void step(struct pollfd *member, const unsigned char *request, size_t len
     member->fd = -1;
 }
 
-void cancel_everywhere(const unsigned char *request, size_t length) {
+/* Sends it to all, with a turn taken. */
+static void cancel_now(const unsigned char *request, size_t length) {
     const char *host = getenv("POOLER_MEMBERS"), *port = getenv("POOLER_MEMBERS_PORT");
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL, *address;
     struct pollfd members[MOST_MEMBERS];
@@ -89,4 +90,11 @@ void cancel_everywhere(const unsigned char *request, size_t length) {
     for (i = 0; i < count; i++)
         if (members[i].fd >= 0)
             close(members[i].fd);
+}
+
+void cancel_everywhere(const unsigned char *request, size_t length) {
+    if (!turn_take())
+        return;
+    cancel_now(request, length);
+    turn_leave();
 }

@@ -1,5 +1,5 @@
-/* Where clients come in: the first bytes of a connection are waited for a limited time, cancels are served here, and who comes when all
- * sessions are taken is told so. */
+/* Where clients come in: a login has its time, cancels are served here, and who comes when all sessions are taken is told so. What is
+ * served here is read to its end, so that Pgpool-II finds a connection that failed. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "front.h"
@@ -45,6 +44,8 @@ static ssize_t first_bytes(int client, unsigned char *bytes, size_t size) {
 
 /* The client that this process serves; -1 when it serves none. */
 static int served = -1;
+/* Whether it was let in. */
+static int let_in;
 
 /* Serves what needs no session. Returns 0 when nothing is left to be done with the client. */
 static int goes_on(int client) {
@@ -69,9 +70,13 @@ int accept(int listening, struct sockaddr *address, socklen_t *size) {
 
     if (client < 0 || !is_for_clients(listening))
         return client;
-    if (goes_on(client))
+    deadline_begin();
+    if (goes_on(client)) {
+        let_in = 0;
         return served = client;
+    }
     close(client);
+    deadline_end();
     errno = EAGAIN; /* Pgpool-II waits for the next one */
     return -1;
 }
@@ -81,21 +86,19 @@ int close(int fd) {
 
     if (fd == served && fd >= 0) {
         served = -1;
+        deadline_end();
         session_leave();
     }
     return next(fd);
 }
 
-/* Limits each read and write of a client; 0 takes the limit off. */
-static void limit(int client, int seconds) {
-    struct timeval most = {.tv_sec = seconds};
-
-    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
-    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
-}
-
-/* Ends a client as TLS asks for it: without the notice, libpq takes the end for an error. Pgpool-II then reads the end. */
+/* Ends a client as TLS asks for it: without the notice, libpq takes the end for an error. What it has sent is read first, since Pgpool-II
+ * would find it in the TLS session and act on it. */
 static void finish(SSL *ssl, int client) {
+    unsigned char rest[1024];
+
+    while (SSL_pending(ssl) > 0 && SSL_read(ssl, rest, sizeof rest) > 0)
+        ;
     SSL_shutdown(ssl);
     shutdown(client, SHUT_RDWR);
 }
@@ -110,37 +113,57 @@ static void refuse(SSL *ssl) {
     SSL_write(ssl, message, sizeof message);
 }
 
-/* What a client wants whose handshake is done. */
-static void welcome(SSL *ssl, int client) {
+/* What a client wants whose handshake is done. Returns 0 when it was served here. */
+static int welcome(SSL *ssl, int client) {
     unsigned char request[CANCEL_LONGEST];
-    size_t length;
-    int count;
+    int count = SSL_peek(ssl, request, sizeof request);
+    size_t length = count > 0 ? cancel_length(request, (size_t)count) : 0;
 
-    do
-        count = SSL_peek(ssl, request, sizeof request);
-    while (count <= 0 && errno == EINTR && SSL_get_error(ssl, count) == SSL_ERROR_WANT_READ);
-    length = count > 0 ? cancel_length(request, (size_t)count) : 0;
-    if (count <= 0) {
-        finish(ssl, client);
-    } else if (length != 0 && (size_t)count >= length) {
+    if (length != 0 && (size_t)count >= length)
         cancel_everywhere(request, length);
-        finish(ssl, client);
-    } else if (!session_take()) {
+    else if (count > 0 && session_take())
+        return 1;
+    else if (count > 0)
         refuse(ssl);
-        finish(ssl, client);
-    }
+    finish(ssl, client);
+    return 0;
 }
 
 int SSL_accept(SSL *ssl) {
     int (*next)(SSL *) = (int (*)(SSL *))dlsym(RTLD_NEXT, "SSL_accept");
-    int client = SSL_get_fd(ssl), result;
+    int client = SSL_get_fd(ssl), result = next(ssl);
 
-    limit(client, FIRST_BYTES_SECONDS);
-    result = next(ssl);
     if (result == 1)
-        welcome(ssl, client);
-    else
-        shutdown(client, SHUT_RDWR); /* Pgpool-II would go on without TLS */
-    limit(client, 0);
+        return welcome(ssl, client) ? 1 : -1;
+    shutdown(client, SHUT_RDWR); /* Pgpool-II would go on without TLS */
     return result;
+}
+
+/* Whether messages of a server let a client in: AuthenticationOk, or ReadyForQuery (PostgreSQL's manual, "Message Formats"). Until then
+ * each write begins with a message. */
+static int lets_in(const unsigned char *bytes, size_t count) {
+    unsigned int length, kind;
+
+    while (count >= 9) {
+        memcpy(&length, bytes + 1, sizeof length);
+        memcpy(&kind, bytes + 5, sizeof kind);
+        length = ntohl(length);
+        if (bytes[0] == 'Z' || (bytes[0] == 'R' && kind == 0))
+            return 1;
+        if (length < 4 || length + 1 > count)
+            return 0;
+        bytes += length + 1;
+        count -= length + 1;
+    }
+    return 0;
+}
+
+int SSL_write(SSL *ssl, const void *bytes, int count) {
+    int (*next)(SSL *, const void *, int) = (int (*)(SSL *, const void *, int))dlsym(RTLD_NEXT, "SSL_write");
+
+    if (served >= 0 && !let_in && SSL_get_fd(ssl) == served && count > 0 && lets_in(bytes, (size_t)count)) {
+        let_in = 1;
+        deadline_end();
+    }
+    return next(ssl, bytes, count);
 }

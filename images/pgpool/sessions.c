@@ -12,12 +12,13 @@
 #include "front.h"
 
 /* Who comes when all sessions are taken waits so long, as for a client that has just gone; so many wait at the same time, which is less
- * than the spare processes (`SPARE_PROCESSES`, src/pooler/mod.rs). */
-enum { WAITERS = 2, WAIT_STEPS = 100, WAIT_STEP_MS = 20 };
+ * than the spare processes (`SPARE_PROCESSES`, src/pooler/mod.rs). A cancel costs every member a connection, and needs no login: so many
+ * are sent at the same time. */
+enum { WAITERS = 2, TURNS = 2, WAIT_STEPS = 100, WAIT_STEP_MS = 20 };
 
 struct table {
     int sessions;
-    /* Processes: those of sessions first, then those that wait. */
+    /* Processes: those of sessions first, then those that wait, then those that send a cancel. */
     _Atomic pid_t holders[];
 };
 
@@ -30,7 +31,7 @@ void sessions_begin(void) {
 
     if (sessions <= 0 || table)
         return;
-    size = sizeof *table + (size_t)(sessions + WAITERS) * sizeof table->holders[0];
+    size = sizeof *table + (size_t)(sessions + WAITERS + TURNS) * sizeof table->holders[0];
     table = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (table == MAP_FAILED)
         table = NULL;
@@ -62,22 +63,39 @@ static void leave(int first, int end) {
     }
 }
 
+/* Tries again for a moment. */
+static int take_soon(int first, int end) {
+    int taken = take(first, end);
+
+    for (int steps = 0; !taken && steps < WAIT_STEPS; steps++) {
+        nanosleep(&(struct timespec){.tv_nsec = WAIT_STEP_MS * 1000000L}, NULL);
+        taken = take(first, end);
+    }
+    return taken;
+}
+
 int session_take(void) {
-    int taken, steps;
+    int taken;
 
     if (!table || take(0, table->sessions))
         return 1;
     if (!take(table->sessions, table->sessions + WAITERS))
         return 0;
-    for (taken = steps = 0; !taken && steps < WAIT_STEPS; steps++) {
-        nanosleep(&(struct timespec){.tv_nsec = WAIT_STEP_MS * 1000000L}, NULL);
-        taken = take(0, table->sessions);
-    }
+    taken = take_soon(0, table->sessions);
     leave(table->sessions, table->sessions + WAITERS);
     return taken;
 }
 
 void session_leave(void) {
     if (table)
-        leave(0, table->sessions + WAITERS);
+        leave(0, table->sessions + WAITERS + TURNS);
+}
+
+int turn_take(void) {
+    return !table || take_soon(table->sessions + WAITERS, table->sessions + WAITERS + TURNS);
+}
+
+void turn_leave(void) {
+    if (table)
+        leave(table->sessions + WAITERS, table->sessions + WAITERS + TURNS);
 }

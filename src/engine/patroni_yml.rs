@@ -20,6 +20,9 @@ const RETRY_TIMEOUT: i32 = 5;
 /// Seconds that a crashed primary may take to start again before another member takes over. A crash with little WAL to
 /// replay is over sooner than an election; one with much must not keep writes waiting.
 const PRIMARY_START_TIMEOUT: i32 = 10;
+/// Seconds that a primary with logical slots may take to stop before Patroni kills it. In its shutdown the server waits without an end for
+/// the standbys of `synchronized_standby_slots` (`WalSndWaitForWal`, walsender.c of PostgreSQL 17), and commits are refused already.
+const PRIMARY_STOP_TIMEOUT: i32 = 60;
 /// Bytes of WAL that a replica may lag and still become primary.
 const MAXIMUM_LAG_ON_FAILOVER: i64 = 16 * 1024 * 1024;
 /// Seconds that the replication slot of an absent member is kept: a node can be away for a night without a new copy;
@@ -48,6 +51,10 @@ pub fn dynamic(target: &Target, group: &GroupTarget) -> Value {
             "parameters": target.settings,
         },
     });
+    if !target.replication.slots.is_empty() {
+        // Until its standbys have all, the server of 17 does not let a subscriber have it, and does not stop either.
+        config["primary_stop_timeout"] = json!(PRIMARY_STOP_TIMEOUT);
+    }
     if target.replication.logical {
         // Patroni drops each slot that it does not know once nobody reads from it, and makes those that it knows anew when they lost WAL.
         config["ignore_slots"] = json!([{"type": "logical"}]);

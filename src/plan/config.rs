@@ -3,10 +3,11 @@
 //! It is sent by any member whose Patroni answers, also while Postgres is down: what a bad setting broke is mended by a good one. Where
 //! none answers, it is written where Patroni keeps it (`docs/decisions/0026-mending-settings.md`).
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::engine::engine;
 use crate::observe::Observed;
+use crate::target::replication::{STANDBYS, waits_for};
 use crate::target::{GroupTarget, KEPT_POSTGRES, Target, kept};
 
 use super::step::Step;
@@ -35,6 +36,22 @@ pub fn patches(target: &Target, seen: &Observed) -> Vec<Step> {
         });
     }
     steps
+}
+
+/// The list of standbys that subscribers wait for, where it is not that of those that follow: needs no valid spec. After a failover it names
+/// the new primary's own slot, which is not there, and no subscriber gets anything until it is corrected.
+pub fn standbys(seen: &Observed) -> Option<Step> {
+    let group = seen.name().group(0);
+    let mine = |pod: &str| group.ordinal(pod).is_some();
+    let (pod, live) = seen
+        .members
+        .iter()
+        .filter(|(pod, _)| mine(pod))
+        .find_map(|(pod, member)| Some((pod, member.config.as_ref()?)))?;
+    let sent = live.pointer("/postgresql/parameters")?.get(STANDBYS)?;
+    let wanted = Value::from(waits_for(seen));
+    let patch = json!({"postgresql": {"parameters": {STANDBYS: wanted}}});
+    (!same(&wanted, sent)).then(|| Step::Configure { group, pod: pod.clone(), patch })
 }
 
 /// Patroni of no member answers: the patch goes where it is stored. Not while members are down on purpose, and not while the kubelet says
@@ -126,8 +143,7 @@ fn same(wanted: &Value, live: &Value) -> bool {
 mod tests {
     use super::*;
     use crate::fixture::{observed, put_pods, settle, start, target};
-    use crate::observe::{MemberSeen, StoredSettings};
-    use serde_json::json;
+    use crate::observe::{DatabaseSeen, MemberSeen, StoredSettings};
 
     #[test]
     fn only_what_differs_is_sent_and_what_is_gone_is_removed() {
@@ -176,5 +192,24 @@ mod tests {
     fn equal_configuration_needs_no_patch() {
         let config = json!({"ttl": 20, "postgresql": {"parameters": {"a": "1"}}});
         assert_eq!(difference(&config, &config), None);
+    }
+
+    #[test]
+    fn a_spec_with_a_fault_keeps_no_subscriber_waiting_for_a_standby_that_leads_now() {
+        let mut seen = observed(json!({}));
+        put_pods(&mut seen);
+        let config = |list: &str| Some(json!({"postgresql": {"parameters": {STANDBYS: list}}}));
+        seen.members.insert("c-1".into(), MemberSeen { config: config("c_1,c_2"), ..MemberSeen::default() });
+        assert_eq!(standbys(&seen), None, "nobody could look");
+        let mut found = DatabaseSeen::default();
+        found.logical.following = ["c_0".to_owned(), "c_2".to_owned()].into();
+        seen.database = Some(found);
+        let Some(Step::Configure { patch, .. }) = standbys(&seen) else { panic!("the list is corrected") };
+        assert_eq!(patch, json!({"postgresql": {"parameters": {STANDBYS: "c_0,c_2"}}}));
+        assert!(
+            crate::plan::emergency(&seen, start()).iter().any(|step| matches!(step, Step::Configure { .. }))
+        );
+        seen.members.insert("c-1".into(), MemberSeen { config: config("c_0,c_2"), ..MemberSeen::default() });
+        assert_eq!(standbys(&seen), None);
     }
 }

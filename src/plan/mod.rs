@@ -151,5 +151,6 @@ pub fn emergency(seen: &Observed, now: Timestamp) -> Vec<Step> {
     steps.extend(backups::runs(seen, now));
     steps.extend(drills::request(seen, now));
     steps.extend(drain::handover(seen));
+    steps.extend(config::standbys(seen));
     steps
 }

@@ -133,8 +133,8 @@ fn own(target: &Target) -> Vec<(&'static str, String)> {
         ("memqcache_max_num_cache", "20000".into()),
         ("connect_timeout", "1000".into()),
         ("num_init_children", (sessions(target) + SPARE_PROCESSES).to_string()),
-        // Of a login; what comes before it is limited by images/pgpool/front.c. A minute, Pgpool's own, lets a few silent clients take
-        // all sessions.
+        // Of a single message; a login in all is limited by images/pgpool/deadline.c. A minute, Pgpool's own, lets a few silent clients
+        // take all sessions.
         ("authentication_timeout", "10".into()),
         ("reserved_connections", "0".into()),
         ("max_pool", "1".into()),

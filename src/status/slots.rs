@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::{LogicalSlotStatus, ReplicationStatus, SlotState};
+use crate::api::{LogicalSlot, LogicalSlotStatus, ReplicationStatus, SlotState};
 use crate::observe::{LogicalSeen, Observed, SlotSeen};
-use crate::target::{SLOTS_SINCE, Target};
+use crate::target::{SLOTS_SINCE, Target, replication};
 
 use super::conditions::{Finding, good, reason};
 use super::databases::{listed, unread};
@@ -81,7 +81,12 @@ pub fn slots(
     target: Option<&Target>,
     status: Option<&ReplicationStatus>,
 ) -> Option<Finding> {
-    let target = target.filter(|target| target.replication.logical)?;
+    // Also while the spec has a fault: a subscriber falls behind all the same.
+    let logical = target.map_or_else(|| replication::logical(seen), |target| target.replication.logical);
+    if !logical {
+        return None;
+    }
+    let wanted = target.map(|target| target.replication.slots.as_slice()).unwrap_or_default();
     let Some(database) = &seen.database else { return Some(unread(seen, "logical slots")) };
     let found = &database.logical;
     if !found.running {
@@ -93,18 +98,21 @@ pub fn slots(
     let tellers: [(&str, Vec<String>); 3] = [
         (reason::SLOT_LOST, lost(found, rows)),
         (reason::SLOT_BEHIND, behind(found)),
-        (reason::SLOT_NOT_KEPT, not_kept(found, seen, target)),
+        (reason::SLOT_NOT_KEPT, not_kept(found, seen, wanted)),
     ];
     for (why, told) in tellers {
         if let Some(text) = listed(told.iter().cloned(), told.len()) {
             return Some((false, why, text));
         }
     }
+    if let Some(message) = replication::still_needed(seen) {
+        return Some((false, reason::IN_PROGRESS, message));
+    }
     if let Some(row) = rows.iter().find(|row| row.state == SlotState::Waiting) {
         let message = format!("logical slot {} is not made yet: see DatabasesOk", row.name);
         return Some((false, reason::IN_PROGRESS, message));
     }
-    let named = |name: &&String| target.replication.slots.iter().any(|slot| slot.name == **name);
+    let named = |name: &&String| wanted.iter().any(|slot| slot.name == **name);
     let own: Vec<&str> =
         found.slots.keys().filter(|name| !named(name)).take(10).map(String::as_str).collect();
     Some(good(match own.as_slice() {
@@ -164,8 +172,8 @@ fn behind(found: &LogicalSeen) -> Vec<String> {
 }
 
 /// Slots that a failover now would lose.
-fn not_kept(found: &LogicalSeen, seen: &Observed, target: &Target) -> Vec<String> {
-    let there = target.replication.slots.iter().filter(|slot| found.slots.contains_key(&slot.name));
+fn not_kept(found: &LogicalSeen, seen: &Observed, wanted: &[LogicalSlot]) -> Vec<String> {
+    let there = wanted.iter().filter(|slot| found.slots.contains_key(&slot.name));
     there
         .filter_map(|slot| {
             let lacking = lacking(&slot.name, found, seen);

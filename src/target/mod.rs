@@ -14,7 +14,7 @@ mod pods;
 mod point;
 mod problem;
 mod reach;
-mod replication;
+pub(crate) mod replication;
 mod restore;
 mod standing;
 mod storage;

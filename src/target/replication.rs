@@ -24,6 +24,8 @@ const ORDINARY: usize = 12;
 /// Bounds the WAL that is kept for slots.
 const KEEP: &str = "max_slot_wal_keep_size";
 const FEEDBACK: &str = "hot_standby_feedback";
+/// Names the slots of standbys that subscribers wait for.
+pub const STANDBYS: &str = "synchronized_standby_slots";
 
 /// Logical replication as it is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,12 +89,12 @@ pub fn check(seen: &Observed, major: i32, problems: &mut Vec<Problem>) -> Replic
             ));
         }
     }
-    problems.extend(still_needed(seen));
     ReplicationTarget { logical: logical(seen), slots: wanted.slots.clone() }
 }
 
-/// A server with a logical slot does not start without `wal_level = logical`.
-fn still_needed(seen: &Observed) -> Option<Problem> {
+/// What keeps `wal_level` logical although the spec says Replica, in words: a server with a logical slot does not start without it. Whoever may
+/// replicate can make one, so it holds up nothing else.
+pub fn still_needed(seen: &Observed) -> Option<String> {
     let found = &seen.database.as_ref()?.logical;
     if seen.cluster.spec.replication.wal_level == WalLevel::Logical || !found.running {
         return None;
@@ -113,15 +115,11 @@ fn still_needed(seen: &Observed) -> Option<Problem> {
         }
     };
     (!names.is_empty()).then(|| {
-        Problem::new(
-            "spec.replication.walLevel",
-            "Replica",
-            format!(
-                "with a logical slot no server starts with it, and there is {}: let each subscriber finish and remove its slot (SELECT \
-                 pg_drop_replication_slot('{}')), or set Logical",
-                names.iter().map(on).collect::<Vec<_>>().join(", "),
-                names[0]
-            ),
+        format!(
+            "spec.replication.walLevel is 'Replica', and wal_level stays logical: with a logical slot no server starts otherwise, and there is \
+             {}. Let each subscriber finish and remove its slot (SELECT pg_drop_replication_slot('{}')), or set Logical",
+            names.iter().map(on).take(MOST_SLOTS).collect::<Vec<_>>().join(", "),
+            names[0]
         )
     })
 }
@@ -143,7 +141,7 @@ fn lasting(found: &LogicalSeen) -> impl Iterator<Item = &str> {
 
 /// Whether WAL has to be such that it can be decoded. What runs so goes on until it was seen on every member that no slot is left: not
 /// to have looked is no proof.
-fn logical(seen: &Observed) -> bool {
+pub fn logical(seen: &Observed) -> bool {
     if seen.cluster.spec.replication.wal_level == WalLevel::Logical {
         return true;
     }
@@ -179,7 +177,7 @@ pub fn settings(seen: &Observed) -> Settings {
             ("sync_replication_slots".into(), "on".into()),
             // Else the primary removes rows of its catalogs that a copy still needs.
             (FEEDBACK.into(), "on".into()),
-            ("synchronized_standby_slots".into(), waits_for(seen)),
+            (STANDBYS.into(), waits_for(seen)),
         ]);
     }
     settings
@@ -187,16 +185,14 @@ pub fn settings(seen: &Observed) -> Settings {
 
 /// Slots of the standbys that must have WAL before a subscriber gets it: else it may have what the next primary lacks, and then misses as
 /// much of what that one writes. One that is away for longer holds up nobody. What was sent stays while the primary can't be asked.
-fn waits_for(seen: &Observed) -> String {
+pub fn waits_for(seen: &Observed) -> String {
     let group = seen.name().group(0);
     match &seen.database {
         Some(found) => {
             let members = found.logical.following.iter().filter(|name| is_of_member(name, &group));
             members.map(String::as_str).collect::<Vec<_>>().join(",")
         }
-        None => {
-            parameter(seen, "synchronized_standby_slots").and_then(Value::as_str).unwrap_or("").to_owned()
-        }
+        None => parameter(seen, STANDBYS).and_then(Value::as_str).unwrap_or("").to_owned(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Clients of one pod, by a real driver: the API server forwards a port of the pod, so that a test says to which pod a client comes, where a
 //! Service would choose.
 
+use std::time::Duration;
+
 use kube::api::Portforwarder;
 use stylobate::sql::tls::{Verify, connector};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{CancelToken, Client, Config, NoTls};
 
 use crate::broken::{Broken, Kept};
@@ -24,6 +26,37 @@ impl Way {
     /// The bytes of it.
     fn stream(&mut self) -> Kept<impl AsyncRead + AsyncWrite + Unpin + Send + 'static + use<>> {
         self.forwarder.take_stream(PORT).ok_or_else(|| Broken::new("the forwarded port has no stream"))
+    }
+}
+
+/// SSLRequest and GSSENCRequest: length and code (PostgreSQL's manual, "Message Formats").
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+const GSSENC_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 48];
+/// How often somebody who only wants to hold a place says something.
+const DRIP: Duration = Duration::from_secs(1);
+
+/// How somebody without a password holds a place.
+#[derive(Clone, Copy, Debug)]
+pub enum Holding {
+    /// By saying nothing.
+    Silent,
+    /// By a TLS handshake of one byte a second.
+    Handshake,
+    /// By asking for another encryption, again and again.
+    Questions,
+    /// By a login that stops before its proof.
+    Login,
+}
+
+/// A connection of somebody who only wants to hold a place; it ends when it is dropped.
+pub struct Held {
+    talking: tokio::task::JoinHandle<()>,
+    _way: Way,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.talking.abort();
     }
 }
 
@@ -51,7 +84,49 @@ where
     MakeTlsConnect::<S>::make_tls_connect(&mut made, "pooler").map_err(|error| Broken::new(error.to_string()))
 }
 
+/// Says what keeps a place, until the far side ends it.
+async fn hold<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(mut stream: S, how: Holding) -> Kept {
+    let drip: &[u8] = match how {
+        Holding::Silent => return std::future::pending().await,
+        Holding::Handshake => {
+            stream.write_all(&SSL_REQUEST).await?;
+            stream.read_u8().await?;
+            // A record of 16 KiB begins.
+            stream.write_all(&[22, 3, 1, 64, 0]).await?;
+            &[0]
+        }
+        Holding::Questions => &GSSENC_REQUEST,
+        Holding::Login => {
+            stream.write_all(&SSL_REQUEST).await?;
+            stream.read_u8().await?;
+            let tls = tls(&stream)?;
+            let mut stream = tls.connect(stream).await.map_err(|error| Broken::new(error.to_string()))?;
+            stream.write_all(b"\0\0\0\x20\0\x03\0\0user\0app\0database\0bank\0\0").await?;
+            stream.flush().await?;
+            return std::future::pending().await;
+        }
+    };
+    loop {
+        stream.write_all(drip).await?;
+        tokio::time::sleep(DRIP).await;
+    }
+}
+
 impl Stage {
+    /// Holds a place at a pod.
+    ///
+    /// # Errors
+    /// When the pod can't be reached.
+    pub async fn hold(&self, pod: &str, how: Holding) -> Kept<Held> {
+        let mut way = self.way(pod).await?;
+        let stream = way.stream()?;
+        let talking = tokio::spawn(async move {
+            // The far side ends it: that is what is proved.
+            let _ = hold(stream, how).await;
+        });
+        Ok(Held { talking, _way: way })
+    }
+
     /// A way to the port for clients of a pod; nothing is said on it yet.
     ///
     /// # Errors

@@ -10,14 +10,16 @@ use crate::broken::{Broken, Kept, same};
 use crate::ensure;
 use crate::harness::cluster::{Cluster, small, with_bank};
 use crate::harness::stage::Stage;
-use crate::harness::wire::Wire;
+use crate::harness::wire::{Holding, Wire};
 
 /// Clients of each pod.
 const CLIENTS: i32 = 4;
 /// A value that many applications have, and that a pod sized for idle sessions did not carry: 30 MiB.
 const LARGE: usize = 30 << 20;
-/// Silent connections: more than a pod has processes.
-const SILENT: usize = 16;
+/// Connections that only hold a place: more than a pod has processes (10).
+const HOLDERS: usize = 16;
+/// Seconds until a login has to work beside them: two turns of what the pooler gives a login (`images/pgpool/front.h`), and some.
+const LOGIN: u32 = 45;
 
 /// Its promises.
 pub async fn prove(stage: &Stage) {
@@ -47,9 +49,10 @@ pub async fn prove(stage: &Stage) {
         )
         .await;
     stage
-        .promise("silent connections hold nobody up for longer than some seconds", async || {
-            silent(front).await
-        })
+        .promise(
+            "who has no password holds nobody up for longer than some seconds, whatever he says",
+            async || held_up(front).await,
+        )
         .await;
     stage.promise("the cluster behind the poolers goes", async || front.goes(120).await).await;
 }
@@ -188,14 +191,18 @@ async fn large(front: &Cluster<'_>) -> Kept {
     Ok(())
 }
 
-async fn silent(front: &Cluster<'_>) -> Kept {
+async fn held_up(front: &Cluster<'_>) -> Kept {
     let [pod, _] = poolers(front).await?;
-    let mut held = Vec::new();
-    for _ in 0..SILENT {
-        held.push(front.stage.way(&pod).await?);
+    for how in [Holding::Silent, Holding::Handshake, Holding::Questions, Holding::Login] {
+        let mut held = Vec::new();
+        for _ in 0..HOLDERS {
+            held.push(front.stage.hold(&pod, how).await?);
+        }
+        let login = front.stage.within(LOGIN, async || front.stage.wire(&pod, "front").await.map(drop));
+        let ended = tokio::time::timeout(Duration::from_secs(LOGIN.into()), login).await;
+        drop(held);
+        let ended = ended.map_err(|_| Broken::new(format!("{how:?}: no login within {LOGIN} s")))?;
+        ended.map_err(|broken| Broken::new(format!("{how:?}: {broken}")))?;
     }
-    let login = front.stage.within(30, async || front.stage.wire(&pod, "front").await.map(drop));
-    let ended = tokio::time::timeout(Duration::from_secs(30), login).await;
-    drop(held);
-    ended.map_err(|_| Broken::new("no login within 30 s"))?
+    Ok(())
 }
