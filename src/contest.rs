@@ -3,7 +3,7 @@
 //!
 //! To write the same again and again settles nothing, fills the log and holds up what waits for the write. So a part that comes back is
 //! left as it is, told in `Converged`, and tried again ever more seldom: the rule may go. Only the very value that won is left; any other
-//! is put right at once. It is remembered by the operator alone: after a start it tries once. Why: `docs/decisions/0028-what-others-change.md`.
+//! is put right at once. What says who may come in or do what, and how many pods there are, is told too, and put right all the same. It is remembered by the operator alone: after a start it tries once. Why: `docs/decisions/0028-what-others-change.md`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::child::Child;
+use crate::child::{Child, Kind};
 use crate::name::{ANNOTATION_MARKS, ClusterName};
 use crate::plan::{Parts, Step, parts, rendering, same_rendering};
 
@@ -19,6 +19,12 @@ use crate::plan::{Parts, Step, parts, rendering, same_rendering};
 const CORRECTIONS: u32 = 5;
 /// How long a contested part is left alone, at first and at most.
 const PAUSE: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_hours(1)];
+/// How long at most where it decides who may come in or do what: the API server is not to be written to in each round.
+const BREATH: SignedDuration = SignedDuration::from_secs(15);
+/// Such a contest is told for so long after a correction, or each correction would be the end of it.
+const TOLD: SignedDuration = SignedDuration::from_mins(5);
+/// How many pods there are: none of a member serves nobody, and one more of the pooler is somebody's.
+const REPLICAS: &str = ".spec.replicas";
 /// A correction that is longer ago than this after its pause is no part of the contest.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
@@ -31,17 +37,46 @@ pub struct Contest {
     parts: Parts,
     /// Corrections.
     times: u32,
+    /// The last of them.
+    last: Timestamp,
     /// When it is tried again.
     again: Timestamp,
+}
+
+/// Kinds that decide who may come in, or who may do what: nobody else's value is ever left in force.
+fn is_door(kind: Kind) -> bool {
+    match kind {
+        Kind::Role
+        | Kind::RoleBinding
+        | Kind::NetworkPolicy
+        | Kind::Secret
+        | Kind::Service
+        | Kind::ConfigMap => true,
+        Kind::ServiceAccount
+        | Kind::PodDisruptionBudget
+        | Kind::StatefulSet
+        | Kind::Deployment
+        | Kind::PodMonitor => false,
+    }
 }
 
 impl Contest {
     /// True while the child is left as it is: all that differs is what came back.
     pub fn leaves(&self, child: &Child, live: &Value, now: Timestamp) -> bool {
         let differs = parts(&child.body, live);
+        let guarded = is_door(child.reference.kind) || differs.contains_key(REPLICAS);
         self.rests(rendering(&child.body).unwrap_or_default(), now)
             && same_rendering(&child.body, live)
             && differs.iter().all(|part| self.parts.get(part.0) == Some(part.1))
+            && !(guarded && now.duration_since(self.last) >= BREATH)
+    }
+
+    /// Parts that somebody else changes again and again and that are put right each time; none where they are left.
+    pub fn guards(&self, child: &Child, now: Timestamp) -> Option<Vec<String>> {
+        let guarded = is_door(child.reference.kind) || self.parts.contains_key(REPLICAS);
+        let lasts = self.times >= CORRECTIONS && now.duration_since(self.last) < TOLD;
+        let same = self.wanted == rendering(&child.body).unwrap_or_default();
+        (guarded && lasts && same).then(|| self.parts.keys().cloned().collect())
     }
 
     /// True while it is not tried again to reach what is wanted.
@@ -68,7 +103,13 @@ impl Contest {
             Some(more) => first.saturating_mul(1 << more.min(8)).min(most),
             None => SignedDuration::ZERO,
         };
-        Self { wanted: wanted.to_owned(), parts, times, again: now.saturating_add(pause).unwrap_or(now) }
+        Self {
+            wanted: wanted.to_owned(),
+            parts,
+            times,
+            last: now,
+            again: now.saturating_add(pause).unwrap_or(now),
+        }
     }
 }
 
@@ -224,6 +265,45 @@ mod tests {
         }
         contests.note(&cluster(), &apply(), Some(&theirs), Some(&ours), after(75));
         assert!(leaves(&contests, &theirs, after(76)));
+    }
+
+    #[test]
+    fn who_may_come_in_and_how_many_there_are_is_put_right_all_the_same_and_told() {
+        let doors = [
+            Kind::Role,
+            Kind::RoleBinding,
+            Kind::NetworkPolicy,
+            Kind::Secret,
+            Kind::Service,
+            Kind::ConfigMap,
+        ];
+        let of = |kind: Kind, path: &str, guarded: bool| {
+            let body = |value: i32| {
+                let metadata = json!({"annotations": {"stylobate.dev/rendered": "d"}});
+                json!({"metadata": metadata, "spec": {path: value}})
+            };
+            let (contests, theirs, ours) = (Contests::default(), body(0), body(3));
+            let child = Child { reference: ChildRef::new(kind, "x"), body: body(3) };
+            let step = Step::Apply { child: Box::new(child.clone()), reason: "a test".into(), cause: None };
+            let contest = || contests.of(&cluster()).remove(&child.reference.to_string()).unwrap_or_default();
+            for times in 1..=50 {
+                let now = after(times * 15);
+                contests.note(&cluster(), &step, Some(&theirs), Some(&ours), now);
+                let left = contest().leaves(&child, &theirs, now + SignedDuration::from_secs(15));
+                assert_eq!(left, times >= 5 && !guarded, "{kind} {path} {times}");
+            }
+            assert!(contest().leaves(&child, &theirs, after(50 * 15 + 14)), "{kind}: not in each round");
+            let told = contest().guards(&child, after(50 * 15 + 15));
+            assert_eq!(told, guarded.then(|| vec![format!(".spec.{path}")]), "{kind}");
+            assert_eq!(contest().guards(&child, after(50 * 15 + 300)), None, "{kind}: it ended");
+        };
+        doors.into_iter().for_each(|kind| of(kind, "x", true));
+        for kind in [Kind::StatefulSet, Kind::Deployment] {
+            of(kind, "replicas", true);
+            of(kind, "template", false);
+        }
+        of(Kind::PodDisruptionBudget, "minAvailable", false);
+        of(Kind::ServiceAccount, "x", false);
     }
 
     #[test]

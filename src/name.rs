@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 pub use backup::{drill, manifest, scheduled_drill, snapshot};
-pub use pods::{ANNOTATION_IMAGE, ANNOTATION_MARKS, image_of};
+pub use pods::{ANNOTATION_IMAGE, ANNOTATION_MARKS, image_noted, image_of};
 
 /// Most characters that a cluster's name may have.
 pub const MAX_CLUSTER: usize = 40;

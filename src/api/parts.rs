@@ -228,7 +228,7 @@ pub struct User {
     #[schemars(length(max = 4))]
     pub options: Vec<RoleOption>,
     /// Networks, as `10.20.0.0/16`, from which a user with the option `Replication` is let in, past the pooler: from nowhere else, for
-    /// plain sessions either, since who replicates reads every database.
+    /// plain sessions either, since who replicates reads every database. None wider than /8 (IPv6: /16), and no IPv4 in IPv6.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 16),

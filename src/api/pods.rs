@@ -11,7 +11,8 @@ use super::told::{NAME, told};
 /// What pods of members and pooler carry, besides what they need.
 ///
 /// Keys that the operator, Patroni or Kubernetes decide by are refused: without a domain `status`, `role` and `cluster-name`, and the
-/// domains `stylobate.dev`, `kubernetes.io` and `k8s.io` with all below them.
+/// domains `stylobate.dev`, `kubernetes.io` and `k8s.io` with all below them; and those by which a container runtime, a network or a mesh puts
+/// something into a pod (`docs/security.md`, *Keys of others*).
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pods {
@@ -54,7 +55,8 @@ pub struct PullSecret {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Services {
-    /// Annotations of the Services of pooler, primary and replicas, at most 32.
+    /// Annotations of the Services of pooler, primary and replicas, at most 32. Of `service.beta.kubernetes.io/` only those that say how a
+    /// load balancer is made (`docs/security.md`, *Keys of others*).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "annotations")]
     pub annotations: BTreeMap<String, String>,
@@ -92,7 +94,7 @@ pub struct PoolerService {
     #[serde(default)]
     pub external_traffic_policy: TrafficPolicy,
     /// Networks of clients that a load balancer lets in, as `203.0.113.0/24`; the pooler's NetworkPolicy lets in the same. None wider than
-    /// /8 (IPv6: /16).
+    /// /8 (IPv6: /16), and no IPv4 in IPv6.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 32),

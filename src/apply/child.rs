@@ -10,6 +10,7 @@ use crate::child::{Child, ChildRef};
 use crate::name::MANAGER;
 use crate::observe::Observed;
 use crate::own;
+use crate::plan::removal;
 use crate::repeat::gone;
 
 use super::{Error, Writer};
@@ -75,20 +76,24 @@ fn plain(object: DynamicObject) -> Value {
 }
 
 /// Server-side apply, which keeps what others added; the UID in it is a precondition. A list whose key somebody changed by hand can't be
-/// put right that way (the old and the new element both stay, and are refused): then lists are replaced as a whole.
+/// put right that way (the old and the new element both stay, and are refused): then lists are replaced as a whole. What others added
+/// and must not stay is taken away afterwards.
 async fn change(api: &Api<DynamicObject>, child: &Child, uid: &str) -> Result<Value, kube::Error> {
     let name = &child.reference.name;
     let mut body: Value = child.body.clone();
     body["metadata"]["uid"] = uid.into();
-    match api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&body)).await {
+    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let written = match api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(&body)).await {
         Err(kube::Error::Api(status)) if status.is_invalid() => {
-            let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
             let replaced = api.patch(name, &params, &Patch::Merge(&body)).await;
             // The first refusal is the one that names the fault, when both are refused.
             replaced.map(plain).map_err(|_| kube::Error::Api(status))
         }
         other => other.map(plain),
-    }
+    }?;
+    let Some(mut patch) = removal(&child.body, &written) else { return Ok(written) };
+    patch["metadata"]["uid"] = uid.into();
+    api.patch(name, &params, &Patch::Merge(&patch)).await.map(plain)
 }
 
 /// Deletes the object with this UID. One of the same name with another UID was made by somebody else, and ours is gone.

@@ -148,14 +148,14 @@ mod tests {
     fn who_replicates_comes_to_the_members_from_his_networks_alone() {
         let user = |name: &str, from: &[&str]| json!({"name": name, "options": ["Replication"], "replicationFrom": from});
         let users =
-            json!([user("a", &["10.1.0.0/16", "fd00::/8"]), user("b", &["10.1.0.0/16"]), {"name": "app"}]);
+            json!([user("a", &["10.1.0.0/16", "fd00:1::/32"]), user("b", &["10.1.0.0/16"]), {"name": "app"}]);
         let policies = policies(&fixture::target(&fixture::observed(json!({"users": users}))));
         let policy = policies.iter().find(|child| child.reference.name == "c-members").unwrap();
         let rules = policy.body["spec"]["ingress"].as_array().unwrap();
         let from = rules.iter().filter(|rule| !rule["from"][0]["ipBlock"].is_null());
         let from: Vec<_> =
             from.map(|rule| (rule["from"].clone(), rule["ports"][0]["port"].clone())).collect();
-        let blocks = json!([{"ipBlock": {"cidr": "10.1.0.0/16"}}, {"ipBlock": {"cidr": "fd00::/8"}}]);
+        let blocks = json!([{"ipBlock": {"cidr": "10.1.0.0/16"}}, {"ipBlock": {"cidr": "fd00:1::/32"}}]);
         assert_eq!(from, [(blocks, json!(5432))]);
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     fn who_replicates_comes_from_his_networks_and_from_nowhere_else() {
         let users = json!([
             {"name": "app"},
-            {"name": "a\"b, all", "options": ["Replication"], "replicationFrom": ["10.1.0.0/16", "fd00::/8"]},
+            {"name": "a\"b, all", "options": ["Replication"], "replicationFrom": ["10.1.0.0/16", "fd00:1::/32"]},
         ]);
         let lines = hba(&target(&observed(json!({"users": users}))).users, false);
         let own: Vec<&String> = lines.iter().filter(|line| line.contains("a\"\"b, all")).collect();
@@ -78,7 +78,7 @@ mod tests {
             own,
             [
                 "hostssl all,replication \"a\"\"b, all\" 10.1.0.0/16 scram-sha-256",
-                "hostssl all,replication \"a\"\"b, all\" fd00::/8 scram-sha-256",
+                "hostssl all,replication \"a\"\"b, all\" fd00:1::/32 scram-sha-256",
                 "hostssl all,replication \"a\"\"b, all\" all reject",
             ]
         );

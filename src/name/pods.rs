@@ -11,7 +11,10 @@ pub const ANNOTATION_MARKS: &str = "stylobate.dev/marks";
 
 /// Image that a member's StatefulSet was made for. A release before this one wrote no annotation.
 pub fn image_of(set: &Value) -> Option<&str> {
-    let template = set.pointer("/spec/template")?;
-    let noted = template["metadata"]["annotations"][ANNOTATION_IMAGE].as_str();
-    noted.or_else(|| container(&template["spec"], "postgres")?["image"].as_str())
+    image_noted(set).or_else(|| container(set.pointer("/spec/template/spec")?, "postgres")?["image"].as_str())
+}
+
+/// The same by the template's annotation alone: what stands in its container may be a mirror.
+pub fn image_noted(set: &Value) -> Option<&str> {
+    set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_IMAGE].as_str()
 }

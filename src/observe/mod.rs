@@ -12,6 +12,7 @@ mod images;
 mod inside;
 mod leadership;
 mod logical;
+mod mirrors;
 mod named;
 mod nodes;
 mod offline;

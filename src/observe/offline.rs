@@ -30,7 +30,7 @@ use super::facts::{
 };
 use super::leadership::needs_record;
 use super::standing::{self, Look, Standing};
-use super::{given, images, nodes, pods, read, restore, stores};
+use super::{given, images, mirrors, nodes, pods, read, restore, stores};
 
 /// An observation with holes.
 pub struct Offline {
@@ -60,9 +60,10 @@ pub async fn offline(client: &Client, cluster: Arc<PostgresCluster>) -> Result<O
     let draining = reader.draining().await?;
     let backups = reader.backups(&cluster).await?;
     let config = reader.config().await?;
-    let seen_pods = pods.iter().map(|pod| (pod.name_any(), pods::pod(pod))).collect();
+    let mut seen_pods = pods.iter().map(|pod| (pod.name_any(), pods::pod(pod))).collect();
     let platform = reader.platform(&cluster);
     let images = reader.images(&platform.namespace, &cluster).await?;
+    mirrors::weigh(&mut seen_pods, &cluster, &children, &images);
     let restore = reader.restore(&platform.namespace, &cluster, &children, &volumes).await?;
     let (config, stored) = config.unzip();
     let members = members(&cluster, &pods, config);

@@ -25,7 +25,7 @@ use super::facts::{
 use super::leadership::needs_record;
 use super::server::ServerKey;
 use super::standing::Look;
-use super::{database, given, logical, passwords, restore, stores::Stores, tried};
+use super::{database, given, logical, mirrors, passwords, restore, stores::Stores, tried};
 
 /// Annotation of Patroni's ConfigMap `<scope>-config` with the dynamic configuration (Patroni 4.1, `dcs/kubernetes.py`).
 pub const STORED: &str = "config";
@@ -108,7 +108,9 @@ pub async fn observe(
         stores.contests().forget(&name);
     }
     let children = stores.children(&name, &cluster.uid().unwrap_or_default());
-    let pods = stores.pods(&name);
+    let images = stores.images();
+    let mut pods = stores.pods(&name);
+    mirrors::weigh(&mut pods, &cluster, &children, &images);
     let links = links(&name, &platform.domain, &children, &pods);
     let members = match &links {
         Some(links) => members(links, &pods, &stores.lost_nodes()).await,
@@ -135,7 +137,7 @@ pub async fn observe(
         database: None,
         database_unread: None,
         server: None,
-        images: stores.images(),
+        images,
         refusals: stores.refusals(&name, &children, &pods),
         draining: stores.draining(),
         slots: SlotsSeen::default(),

@@ -15,13 +15,15 @@ use super::restore::may_start;
 use super::scale::Scaling;
 use super::step::{Cause, Step};
 
-/// An object that is not as rendered and is left so, since somebody else changes it back (`crate::contest`).
+/// An object that is not as rendered, since somebody else changes it back (`crate::contest`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contested {
     /// Its kind and name, or whose size it is.
     pub object: String,
     /// Parts of it by their paths.
     pub parts: Vec<String>,
+    /// It is put right each time all the same: it decides who may come in or do what, or how many pods there are.
+    pub guarded: bool,
 }
 
 /// Applies for all children that are not as rendered, and what is left as it is.
@@ -57,11 +59,13 @@ pub fn applies(
             let mut lost = live.map(|live| settle(&mut child, live)).unwrap_or_default();
             let contest = seen.contests.get(&object).zip(live);
             let left = contest.is_some_and(|(contest, live)| contest.leaves(&child, live, now));
-            if left && let Some(live) = live {
+            if let Some(parts) = contest.and_then(|(contest, _)| contest.guards(&child, now)) {
+                contested.push(Contested { object: object.clone(), parts, guarded: true });
+            } else if left && let Some(live) = live {
                 lost.extend(parts(&child.body, live).into_keys());
             }
             if !lost.is_empty() {
-                contested.push(Contested { object, parts: lost });
+                contested.push(Contested { object, parts: lost, guarded: false });
             }
             let reason = differs(&child, live).filter(|_| !left)?;
             let cause = restarts(&child, live);

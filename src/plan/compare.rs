@@ -1,5 +1,5 @@
 //! Whether a live object is as rendered. The API server adds defaults, and others add what is theirs, so the rendered body has to be
-//! *contained* in the live one; a field that is no longer rendered shows by the digest in the annotation.
+//! *contained* in the live one, and of what opens doors it has to be all there is (`doors`); a field that is no longer rendered shows by the digest in the annotation.
 //!
 //! Elements of a list are found as server-side apply finds them (`docs/decisions/0028-what-others-change.md`): by their key where the
 //! list has one, so that a container that a mesh injects, at whatever place, is no difference; by their place where it is one value.
@@ -11,6 +11,8 @@ use serde_json::Value;
 use crate::child::Child;
 use crate::name::{ANNOTATION_RENDERED, digest};
 use crate::quantity;
+
+use super::doors;
 
 /// Parts that are not as rendered: the path of each, and a digest of what stands there, which may be a secret.
 pub type Parts = BTreeMap<String, String>;
@@ -39,10 +41,11 @@ pub fn contains(wanted: &Value, live: &Value) -> bool {
     parts(wanted, live).is_empty()
 }
 
-/// Every part of `wanted` that is not in `live`.
+/// Every part of `wanted` that is not in `live`, and what others added to an object that opens doors.
 pub fn parts(wanted: &Value, live: &Value) -> Parts {
     let mut found = Parts::new();
     compare(&Place { path: String::new(), field: "", above: "" }, wanted, live, &mut found);
+    doors::added(wanted, live, &mut found);
     found
 }
 
@@ -104,7 +107,7 @@ fn compare(place: &Place, wanted: &Value, live: &Value, found: &mut Parts) {
     }
 }
 
-fn note(path: String, live: &Value, found: &mut Parts) {
+pub(super) fn note(path: String, live: &Value, found: &mut Parts) {
     found.insert(path, digest(live.to_string().as_bytes()));
 }
 

@@ -9,12 +9,12 @@ use crate::api::ClusterStatus;
 use crate::child::Kind;
 use crate::fleet::PULL_FAULTS;
 use crate::images::place;
-use crate::name::{LABEL_MANAGED_BY, MANAGER};
 use crate::observe::{Leadership, Misread, Observed, PodSeen};
-use crate::plan::{Contested, Halt, Step, volumes_command};
+use crate::plan::{Halt, Step, volumes_command};
 use crate::target::{Problem, Target, Tunings, in_the_way, tuned};
 use crate::text::one_line;
 
+use super::contested::{contested, corrects};
 use super::{Work, backup, databases, drain, drills, meanings, refused, slots, starved, storage};
 
 /// Bytes of a message: Kubernetes' own conditions hold 32768, and an object 1.5 MB.
@@ -310,7 +310,8 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work, now: Timestam
     if let Some(verdict) = work.verdicts.first() {
         return (false, reason::HELD_BACK, verdict.to_string());
     }
-    let pending: Vec<&Step> = work.steps.iter().filter(|step| !aside(step)).collect();
+    let pending: Vec<&Step> =
+        work.steps.iter().filter(|step| !aside(step) && !corrects(step, work.contested)).collect();
     match pending.as_slice() {
         [] => match work.halt {
             Some(Halt::Waits(why)) => (false, reason::IN_PROGRESS, format!("{}{why}", left(work.later))),
@@ -324,26 +325,6 @@ fn converged(seen: &Observed, target: Option<&Target>, work: Work, now: Timestam
         [step] => (false, reason::IN_PROGRESS, format!("one step to take: {step}")),
         [step, ..] => (false, reason::IN_PROGRESS, format!("{} steps to take, first: {step}", pending.len())),
     }
-}
-
-/// What is not as the spec says, since somebody else wants it otherwise.
-fn contested(seen: &Observed, contested: &[Contested]) -> Option<Finding> {
-    if contested.is_empty() {
-        return None;
-    }
-    let one = |one: &Contested| match one.parts.as_slice() {
-        [] => one.object.clone(),
-        parts => format!("{}: {}", one.object, parts.join(", ")),
-    };
-    let all: Vec<String> = contested.iter().take(MOST_TOLD).map(one).collect();
-    let message = format!(
-        "somebody else changes these back each time, and they are left so: {}. Find out who (an admission webhook or policy, an \
-         autoscaler, a GitOps controller; kubectl -n {} get KIND NAME -o yaml --show-managed-fields) and exempt objects with the label \
-         {LABEL_MANAGED_BY}={MANAGER}; it is tried again every hour at least",
-        all.join("; "),
-        seen.name().namespace,
-    );
-    Some((false, reason::CONTESTED, message))
 }
 
 /// What nobody waits for who waits for the spec to be carried out: files that are brought up to date, backups and drills.

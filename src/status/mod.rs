@@ -3,6 +3,7 @@
 mod archive;
 mod backup;
 mod conditions;
+mod contested;
 mod databases;
 mod drain;
 mod drills;

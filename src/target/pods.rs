@@ -1,19 +1,15 @@
 //! What pods and Services carry for others: nothing that somebody decides by, and no door without a list of who may come in.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use crate::api::{PostgresClusterSpec, ServiceType, Services};
 
 use super::Problem;
+use super::doors;
+use super::networks::network;
 
 /// Domains of keys that the operator and Kubernetes decide by, with all below them.
 const RESERVED: [&str; 3] = ["stylobate.dev", "kubernetes.io", "k8s.io"];
-/// Domains below those that only say how a Service is made known or how its load balancer is made.
-const OF_SERVICES: [&str; 3] =
-    ["service.beta.kubernetes.io", "external-dns.alpha.kubernetes.io", "service.alpha.kubernetes.io"];
-/// It says the same as `loadBalancerSourceRanges`, which is looked at.
-const RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
 /// Keys without a domain: Patroni's (`patroni/dcs/kubernetes.py`), and those that Kubernetes' controllers select by.
 const BARE: [&str; 8] = [
     "status",
@@ -25,15 +21,11 @@ const BARE: [&str; 8] = [
     "job-name",
     "pod-template-generation",
 ];
-/// Container runtimes take orders in keys of this form.
-const RUNTIMES: &str = "io.kubernetes.";
 /// Most bytes of all values of a list: half of what an object's annotations may have together.
 const MOST_BYTES: usize = 131_072;
 /// Most characters of a key's name, and of its domain.
 const NAME: usize = 63;
 const DOMAIN: usize = 253;
-/// Shortest prefixes of networks: what is wider is no list of who may come in.
-const WIDEST: [u8; 2] = [8, 16];
 
 /// Adds what can't be carried, or must not be. The Services as they are wanted, with networks as the API server writes them.
 pub fn check(spec: &PostgresClusterSpec, problems: &mut Vec<Problem>) -> Services {
@@ -89,6 +81,9 @@ fn refused(key: &str, of_service: bool) -> Option<String> {
                 .into(),
         );
     }
+    if of_service && doors::is_of_cloud(key) && !doors::is_of_balancer(key) {
+        return Some(format!("it may open the load balancer to others: of these keys {}", doors::ALLOWED));
+    }
     reserved(key, of_service)
         .map(|whose| format!("{whose} decides by it: use a key with a domain of your own"))
 }
@@ -98,15 +93,17 @@ pub fn reserved(key: &str, of_service: bool) -> Option<&'static str> {
     let Some((domain, _)) = key.split_once('/') else {
         return match key {
             "status" | "role" | "cluster-name" => Some("Patroni"),
-            _ if BARE.contains(&key) || key.starts_with(RUNTIMES) => Some("Kubernetes"),
+            _ if BARE.contains(&key) || doors::is_of_runtime(key) => Some("Kubernetes"),
             _ => None,
         };
     };
-    if of_service && OF_SERVICES.contains(&domain) && key != RANGES {
+    if of_service && doors::is_of_balancer(key) {
         return None;
     }
-    let below = |of: &str| domain == of || domain.strip_suffix(of).is_some_and(|rest| rest.ends_with('.'));
-    let of = RESERVED.into_iter().find(|of| below(of))?;
+    if !of_service && doors::is_of_pod_maker(key) {
+        return Some("what makes pods (a runtime, a network or a mesh)");
+    }
+    let of = RESERVED.into_iter().find(|of| doors::is_below(domain, of))?;
     Some(if of == RESERVED[0] { "the operator" } else { "Kubernetes" })
 }
 
@@ -127,34 +124,6 @@ fn is_key(key: &str) -> bool {
                 .all(|part| of(part, b"-") && !part.bytes().any(|byte| byte.is_ascii_uppercase()))
     };
     name.len() <= NAME && of(name, b"-_.") && domain.is_none_or(is_domain)
-}
-
-/// A network with nothing beside its prefix, as everybody writes it.
-fn network(text: &str) -> Result<String, String> {
-    let form = || "write a network as 203.0.113.0/24 or 2001:db8::/32".to_owned();
-    let (address, prefix) = text.split_once('/').ok_or_else(form)?;
-    let address: IpAddr = address.parse().map_err(|_| form())?;
-    let prefix: u8 = prefix.parse().map_err(|_| form())?;
-    let (bits, widest) = match address {
-        IpAddr::V4(_) => (32, WIDEST[0]),
-        IpAddr::V6(_) => (128, WIDEST[1]),
-    };
-    if prefix > bits {
-        return Err(form());
-    }
-    if prefix < widest {
-        return Err(format!("as wide as a good part of all addresses: name networks of at least /{widest}"));
-    }
-    Ok(match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(u32::from(bits - prefix)).unwrap_or(0);
-            format!("{}/{prefix}", std::net::Ipv4Addr::from(u32::from(address) & mask))
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(u32::from(bits - prefix)).unwrap_or(0);
-            format!("{}/{prefix}", std::net::Ipv6Addr::from(u128::from(address) & mask))
-        }
-    })
 }
 
 #[cfg(test)]
@@ -184,6 +153,7 @@ mod tests {
             ("batch.k8s.io/x", "Kubernetes"),
             ("controller-revision-hash", "Kubernetes"),
             ("io.kubernetes.cri-o.userns-mode", "Kubernetes"),
+            ("io.katacontainers.config.hypervisor.kernel", "Kubernetes"),
             ("status", "Patroni"),
             ("role", "Patroni"),
         ] {
@@ -203,6 +173,8 @@ mod tests {
             "team",
             "example.com/team",
             "sidecar.istio.io/inject",
+            "istio.io/rev",
+            "notistio.io/x",
             "notkubernetes.io/x",
             "prometheus.io/scrape",
         ] {
@@ -218,7 +190,57 @@ mod tests {
             1,
             "of a Service alone"
         );
-        assert_eq!(told(json!({"services": {"pooler": {"annotations": {RANGES: "0.0.0.0/0"}}}})).len(), 1);
+    }
+
+    #[test]
+    fn what_opens_a_load_balancer_is_refused_of_a_service() {
+        for key in [
+            "service.beta.kubernetes.io/load-balancer-source-ranges",
+            "service.beta.kubernetes.io/azure-allowed-service-tags",
+            "service.beta.kubernetes.io/azure-allowed-ip-ranges",
+            "service.beta.kubernetes.io/aws-load-balancer-security-groups",
+            "service.beta.kubernetes.io/aws-load-balancer-extra-security-groups",
+            "service.beta.kubernetes.io/x",
+            "service.alpha.kubernetes.io/tolerate-unready-endpoints",
+        ] {
+            for list in ["services", "pooler"] {
+                let annotations = json!({"annotations": {key: "x"}});
+                let (spec, field) = match list {
+                    "pooler" => {
+                        (json!({"services": {"pooler": annotations}}), "spec.services.pooler.annotations")
+                    }
+                    _ => (json!({"services": annotations}), "spec.services.annotations"),
+                };
+                let told = told(spec);
+                let wanted =
+                    format!("{field} is '{key}': it may open the load balancer to others: of these keys ");
+                assert!(told.len() == 1 && told[0].starts_with(&wanted), "{told:?}");
+            }
+        }
+        for key in ["external-dns.alpha.kubernetes.io/hostname", "cloud.google.com/load-balancer-type"] {
+            assert_eq!(told(json!({"services": {"annotations": {key: "x"}}})), [] as [String; 0], "{key}");
+        }
+    }
+
+    #[test]
+    fn what_puts_images_volumes_or_networks_into_a_pod_is_refused() {
+        for key in [
+            "seccomp-profile.kubernetes.cri-o.io/postgres",
+            "k8s.v1.cni.cncf.io/networks",
+            "v1.multus-cni.io/default-network",
+            "sidecar.istio.io/proxyImage",
+            "sidecar.istio.io/userVolume",
+            "traffic.sidecar.istio.io/excludeInboundPorts",
+            "proxy.istio.io/config",
+            "inject.istio.io/templates",
+            "devices.nri.io/container.postgres",
+        ] {
+            let said = told(json!({"pods": {"annotations": {key: "x"}}}));
+            let wanted = format!(
+                "spec.pods.annotations is '{key}': what makes pods (a runtime, a network or a mesh) decides by it"
+            );
+            assert!(said.len() == 1 && said[0].starts_with(&wanted), "{said:?}");
+        }
     }
 
     #[test]
@@ -250,15 +272,11 @@ mod tests {
         for wide in ["0.0.0.0/0", "128.0.0.0/1", "::/0", "2000::/3"] {
             assert!(of(&[wide])[0].starts_with(&format!("{field} is '{wide}': as wide as")), "{wide}");
         }
+        for mapped in ["::ffff:0:0/96", "::ffff:203.0.113.0/120", "::/16"] {
+            assert!(of(&[mapped])[0].starts_with(&format!("{field} is '{mapped}': it has IPv4")), "{mapped}");
+        }
         for bad in ["10.0.0.0/33", "10.0.0/8", "010.0.0.0/8", "::1/129", "10.0.0.0/999"] {
             assert!(of(&[bad])[0].starts_with(&format!("{field} is '{bad}': write a network")), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_network_is_written_in_one_way() {
-        assert_eq!(network("10.1.2.3/8").as_deref(), Ok("10.0.0.0/8"));
-        assert_eq!(network("10.1.2.3/32").as_deref(), Ok("10.1.2.3/32"));
-        assert_eq!(network("2001:DB8:0:0::1/32").as_deref(), Ok("2001:db8::/32"));
     }
 }

@@ -1,7 +1,5 @@
 //! Users and databases: where each password stands, and what is wrong with the given Secrets.
 
-use std::net::IpAddr;
-
 use crate::api::{Database, ExtensionOptions, Locale, RoleOption, User};
 use crate::child::Kind;
 use crate::name::ClusterName;
@@ -10,6 +8,7 @@ use crate::pooler::prepared;
 
 use super::Problem;
 use super::databases;
+use super::networks::network;
 use super::problem::OWN_SECRET;
 
 /// A login role that is wanted.
@@ -99,7 +98,7 @@ pub fn check(
             problems.push(Problem::new(format!("{field}.name"), user.name.escape_debug(), remedy));
         }
         problems.extend(replication(&field, user));
-        let replication_from = user.replication_from.clone();
+        let replication_from = user.replication_from.iter().filter_map(|text| network(text).ok()).collect();
         users.push(UserTarget { name: user.name.clone(), password, options, replication_from });
     }
     let databases = spec
@@ -218,8 +217,10 @@ fn replication(field: &str, user: &User) -> Vec<Problem> {
              the option Replication",
         ));
     }
-    for network in user.replication_from.iter().filter(|network| !is_network(network)) {
-        problems.push(Problem::new(&networks, network, "write a network as 10.20.0.0/16 or fd00:1::/32"));
+    for text in &user.replication_from {
+        if let Err(remedy) = network(text) {
+            problems.push(Problem::new(&networks, text, remedy));
+        }
     }
     if user.name.starts_with('/') {
         problems.push(Problem::new(
@@ -229,17 +230,6 @@ fn replication(field: &str, user: &User) -> Vec<Problem> {
         ));
     }
     problems
-}
-
-/// An address and the length of its prefix.
-fn is_network(text: &str) -> bool {
-    let Some((address, length)) = text.split_once('/') else { return false };
-    let most = match address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    length.len() <= 3 && length.parse::<u8>().is_ok_and(|length| length <= most)
 }
 
 fn identifier(field: &str, name: &str, problems: &mut Vec<Problem>) {
@@ -390,7 +380,7 @@ mod tests {
         let user = |from: serde_json::Value, name: &str| {
             problems(json!({"users": [{"name": name, "options": ["Replication"], "replicationFrom": from}]}))
         };
-        assert_eq!(user(json!(["10.1.0.0/16", "fd00:1::/32", "0.0.0.0/0"]), "copy"), [""; 0]);
+        assert_eq!(user(json!(["10.1.0.0/16", "fd00:1::/32", "10.0.0.0/8"]), "copy"), [""; 0]);
         let said = user(json!([]), "copy");
         assert!(
             said[0]
@@ -401,6 +391,14 @@ mod tests {
             ["10.1.0.0", "10.1.0.0/33", "10.1/16", "/8", "10.0.0.0/8 trust", "fd00::/129", "10.0.0.0/008x"]
         {
             assert!(user(json!([bad]), "copy")[0].contains("write a network as"), "{bad}");
+        }
+        for (wide, remedy) in [
+            ("0.0.0.0/0", "as wide as a good part of all addresses: name networks of at least /8"),
+            ("::/0", "as wide as a good part of all addresses: name networks of at least /16"),
+            ("::ffff:0:0/96", "it has IPv4 addresses in IPv6"),
+        ] {
+            let wanted = format!("spec.users[copy].replicationFrom is '{wide}': {remedy}");
+            assert!(user(json!([wide]), "copy")[0].starts_with(&wanted), "{wide}");
         }
         assert!(
             user(json!(["10.0.0.0/8"]), "/.*")[0].contains("pattern"),

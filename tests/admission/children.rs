@@ -41,7 +41,7 @@ fn specs() -> Vec<(&'static str, Value)> {
         "serviceAccountAnnotations": {"iam.gke.io/gcp-service-account": "db@project.iam.gserviceaccount.com"},
     });
     let door = json!({"annotations": {"example.com/mesh": "off"}, "pooler": {
-        "type": "LoadBalancer", "annotations": {"service.beta.kubernetes.io/x": "1"},
+        "type": "LoadBalancer", "annotations": {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internal"},
         "loadBalancerSourceRanges": ["203.0.113.77/24", "10.1.2.3/8", "2001:DB8::1/32"],
     }});
     let access = json!({"namespaces": ["z", "a"]});
@@ -267,4 +267,74 @@ async fn what_a_webhook_adds_is_left_and_what_it_rewrites_is_told_and_not_fought
         "Deployment c-pooler: .spec.template.spec.containers[pgpool].image",
     ];
     assert_eq!(contested, wanted);
+}
+
+/// What somebody else adds to objects that say who may come in or do what, under a name of his own.
+fn additions() -> Vec<(&'static str, &'static str, Value)> {
+    let peer = json!([{"op": "add", "path": "/spec/ingress/0/from/0/namespaceSelector", "value": {}}]);
+    let label = json!([{"op": "add", "path": "/spec/podSelector/matchLabels/x", "value": "y"}]);
+    let rule = json!([{"op": "add", "path": "/spec/ingress/-", "value": {}}]);
+    let egress = json!([{"op": "add", "path": "/spec/egress", "value": [{}]}]);
+    let port = json!({"name": "x", "port": 22, "protocol": "TCP"});
+    vec![
+        ("networkpolicy", "c-members", peer),
+        ("networkpolicy", "c-members", label),
+        ("networkpolicy", "c-pooler", rule),
+        ("networkpolicy", "c-pooler", egress),
+        (
+            "service",
+            "c-primary",
+            json!([{"op": "add", "path": "/spec/externalIPs", "value": ["203.0.113.9"]}]),
+        ),
+        ("service", "c-primary", json!([{"op": "add", "path": "/spec/selector/x", "value": "y"}])),
+        ("service", "c-pooler", json!([{"op": "add", "path": "/spec/ports/-", "value": port}])),
+        (
+            "service",
+            "c-replicas",
+            json!([{"op": "add", "path": "/spec/publishNotReadyAddresses", "value": true}]),
+        ),
+        ("role", "c-member", json!([{"op": "add", "path": "/rules/0/verbs/-", "value": "delete"}])),
+        (
+            "role",
+            "c-member",
+            json!([{"op": "add", "path": "/rules/-", "value": {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}}]),
+        ),
+        (
+            "rolebinding",
+            "c-member",
+            json!([{"op": "add", "path": "/subjects/-", "value": {"kind": "ServiceAccount", "name": "x", "namespace": "x"}}]),
+        ),
+    ]
+}
+
+#[tokio::test]
+#[ignore = "needs an API server with the CRD"]
+async fn what_others_add_to_what_opens_doors_is_taken_away() {
+    const NAMESPACE: &str = "stylobate-doors";
+    let client = client().await;
+    namespace(NAMESPACE);
+    let mut room = Room::new(&client, NAMESPACE, "c", &json!({})).await;
+    let mut broken = room.settle().await;
+    let specs = |children: &Children| -> BTreeMap<ChildRef, Vec<Value>> {
+        let of = |body: &Value| ["spec", "rules", "subjects"].map(|field| body[field].clone()).to_vec();
+        children.0.iter().map(|(reference, body)| (reference.clone(), of(body))).collect()
+    };
+    let before = specs(&room.seen.children);
+    for (kind, name, patch) in additions() {
+        let patch = patch.to_string();
+        done(
+            &["-n", NAMESPACE, "patch", kind, name, "--field-manager=somebody", "--type=json", "-p", &patch],
+            None,
+        );
+        room.look().await;
+        if room.writes().len() != 1 {
+            broken.push(format!("{kind} {name} {patch}: {} writes", room.writes().len()));
+        }
+        broken.extend(room.settle().await);
+        if specs(&room.seen.children) != before {
+            broken.push(format!("{kind} {name} {patch} is still there"));
+        }
+    }
+    done(&["delete", "namespace", NAMESPACE, "--wait=false"], None);
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
 }

@@ -174,9 +174,13 @@ impl<'a> Sight<'a> {
             let image = pod.made_for.as_ref().map(|_| Contested {
                 object: format!("Pod {name}"),
                 parts: vec![format!(".spec.containers[{CONTAINER}].image")],
+                guarded: false,
             });
-            let size = (resized(self.target, pod) && self.keeps_its_size(name))
-                .then(|| Contested { object: size_of(name), parts: Vec::new() });
+            let size = (resized(self.target, pod) && self.keeps_its_size(name)).then(|| Contested {
+                object: size_of(name),
+                parts: Vec::new(),
+                guarded: false,
+            });
             image.into_iter().chain(size)
         })
         .collect()
