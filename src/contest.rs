@@ -3,7 +3,8 @@
 //!
 //! To write the same again and again settles nothing, fills the log and holds up what waits for the write. So a part that comes back is
 //! left as it is, told in `Converged`, and tried again ever more seldom: the rule may go. Only the very value that won is left; any other
-//! is put right at once. What says who may come in or do what, and how many pods there are, is told too, and put right all the same. It is remembered by the operator alone: after a start it tries once. Why: `docs/decisions/0028-what-others-change.md`.
+//! is put right at once. What says who may come in or do what, and how many pods there are, is told too, and put right all the same.
+//! It is remembered by the operator alone: after a start it tries once. Why: `docs/decisions/0028-what-others-change.md`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};

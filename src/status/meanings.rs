@@ -250,8 +250,8 @@ pub const REASONS: &[Reason] = &[
         kinds: &[kind::CONVERGED],
         reason: reason::CONTESTED,
         means: "somebody else, as an admission webhook or an autoscaler, changes parts of the named objects back each time that they are \
-                written; they are left as they are and tried again ever more seldom, or put right every 15 s where they decide who may come in or do what \
-                or how many pods there are; all else goes on",
+                written; they are left as they are and tried again ever more seldom, or put right every 15 s where they decide who may \
+                come in or do what or how many pods there are; all else goes on",
         remedy: "find out who, and exempt the objects: `docs/operations.md`, *Somebody changes it back*",
     },
     Reason {

@@ -88,7 +88,7 @@ pub(super) fn is_of_cloud(key: &str) -> bool {
 pub(super) fn is_of_balancer(key: &str) -> bool {
     let Some((domain, name)) = key.split_once('/') else { return false };
     let same = |of: &&str| name == *of || of.ends_with('-') && name.starts_with(*of);
-    domain == NAMES || domain == CLOUDS[0] && OF_BALANCERS.iter().any(|of| same(of))
+    domain == NAMES || domain == CLOUDS[0] && OF_BALANCERS.iter().any(same)
 }
 
 /// A key without a domain by which a runtime takes orders.
