@@ -194,6 +194,7 @@ check_pgpool() {
   promise "$1" "the metrics exporter runs, non-root on a read-only root" says 'postgres_exporter, version' prometheus-postgres-exporter --version
   promise "$1" "the exporter has its questions" has usr/local/share/pgpool-exporter/queries.yaml
   promise "$1" "the supervisor is the entry point" says '^#!/bin/sh' cat /usr/local/bin/run-pgpool
+  promise "$1" "the shim before Pgpool-II is there" has usr/local/lib/front.so
 }
 
 check_operator() {

@@ -83,7 +83,8 @@ pub fn slots(
 ) -> Option<Finding> {
     // Also while the spec has a fault: a subscriber falls behind all the same.
     let logical = target.map_or_else(|| replication::logical(seen), |target| target.replication.logical);
-    if !logical {
+    let still = replication::still_needed(seen);
+    if !logical && still.is_none() {
         return None;
     }
     let wanted = target.map(|target| target.replication.slots.as_slice()).unwrap_or_default();
@@ -105,7 +106,7 @@ pub fn slots(
             return Some((false, why, text));
         }
     }
-    if let Some(message) = replication::still_needed(seen) {
+    if let Some(message) = still {
         return Some((false, reason::IN_PROGRESS, message));
     }
     if let Some(row) = rows.iter().find(|row| row.state == SlotState::Waiting) {

@@ -67,8 +67,10 @@ async fn a_slot_of_others_is_seen_told_and_keeps_wal_as_it_is() {
 
     world.edit(|spec| spec["replication"] = json!({"walLevel": "Replica"}));
     let decision = decide(&Input { seen: &world.seen, catalog: CATALOG, now: world.now });
-    let said = decision.problems.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert!(said.len() == 1 && said[0].contains("there is own"), "{said:?}");
+    assert!(decision.problems.is_empty(), "it holds up nothing else: {:?}", decision.problems);
+    let told = decision.status.conditions.iter().find(|condition| condition.type_ == "LogicalSlotsOk");
+    let told = told.expect("it is told");
+    assert!(told.status == "False" && told.message.contains("there is own"), "{}", told.message);
 }
 
 #[tokio::test(flavor = "multi_thread")]
