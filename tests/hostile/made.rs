@@ -87,6 +87,13 @@ async fn an_extension_goes_where_the_spec_says_and_is_updated_only_where_it_name
         "CREATE FUNCTION public.citext_pattern_lt(citext, citext) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN \
          EXECUTE 'ALTER ROLE app SUPERUSER'; RETURN true; END $$",
     ]);
+    // Two of one round into a schema that is not there yet.
+    let beside = json!([{"name": "pg_trgm", "schema": "side"}, {"name": "fuzzystrmatch", "schema": "side"}]);
+    world.edit(|spec| spec["databases"][0]["extensionOptions"] = beside);
+    world.round().await;
+    assert!(
+        there(&world, "pg_trgm").starts_with("side ") && there(&world, "fuzzystrmatch").starts_with("side ")
+    );
     let newer = json!([{"name": "hstore", "schema": "public", "version": "1.8"}, {"name": "citext"}]);
     edit(&mut world, json!({"extensionOptions": newer}));
     world.settle().await;

@@ -168,12 +168,14 @@ fn created(
     }
 }
 
-/// A schema that is the operator's, where one is asked for that is not there.
+/// A schema that is the operator's, where one is asked for that is not there. Another extension of the same round may have made it meanwhile, or
+/// its owner: nothing runs in it, extensions are only moved there.
 fn made_schema(schema: &str, contents: &Contents) -> Vec<String> {
     if schema == CATALOG || contents.schemas.contains_key(schema) {
         Vec::new()
     } else {
-        new_schema(schema).into()
+        let [_, granted] = new_schema(schema);
+        vec![format!("CREATE SCHEMA IF NOT EXISTS {}", escape_identifier(schema)), granted]
     }
 }
 
