@@ -114,7 +114,7 @@ pub fn shows(target: &Target, seen: &Observed) -> bool {
 }
 
 fn pgpool(target: &Target) -> Container {
-    let sessions = pooler::sessions(target);
+    let sessions = pooler::sessions(target.pooler.clients);
     let group = &target.groups[0].name;
     let members = format!("{}.{}.svc.{}.", group.members(), target.name.namespace, target.domain);
     Container {

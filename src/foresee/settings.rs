@@ -1,47 +1,21 @@
-//! What Patroni and Postgres answer to settings: how a patch is put in, what a server starts with, what waits for a restart. The
+//! What Patroni and Postgres answer to settings: what a server starts with, what waits for a restart. The
 //! simulated world of the scenarios gives the same answers (`tests/sim/`).
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::observe::PendingChange;
+use crate::plan::STANDBY_CRITICAL;
 use crate::tuning::Catalog;
 use crate::tuning::catalog::Context;
-
-/// Settings that a standby can't have lower than its primary (PostgreSQL 17, section 26.4.4): Patroni starts it with the primary's.
-const AT_LEAST_THE_PRIMARYS: [&str; 5] = [
-    "max_connections",
-    "max_worker_processes",
-    "max_wal_senders",
-    "max_prepared_transactions",
-    "max_locks_per_transaction",
-];
-
-/// Puts a patch in, as Patroni's `PATCH /config` does (JSON merge patch, RFC 7386): null removes.
-pub fn merge(live: &mut Value, patch: &Value) {
-    let Some(fields) = patch.as_object() else {
-        *live = patch.clone();
-        return;
-    };
-    if !live.is_object() {
-        *live = Value::Object(Map::new());
-    }
-    for (key, value) in fields {
-        if value.is_null() {
-            live.as_object_mut().map(|live| live.remove(key));
-        } else {
-            merge(&mut live[key], value);
-        }
-    }
-}
 
 /// Parameters that a server starts with, of those that are wanted. `primary`: what its primary runs with; none for the primary itself.
 pub fn started_with(wanted: &Value, primary: Option<&Value>) -> Value {
     let mut mine = wanted.clone();
     let Some(primary) = primary else { return mine };
     let count = |all: &Value, name: &str| text(&all[name]).parse::<i64>().ok();
-    for name in AT_LEAST_THE_PRIMARYS {
+    for name in STANDBY_CRITICAL {
         if count(primary, name) > count(&mine, name) {
             mine[name] = primary[name].clone();
         }
@@ -79,13 +53,6 @@ fn text(value: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_patch_changes_what_it_names_and_null_removes() {
-        let mut live = json!({"ttl": 20, "postgresql": {"parameters": {"a": "1", "b": "2"}}});
-        merge(&mut live, &json!({"ttl": 30, "postgresql": {"parameters": {"a": null, "c": "3"}}}));
-        assert_eq!(live, json!({"ttl": 30, "postgresql": {"parameters": {"b": "2", "c": "3"}}}));
-    }
 
     #[test]
     fn only_what_a_restart_changes_waits_for_one() {

@@ -8,11 +8,10 @@ use serde_json::Value;
 use crate::child::{ChildRef, Kind};
 use crate::name::{ANNOTATION_MARKS, COMPONENT_MEMBER, FINALIZER, ROLE_PRIMARY, ROLE_REPLICA};
 use crate::observe::{SnapshotSeen, VolumeSeen};
-use crate::plan::{SqlTask, Step};
+use crate::plan::{SqlTask, Step, merge_settings};
 use crate::tuning::units::quantity_bytes;
 use crate::upgrade::Report;
 
-use super::settings::merge;
 use super::world::World;
 
 /// Word of the program that members run for a major upgrade, in SQL.
@@ -70,7 +69,7 @@ impl World {
             Step::RestartServer { pod, .. } => drop(self.started.remove(pod)),
             Step::Configure { patch, .. } => {
                 if let Some(config) = &mut self.config {
-                    merge(config, patch);
+                    merge_settings(config, patch);
                 }
                 self.servers_start_again();
             }

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::engine::engine;
+use crate::name::GroupName;
 use crate::observe::Observed;
 use crate::target::replication::{STANDBYS, waits_for};
 use crate::target::{GroupTarget, KEPT_POSTGRES, Target, kept};
@@ -20,13 +21,8 @@ pub fn patches(target: &Target, seen: &Observed) -> Vec<Step> {
         return steps;
     }
     for group in &target.groups {
-        let live = seen
-            .members
-            .iter()
-            .filter(|(pod, _)| group.name.ordinal(pod).is_some())
-            .find_map(|(pod, member)| Some((pod, member.config.as_ref()?)));
         let wanted = engine(target.flavor).dynamic(target, group);
-        steps.extend(match live {
+        steps.extend(match told(seen, &group.name) {
             Some((pod, live)) => difference(&wanted, live).map(|patch| Step::Configure {
                 group: group.name.clone(),
                 pod: pod.clone(),
@@ -38,16 +34,17 @@ pub fn patches(target: &Target, seen: &Observed) -> Vec<Step> {
     steps
 }
 
+/// The configuration as a member of the group tells it, and which one does.
+fn told<'a>(seen: &'a Observed, group: &GroupName) -> Option<(&'a String, &'a Value)> {
+    let mut mine = seen.members.iter().filter(|(pod, _)| group.ordinal(pod).is_some());
+    mine.find_map(|(pod, member)| Some((pod, member.config.as_ref()?)))
+}
+
 /// The list of standbys that subscribers wait for, where it is not that of those that follow: needs no valid spec. After a failover it names
 /// the new primary's own slot, which is not there, and no subscriber gets anything until it is corrected.
 pub fn standbys(seen: &Observed) -> Option<Step> {
     let group = seen.name().group(0);
-    let mine = |pod: &str| group.ordinal(pod).is_some();
-    let (pod, live) = seen
-        .members
-        .iter()
-        .filter(|(pod, _)| mine(pod))
-        .find_map(|(pod, member)| Some((pod, member.config.as_ref()?)))?;
+    let (pod, live) = told(seen, &group)?;
     let sent = live.pointer("/postgresql/parameters")?.get(STANDBYS)?;
     let wanted = Value::from(waits_for(seen));
     let patch = json!({"postgresql": {"parameters": {STANDBYS: wanted}}});
@@ -69,8 +66,8 @@ fn store(target: &Target, seen: &Observed, group: &GroupTarget, wanted: &Value) 
     Some(Step::StoreSettings { group: group.name.clone(), resource_version, config, patch })
 }
 
-/// Puts a patch in, as Patroni does (JSON merge patch, RFC 7386): null removes.
-fn merge(live: &mut Value, patch: &Value) {
+/// Puts a patch in, as Patroni's `PATCH /config` does (JSON merge patch, RFC 7386): null removes.
+pub fn merge(live: &mut Value, patch: &Value) {
     let Some(fields) = patch.as_object() else {
         *live = patch.clone();
         return;
@@ -144,6 +141,13 @@ mod tests {
     use super::*;
     use crate::fixture::{observed, put_pods, settle, start, target};
     use crate::observe::{DatabaseSeen, MemberSeen, StoredSettings};
+
+    #[test]
+    fn a_patch_changes_what_it_names_and_null_removes() {
+        let mut live = json!({"ttl": 20, "postgresql": {"parameters": {"a": "1", "b": "2"}}});
+        merge(&mut live, &json!({"ttl": 30, "postgresql": {"parameters": {"a": null, "c": "3"}}}));
+        assert_eq!(live, json!({"ttl": 30, "postgresql": {"parameters": {"b": "2", "c": "3"}}}));
+    }
 
     #[test]
     fn only_what_differs_is_sent_and_what_is_gone_is_removed() {

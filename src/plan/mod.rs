@@ -45,12 +45,13 @@ pub use certificates::{LeafPurpose, Mint};
 pub use children::Contested;
 pub use claim::suspects;
 pub use compare::{Parts, contains, differs, parts, rendering, same_rendering};
+pub use config::merge as merge_settings;
 pub use deletion::{deletion, volumes_command};
 pub use doors::removal;
 pub use drain::leaving;
 pub use drills::drills_due;
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
-pub use rollout::Halt;
+pub use rollout::{Halt, STANDBY_CRITICAL};
 pub use step::{Cause, Hazard, SqlTask, Statement, Step};
 
 /// The way to the target.

@@ -10,7 +10,7 @@ use crate::name::digest;
 use crate::target::Target;
 
 use super::tuning::{catalog, rendered, restarts};
-use super::{MEMBERS_AUTHORITY, METRICS_SESSIONS, PORT, SPARE_PROCESSES, paths};
+use super::{MEMBERS_AUTHORITY, PORT, paths, processes};
 
 /// Parameters of the operator's own that Pgpool-II reads again on reload (its manual marks each one). Of those that a person
 /// may set, `catalog.tsv` says it; all others need a restart.
@@ -73,11 +73,6 @@ fn parameters(target: &Target) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Sessions of a pod: those of clients, and of its metrics.
-pub fn sessions(target: &Target) -> i32 {
-    target.pooler.clients + METRICS_SESSIONS
-}
-
 fn own(target: &Target) -> Vec<(&'static str, String)> {
     let group = &target.groups[0];
     let namespace = &target.name.namespace;
@@ -132,7 +127,7 @@ fn own(target: &Target) -> Vec<(&'static str, String)> {
         ("memqcache_total_size", "16MB".into()),
         ("memqcache_max_num_cache", "20000".into()),
         ("connect_timeout", "1000".into()),
-        ("num_init_children", (sessions(target) + SPARE_PROCESSES).to_string()),
+        ("num_init_children", processes(target.pooler.clients).to_string()),
         // Of a single message; a login in all is limited by images/pgpool/deadline.c. A minute, Pgpool's own, lets a few silent clients
         // take all sessions.
         ("authentication_timeout", "10".into()),

@@ -4,7 +4,7 @@ mod conf;
 mod passwd;
 mod tuning;
 
-pub use conf::{hba, pgpool_conf, restart_digest, sessions};
+pub use conf::{hba, pgpool_conf, restart_digest};
 pub use passwd::{password_file, prepared};
 pub use tuning::{book, catalog};
 
@@ -43,8 +43,17 @@ pub const MESSAGES_MEMORY: u64 = 192 << 20;
 /// The least for them: a parameter of 6 MB.
 pub const LEAST_MESSAGES_MEMORY: u64 = 32 << 20;
 
+/// Processes of a pod for so many clients.
+pub fn processes(clients: i32) -> i32 {
+    sessions(clients) + SPARE_PROCESSES
+}
+
+/// Sessions of a pod for so many clients: theirs, and those of its metrics.
+pub fn sessions(clients: i32) -> i32 {
+    clients + METRICS_SESSIONS
+}
+
 /// Bytes that a pod for so many clients takes when none of them sends anything large.
 pub fn idle_memory(clients: i32) -> u64 {
-    let processes = clients + METRICS_SESSIONS + SPARE_PROCESSES;
-    BASE_MEMORY + PROCESS_MEMORY * u64::try_from(processes).unwrap_or_default()
+    BASE_MEMORY + PROCESS_MEMORY * u64::try_from(processes(clients)).unwrap_or_default()
 }

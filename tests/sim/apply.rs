@@ -3,10 +3,9 @@
 use serde_json::Value;
 
 use stylobate::child::{Child, Kind};
-use stylobate::foresee::settings::merge;
 use stylobate::name::{COMPONENT_MEMBER, FINALIZER, ROLE_PRIMARY, ROLE_REPLICA};
 use stylobate::observe::DiskUse;
-use stylobate::plan::Step;
+use stylobate::plan::{Step, merge_settings};
 use stylobate::tuning::units::quantity_bytes;
 
 use super::{World, material, spelling, sql};
@@ -122,7 +121,7 @@ impl World {
             }
             Step::Configure { group: _, pod, patch } => {
                 assert!(self.members.contains_key(pod), "{pod} does not answer");
-                merge(self.config.as_mut().expect("a group that runs has a configuration"), patch);
+                merge_settings(self.config.as_mut().expect("a group that runs has a configuration"), patch);
             }
             Step::StoreSettings { config, .. } => self.store_settings(config),
             Step::Sql { pod, task } => {

@@ -24,6 +24,7 @@ use crate::tuning::units::quantity_bytes;
 use super::children::Contested;
 use super::handover::{successor, switchover};
 use super::step::{Cause, Step};
+pub use need::STANDBY_CRITICAL;
 use need::{Need, late, lost, need, primary_first, resized, waits_for_primary};
 
 /// What is done now and what follows.

@@ -29,7 +29,7 @@ pub enum Need {
 
 /// Settings that a standby must have at least as high as its primary, or it stops replaying (PostgreSQL 17, section 26.4.4).
 /// Patroni never starts a standby with less than the primary's, so the primary has to restart first when one goes down.
-const STANDBY_CRITICAL: [&str; 5] = [
+pub const STANDBY_CRITICAL: [&str; 5] = [
     "max_connections",
     "max_worker_processes",
     "max_wal_senders",
