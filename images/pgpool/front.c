@@ -1,7 +1,6 @@
 /* Where clients come in: a login has its time, cancels are served here, and who comes when all sessions are taken is told so. What is
  * served here is read to its end, so that Pgpool-II finds a connection that failed. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
@@ -65,8 +64,7 @@ static int goes_on(int client) {
 }
 
 int accept(int listening, struct sockaddr *address, socklen_t *size) {
-    int (*next)(int, struct sockaddr *, socklen_t *) = (int (*)(int, struct sockaddr *, socklen_t *))dlsym(RTLD_NEXT, "accept");
-    int client = next(listening, address, size);
+    int client = NEXT(accept)(listening, address, size);
 
     if (client < 0 || !is_for_clients(listening))
         return client;
@@ -82,14 +80,12 @@ int accept(int listening, struct sockaddr *address, socklen_t *size) {
 }
 
 int close(int fd) {
-    int (*next)(int) = (int (*)(int))dlsym(RTLD_NEXT, "close");
-
     if (fd == served && fd >= 0) {
         served = -1;
         deadline_end();
         session_leave();
     }
-    return next(fd);
+    return NEXT(close)(fd);
 }
 
 /* Ends a client as TLS asks for it: without the notice, libpq takes the end for an error. What it has sent is read first, since Pgpool-II
@@ -130,8 +126,7 @@ static int welcome(SSL *ssl, int client) {
 }
 
 int SSL_accept(SSL *ssl) {
-    int (*next)(SSL *) = (int (*)(SSL *))dlsym(RTLD_NEXT, "SSL_accept");
-    int client = SSL_get_fd(ssl), result = next(ssl);
+    int client = SSL_get_fd(ssl), result = NEXT(SSL_accept)(ssl);
 
     if (result == 1)
         return welcome(ssl, client) ? 1 : -1;
@@ -159,11 +154,9 @@ static int lets_in(const unsigned char *bytes, size_t count) {
 }
 
 int SSL_write(SSL *ssl, const void *bytes, int count) {
-    int (*next)(SSL *, const void *, int) = (int (*)(SSL *, const void *, int))dlsym(RTLD_NEXT, "SSL_write");
-
     if (served >= 0 && !let_in && SSL_get_fd(ssl) == served && count > 0 && lets_in(bytes, (size_t)count)) {
         let_in = 1;
         deadline_end();
     }
-    return next(ssl, bytes, count);
+    return NEXT(SSL_write)(ssl, bytes, count);
 }

@@ -3,7 +3,17 @@
 #ifndef FRONT_H
 #define FRONT_H
 
+#include <dlfcn.h>
 #include <stddef.h>
+
+/* The function of this name that the shim stands before, looked up once: a message is no place for a look through all libraries. */
+#define NEXT(name) \
+    ({ \
+        static __typeof__(name) *next_; \
+        if (!next_) \
+            next_ = (__typeof__(name) *)dlsym(RTLD_NEXT, #name); \
+        next_; \
+    })
 
 /* Seconds for a client's first bytes; and from its coming until it is let in, whatever it says meanwhile. An honest client needs some round
  * trips, and a primary that is just being elected some seconds. Pgpool-II waits for ever in a handshake, and its own time-out begins anew with

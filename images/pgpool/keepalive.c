@@ -4,11 +4,12 @@
  * Kubernetes a repeated packet keeps going to the lost pod: only a new connection can reach the new primary.
  * Loaded by LD_PRELOAD before libc's connect(). */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+
+#include "front.h"
 
 /* A silent server is probed after 3 s, then every 2 s, and given up after 3 probes: within 9 s, well below what a
  * person calls hanging, well above a pause for a busy node. */
@@ -19,8 +20,6 @@ static void set(int fd, int level, int name, int value) {
 }
 
 int connect(int fd, const struct sockaddr *address, socklen_t length) {
-    int (*next)(int, const struct sockaddr *, socklen_t) =
-        (int (*)(int, const struct sockaddr *, socklen_t))dlsym(RTLD_NEXT, "connect");
     int result;
 
     if (address->sa_family == AF_INET || address->sa_family == AF_INET6) {
@@ -30,7 +29,7 @@ int connect(int fd, const struct sockaddr *address, socklen_t length) {
         set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
         set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS);
     }
-    result = next(fd, address, length);
+    result = NEXT(connect)(fd, address, length);
     /* A second call on a connection still under way is Pgpool-II's retry after connect_timeout: make it the end. */
     if (result < 0 && errno == EALREADY)
         errno = ETIMEDOUT;
