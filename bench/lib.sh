@@ -45,14 +45,14 @@ healthy() {
 
 make_namespace() { local/new-namespace.sh "$NS" >/dev/null; }
 
-# bank HOST SECONDS [FLAG...]: starts the workload as a Job through HOST.
+# bank HOST SECONDS [FLAG...]: starts the workload as a Job through HOST. What takes longer than BANK_DEADLINE (1s) is an error to it.
 bank() {
   local host=$1 seconds=$2
   shift 2
   local flags=""
   for flag in "$@"; do flags+=", \"$flag\""; done
   k delete job bank --ignore-not-found >/dev/null
-  sed -e "s/namespace: ledger/namespace: $NS/; s/ledger-pooler.ledger.svc/$host.$NS.svc/; s/\"60\"/\"$seconds\", --json$flags/" \
+  sed -e "s/namespace: ledger/namespace: $NS/; s/ledger-pooler.ledger.svc/$host.$NS.svc/; s/\"60\"/\"$seconds\", --json$flags/; s/, 1s\]/, ${BANK_DEADLINE:-1s}]/" \
     docs/examples/bank-job.yaml | k apply -f - >/dev/null
   within 60 transferring
 }
@@ -62,6 +62,13 @@ bank_ends() {
   k wait job/bank --for=condition=Complete --timeout=180s >/dev/null ||
     { k logs job/bank | tail -5; echo "failed: the bank found a broken invariant" >&2; exit 1; }
   k logs job/bank | tail -1 | jq .summary >"$WORK/summary"
+}
+
+# in_client HOST COMMAND: a shell in the pod `client`, for the Service HOST, with the user's password.
+in_client() {
+  k get secret ledger-user-app -o 'jsonpath={.data.password}' | base64 -d |
+    k exec -i client -- env "PGHOST=$1.$NS.svc" PGUSER=app PGDATABASE=bank PGSSLMODE=require PGCONNECT_TIMEOUT=2 sh -c \
+      "IFS= read -r PGPASSWORD; export PGPASSWORD; $2"
 }
 
 # order NAME CLUSTER: a backup on demand.

@@ -18,7 +18,7 @@ for part in bench/parts/*.sh; do . "$part"; done
 
 local/install.sh
 make_namespace
-for part in serving tps gaps day_two backup operator fleet; do
+for part in serving tps pooler gaps day_two backup operator fleet; do
   case " ${ONLY:-$part} " in *" $part "*) ;; *) [ "$part" = serving ] || continue ;; esac
   printf '== %s %s\n' "$(date +%T)" "$part" >&2
   "measure_$part"

@@ -45,7 +45,7 @@ read_images() {
 # Versions of Postgres of the major $1, or the majors, the newest first.
 minors() { awk -v major="$1" '$1 == "postgres" && $2 == major { print $3 }' <<<"$FOUND"; }
 majors() { awk '$1 == "postgres" { print $2 }' <<<"$FOUND" | uniq; }
-pooler() { awk '$1 == "pgpool" { print $3; exit }' <<<"$FOUND"; }
+pooler() { awk -v name="$1" '$1 == name { print $3; exit }' <<<"$FOUND"; }
 
 # An entry of the catalog: $1 version, $2 tag, $3 the older major that the image upgrades from, if it does.
 entry() {
@@ -58,7 +58,7 @@ values() {
   printf 'image: {%sdigest: "%s"}\n' \
     "$([ "$REGISTRY" = "$REPOSITORY" ] || printf 'prefix: "%s", ' "$REGISTRY"; [ -z "$OPERATOR_TAG" ] || printf 'tag: "%s", ' "$OPERATOR_TAG")" \
     "${operator##*@}"
-  printf 'pooler: {image: "%s"}\nengineImages:\n' "${REFERENCE[pgpool:$(pooler)]}"
+  printf 'pooler: {image: "%s"}\npgbouncer: {image: "%s"}\nengineImages:\n' "${REFERENCE[pgpool:$(pooler pgpool)]}" "${REFERENCE[pgbouncer:$(pooler pgbouncer)]}"
   for major in $(majors); do
     for version in $(minors "$major"); do
       entry "$version" "$version"
@@ -83,7 +83,7 @@ env() {
   mapfile -t found < <(majors)
   env_of PG "${found[0]}"
   env_of OLD "${found[1]}"
-  printf '%s=%s\n' POOLER_VERSION "$(pooler)" POOLER_IMAGE "${REFERENCE[pgpool:$(pooler)]}" OPERATOR_IMAGE "${REFERENCE[operator:dev]}"
+  printf '%s=%s\n' POOLER_VERSION "$(pooler pgpool)" POOLER_IMAGE "${REFERENCE[pgpool:$(pooler pgpool)]}" OPERATOR_IMAGE "${REFERENCE[operator:dev]}"
 }
 
 usage() { echo "usage: engine-images.sh values [--registry HOST/PATH] [--operator-tag TAG] [--dry-run] | env" >&2; exit 2; }

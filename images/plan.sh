@@ -6,8 +6,8 @@ REPOSITORY=localhost/stylobate
 # The older major's suite, of which versions.sh has the rest.
 # shellcheck disable=SC2034 # read by build.sh
 OLD_SUITE=bookworm
-# The pooler's, also as in versions.sh: Debian's next release, since no stable suite has a Pgpool-II without known faults that clients
-# reach (docs/decisions/0003-pgpool-facts.md).
+# The poolers', also as in versions.sh: Debian's next release, since no stable suite has a Pgpool-II or a PgBouncer without known faults that
+# clients reach (docs/decisions/0003-pgpool-facts.md, 0031-pgbouncer.md).
 POOLER_SUITE=forky
 # Where cargo, run from the repository's root, leaves the operator's binary.
 BINARY=$(cd .. && realpath -m "${CARGO_TARGET_DIR:-target}")/release/stylobate
@@ -19,14 +19,16 @@ IMAGES=()
 # tested between them: of two minor versions where the archive has two, else of two builds of the one. The images of the older
 # major are built on the newest, and one more is for the way between them.
 plan() {
-  local name major version package newest='' newest_major='' last='' pooler='' arg
+  local name major version package newest='' newest_major='' last='' poolers='' arg
   IMAGES=()
   while read -r name major version package; do
     case $name in
-      pgpool)
-        [ -z "$pooler" ] || continue
-        pooler=$version
-        IMAGES+=("pgpool $version PGPOOL_VERSION=$version,PGPOOL_PACKAGE=$package pgpool base-$POOLER_SUITE")
+      pgpool | pgbouncer)
+        # The newest alone.
+        [[ $poolers != *"$name "* ]] || continue
+        poolers+="$name "
+        arg=${name^^}_VERSION=$version,${name^^}_PACKAGE=$package
+        IMAGES+=("$name $version $arg $name base-$POOLER_SUITE")
         continue
         ;;
       postgres) ;;
@@ -94,7 +96,7 @@ list() {
 }
 
 # What was found last by anybody here, and where that is nothing, N for what will be: for those who only show what they would do.
-guess() { ./versions.sh last || printf '%s\n' 'postgres 17 17.N 17.N' 'postgres 15 15.N 15.N' 'pgpool 4 4.N 4.N'; }
+guess() { ./versions.sh last || printf '%s\n' 'postgres 17 17.N 17.N' 'postgres 15 15.N 15.N' 'pgpool 4 4.N 4.N' 'pgbouncer 1 1.N 1.N'; }
 
 # Names of what there would be.
 names() {

@@ -8,6 +8,7 @@ cd "$(dirname "$0")"
 CITUS=localhost/stylobate/citus:17
 kept=0
 broken=0
+server=
 containers=()
 
 # Removes the unpacked images; none may pile up in buildah's storage.
@@ -121,24 +122,27 @@ check_both() {
     has "usr/share/postgresql/${older%%.*}/extension/pgaudit.control"
   promise "$1" "the operator's catalog stands for the settings of the older server" \
     catalog_knows settings "${older%%.*}.tsv" "${older%%.*}"
-  [[ $2 != *-to-* ]] || upgrades "$1"
+  [[ $2 != *-to-* ]] || tells "$1" "the upgrade of a member" ./upgrade-test.sh "$root" "$user"
 }
 
-# One line for each promise that upgrade-test.sh tells of; what broke one is on its standard error.
-upgrades() {
-  local said line
-  if ! said=$(./upgrade-test.sh "$root" "$user"); then
+# One line for each promise that another script tells of; what broke one is on its standard error. $1 image, $2 what it tries, then the script.
+tells() {
+  local image=$1 what=$2 said line
+  shift 2
+  if ! said=$("$@"); then
     broken=$((broken + 1))
-    printf 'BROKEN  %-22s %s\n' "$1" "the upgrade of a member, see above" >&2
+    printf 'BROKEN  %-22s %s\n' "$image" "$what, see above" >&2
   fi
   while read -r line; do
+    [ -n "$line" ] || continue
     kept=$((kept + 1))
-    printf 'kept    %-22s %s\n' "$1" "$line"
+    printf 'kept    %-22s %s\n' "$image" "$line"
   done <<<"$said"
 }
 
 check_server() {
   local version=${2%-rebuilt} # a second build of it
+  server=$root
   check_common "$1" "$2"
   promise "$1" "the server is the version of the tag" says "\(PostgreSQL\) ${version//./\\.}\b" postgres --version
   promise "$1" "Patroni is 4.1.1 or newer" at_least 4.1.1 patroni --version
@@ -154,7 +158,24 @@ check_server() {
   promise "$1" "a database sorts by a locale of the C library and by one of ICU" sorts
   promise "$1" "the authorities of the cloud are known" has etc/ssl/certs/ca-certificates.crt
   promise "$1" "the programs of the archive are there" has usr/local/bin/archive-wal
+  promise "$1" "what an archive is to a member is told by a program that is there" has usr/local/lib/stylobate/archive_state.py
+  # What verify-member and archive_state.py read: a line of a report, and a file by its name, with a code for a wrong passphrase.
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  promise "$1" "pgBackRest says in a line whether an archive is whole" says '^status: ok$' bash -c \
+    'initdb -D /tmp/d >/dev/null 2>&1 && o="--stanza=x --repo1-path=/tmp/r" &&
+     pgbackrest $o --pg1-path=/tmp/d --lock-path=/tmp/l --log-level-file=off --no-online stanza-create >/dev/null &&
+     pgbackrest $o --process-max=1 --io-timeout=60 --log-level-file=off --log-level-stderr=error --output=text verify --verbose'
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  promise "$1" "pgBackRest names who writes an archive, and has a code for a wrong passphrase" says '^db-system-id=.*code 95$' bash -c \
+    'initdb -D /tmp/d >/dev/null 2>&1 && o="--stanza=x --repo1-path=/tmp/r --repo1-cipher-type=aes-256-cbc" && export PGBACKREST_REPO1_CIPHER_PASS=a &&
+     pgbackrest $o --pg1-path=/tmp/d --lock-path=/tmp/l --log-level-file=off --no-online stanza-create >/dev/null &&
+     who=$(pgbackrest $o --io-timeout=5 --log-level-stderr=error repo-get archive/x/archive.info | grep ^db-system-id=) &&
+     for pass in b c d; do
+       PGBACKREST_REPO1_CIPHER_PASS=$pass pgbackrest $o --io-timeout=5 repo-get archive/x/archive.info >/dev/null 2>&1 || echo "$who code $?"
+     done | tail -n 1'
   promise "$1" "base backups are made and fetched by programs that are there" has usr/local/bin/archive-backup
+  promise "$1" "manifests are put into an archive, sealed, and read again" says '^whole$' bash -c 'archive-manifest check && echo whole'
+  promise "$1" "the program of an import is there" has usr/local/bin/archive-import
   promise "$1" "pgBackRest knows the options of a base backup" says '^full$' bash -c \
     'pgbackrest help backup annotation >/tmp/a && pgbackrest help backup repo-bundle >>/tmp/a && pgbackrest help backup start-fast >>/tmp/a && echo full'
   promise "$1" "pgaudit can be created" has 'usr/share/postgresql/17/extension/pgaudit.control'
@@ -195,6 +216,15 @@ check_pgpool() {
   promise "$1" "the exporter has its questions" has usr/local/share/pgpool-exporter/queries.yaml
   promise "$1" "the supervisor is the entry point" says '^#!/bin/sh' cat /usr/local/bin/run-pgpool
   promise "$1" "the shim before Pgpool-II is there" has usr/local/lib/front.so
+  # Before the server of the image that was looked at before.
+  tells "$1" "what clients meet" ./pooler-test.sh "$server" "$root" "$user"
+}
+
+check_pgbouncer() {
+  check_common "$1" "$2"
+  promise "$1" "PgBouncer is the version of the tag" says "PgBouncer ${2//./\\.}" pgbouncer --version
+  promise "$1" "the metrics exporter runs, non-root on a read-only root" says 'pgbouncer_exporter, version' prometheus-pgbouncer-exporter --version
+  promise "$1" "the supervisor is the entry point" says '^#!/bin/sh' cat /usr/local/bin/run-pgbouncer
 }
 
 check_operator() {

@@ -60,11 +60,12 @@ postgres bookworm 15 15.90-0+deb12u1
 postgres bookworm-security 15 15.91-0+deb12u1
 package forky pgpool2 4.90.1-2
 package bookworm pgpool2 4.95.0-1
+package forky pgbouncer 1.90.1-1
 publish
 is "minors are those of the archive, of all its suites, the newest first" \
-  "postgres 17 17.91 17.91-0+deb13u1;postgres 17 17.90 17.90-0+deb13u1;postgres 15 15.91 15.91-0+deb12u1;postgres 15 15.90 15.90-0+deb12u1;pgpool 4 4.90.1 4.90.1-2;" "$(found)"
+  "postgres 17 17.91 17.91-0+deb13u1;postgres 17 17.90 17.90-0+deb13u1;postgres 15 15.91 15.91-0+deb12u1;postgres 15 15.90 15.90-0+deb12u1;pgpool 4 4.90.1 4.90.1-2;pgbouncer 1 1.90.1 1.90.1-1;" "$(found)"
 is "two minors of a major are two images, and tags are their versions" \
-  "postgres:17.91 postgres:17.90 postgres:15.91 postgres:15-to-17.91 postgres:15.90 pgpool:4.90.1 " "$(names)"
+  "postgres:17.91 postgres:17.90 postgres:15.91 postgres:15-to-17.91 postgres:15.90 pgpool:4.90.1 pgbouncer:1.90.1 " "$(names)"
 first=$(key postgres:17.91) upgrade=$(key postgres:15-to-17.91) other=$(key postgres:17.90)
 
 # Debian builds the same minor once more.
@@ -84,11 +85,12 @@ package trixie-security postgresql-17 17.93-0+deb13u1
 postgres bookworm 15 15.100-0+deb12u1
 postgres bookworm 15 15.99-0+deb12u1
 package forky pgpool2 4.90.1-2
+package forky pgbouncer 1.90.1-1
 publish
 is "a version that not all packages have is none, and 15.100 is newer than 15.99" \
-  "postgres 17 17.92 17.92-0+deb13u1;postgres 15 15.100 15.100-0+deb12u1;postgres 15 15.99 15.99-0+deb12u1;pgpool 4 4.90.1 4.90.1-2;" "$(found)"
+  "postgres 17 17.92 17.92-0+deb13u1;postgres 15 15.100 15.100-0+deb12u1;postgres 15 15.99 15.99-0+deb12u1;pgpool 4 4.90.1 4.90.1-2;pgbouncer 1 1.90.1 1.90.1-1;" "$(found)"
 is "one minor alone leads to a second build of it" \
-  "postgres:17.92 postgres:17.92-rebuilt postgres:15.100 postgres:15-to-17.92 postgres:15.99 pgpool:4.90.1 " "$(names)"
+  "postgres:17.92 postgres:17.92-rebuilt postgres:15.100 postgres:15-to-17.92 postgres:15.99 pgpool:4.90.1 pgbouncer:1.90.1 " "$(names)"
 is "what was found is what is listed, without another question" "$(names)" "$(mv "$WORK/archive" "$WORK/away"; names; mv "$WORK/away" "$WORK/archive")"
 
 # The archive goes away; what was there three days ago is gone on with.

@@ -19,6 +19,7 @@ WANTED=(
   "postgres 17 trixie postgresql-17 postgresql-client-17"
   "postgres 15 bookworm postgresql-15 postgresql-client-15"
   "pgpool 4 forky pgpool2"
+  "pgbouncer 1 forky pgbouncer"
 )
 # Two, to roll between; more would be built and tested for nothing.
 MOST=2

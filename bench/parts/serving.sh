@@ -19,11 +19,7 @@ YAML
   k wait pod/client --for=condition=Ready --timeout=60s >/dev/null
 }
 
-serves() {
-  k get secret ledger-user-app -o 'jsonpath={.data.password}' | base64 -d |
-    k exec -i client -- env PGHOST=ledger-pooler.$NS.svc PGUSER=app PGDATABASE=bank PGSSLMODE=require PGCONNECT_TIMEOUT=2 sh -c \
-      'IFS= read -r PGPASSWORD; export PGPASSWORD; exec psql -XAtqc "create table served as select 1" </dev/null'
-}
+serves() { in_client ledger-pooler 'exec psql -XAtqc "create table served as select 1" </dev/null'; }
 
 measure_serving() {
   local times=() whole=() run from

@@ -10,9 +10,9 @@ static timer_t timer;
 /* The process that has the timer: it is not inherited. */
 static pid_t owner;
 
-void deadline_begin(void) {
+void deadline_begin(int seconds) {
     struct sigevent end = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
-    struct itimerspec in = {.it_value.tv_sec = LOGIN_SECONDS};
+    struct itimerspec in = {.it_value.tv_sec = seconds};
 
     if (owner != getpid()) {
         if (timer_create(CLOCK_MONOTONIC, &end, &timer) != 0)

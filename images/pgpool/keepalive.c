@@ -12,8 +12,12 @@
 #include "front.h"
 
 /* A silent server is probed after 3 s, then every 2 s, and given up after 3 probes: within 9 s, well below what a
- * person calls hanging, well above a pause for a busy node. */
-enum { IDLE_SECONDS = 3, INTERVAL_SECONDS = 2, PROBES = 3, UNACKNOWLEDGED_MS = 9000 };
+ * person calls hanging, well above a pause for a busy node. One that does not acknowledge what is sent to it is found by run-pgpool:
+ * TCP_USER_TIMEOUT would end sessions whose server only reads nothing for a while, as in a COPY that waits for a lock. */
+enum { IDLE_SECONDS = 3, INTERVAL_SECONDS = 2, PROBES = 3 };
+
+/* Bytes for a server that are kept here when it does not read; the kernel's megabytes would be a long list in Pgpool-II (server.c). */
+enum { UNSENT_BYTES = 65536 };
 
 static void set(int fd, int level, int name, int value) {
     setsockopt(fd, level, name, &value, sizeof value);
@@ -27,7 +31,7 @@ int connect(int fd, const struct sockaddr *address, socklen_t length) {
         set(fd, IPPROTO_TCP, TCP_KEEPIDLE, IDLE_SECONDS);
         set(fd, IPPROTO_TCP, TCP_KEEPINTVL, INTERVAL_SECONDS);
         set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
-        set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS);
+        set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES);
     }
     result = NEXT(connect)(fd, address, length);
     /* A second call on a connection still under way is Pgpool-II's retry after connect_timeout: make it the end. */

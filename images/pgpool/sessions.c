@@ -12,7 +12,7 @@
 #include "front.h"
 
 /* Who comes when all sessions are taken waits so long, as for a client that has just gone; so many wait at the same time, which is less
- * than the spare processes (`SPARE_PROCESSES`, src/pooler/mod.rs). A cancel costs every member a connection, and needs no login: so many
+ * than the spare processes (`SPARE_PROCESSES`, src/pooler/pgpool/mod.rs). A cancel costs every member a connection, and needs no login: so many
  * are sent at the same time. */
 enum { WAITERS = 2, TURNS = 2, WAIT_STEPS = 100, WAIT_STEP_MS = 20 };
 

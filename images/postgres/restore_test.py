@@ -9,10 +9,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).parent / "restore"))
+sys.path[:0] = [str(Path(__file__).parent / "restore"), str(Path(__file__).parent)]
 
 import clone  # noqa: E402
 import copy_in  # noqa: E402
+import source  # noqa: E402
 
 
 class Killed(BaseException):
@@ -166,8 +167,19 @@ class Clones(unittest.TestCase):
         self.assertTrue(self.volume.aside.exists(), "the only data on the volume stays")
         self.take(clone.REPLICA)
         clone.leave(self.volume)
-        self.assertFalse(self.volume.work.exists())
+        self.assertFalse(self.volume.aside.exists())
         self.assertTrue(self.volume.pgdata.exists())
+
+    def test_the_same_order_once_more_finds_data_in_service_and_no_clone(self):
+        self.source()
+        self.prepare()
+        self.take(clone.BOOTSTRAP)
+        clone.leave(self.volume)
+        clone.leave(self.volume)
+        (self.volume.pgdata / "written-since").write_text("acknowledged", encoding="utf-8")
+        self.prepare()
+        self.assertTrue((self.volume.pgdata / "written-since").exists(), "it stays where it is")
+        self.assertFalse(self.volume.aside.exists())
 
     def killed_at(self, step, work):
         """Runs work and kills it at the step that counts from 0; True when it came so far."""
@@ -371,6 +383,37 @@ class Copies(Clones):
     test_who_lost_the_race_before_its_server_ran_follows_on_its_clone = None
     test_without_a_restore_only_what_it_left_beside_whole_data_goes = None
     test_a_kill_at_any_step_of_putting_aside_and_taking_up_loses_nothing = None
+
+
+class Opening(unittest.TestCase):
+    """The archive of a restore, with a table of what it answers."""
+
+    def opens(self, *words, config="[global]\n[shop-c-1]\n"):
+        """What is said at the end, and what was told on the pod; a word that is not there ends the test."""
+        words, told = list(words), []
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "conf"
+            if config:
+                path.write_text(config)
+            with (
+                mock.patch.object(copy_in, "CONFIG", str(path)),
+                mock.patch.object(source.archive_state, "state", lambda _, part: (words.pop(0) if part == "shop-c-1" else part, None, None)),
+                mock.patch.object(source, "tell", lambda word, _: told.append(word) or True),
+                mock.patch.object(source.time, "sleep"),
+            ):
+                return source.opened(print), told
+
+    def test_an_archive_that_opens_is_told_of_only_where_something_was_told_before(self):
+        self.assertEqual(self.opens("there"), (None, []))
+        self.assertEqual(self.opens(config=None), (None, []), "nothing is read from one")
+
+    def test_a_wrong_passphrase_is_told_at_once_and_another_one_is_taken(self):
+        self.assertEqual(self.opens("key", "key", "there"), (None, ["key", None]))
+        self.assertEqual(self.opens(*["key"] * source.TRIES), ("key", ["key"]))
+
+    def test_an_archive_that_does_not_answer_for_a_moment_is_no_news(self):
+        self.assertEqual(self.opens("unread 49", "unread 49", "there"), (None, []))
+        self.assertEqual(self.opens(*["unread 39"] * source.TRIES), ("unread 39", ["unread 39"]))
 
 
 class Fetching(unittest.TestCase):

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -82,6 +83,37 @@ class Verify(unittest.TestCase):
     def test_a_cluster_without_checksums_says_so(self):
         with mock.patch.dict(os.environ, {"CHECKSUMS": "off"}):
             self.assertIn("has none", verify.look("one")["checks"][0])
+
+    def reads(self, script, text="[global]\n[shop-books-1]\n"):
+        """What is found in the archive by a pgBackRest that does this."""
+        self.program("pgbackrest", f'echo "$@" >{self.folder}/asked\n{script}')
+        (self.folder / "source").write_text(text)
+        with mock.patch.object(verify, "SOURCE", str(self.folder / "source")):
+            found = verify.look("one", 1)
+        self.assertFalse((self.folder / "pgbackrest.conf").exists(), "it has the passphrase")
+        return found
+
+    def test_an_archive_is_whole_only_where_pgbackrest_says_so(self):
+        report = "printf 'stanza: s\\nstatus: %s\\n  archiveId: 17-1, total WAL checked: 3, total valid WAL: %s\\n    missing: 0, checksum invalid: %s\\n'"
+        found = self.reads(f"{report} ok 3 0")
+        self.assertEqual((found["archive"]["outcome"], found["archive"]["segments"], found["faults"]), ("Whole", 3, []))
+        asked = (self.folder / "asked").read_text()
+        self.assertIn("--stanza=shop-books-1", asked)
+        self.assertIn("--process-max=1", asked)
+        found = self.reads(f"{report} error 2 1")["archive"]
+        self.assertEqual(found["outcome"], "Damaged")
+        self.assertIn("checksum invalid: 1", found["said"])
+        # Whatever else it says is no word for good or bad.
+        self.assertEqual(self.reads("echo all is well")["archive"]["outcome"], "NotRun")
+        self.assertEqual(self.reads("echo 'ERROR: [103]: no' >&2; exit 103")["archive"], {"outcome": "NotRun", "seconds": 0, "said": "ERROR: [103]: no"})
+        self.assertEqual(self.reads("exit 0", "[global]\n")["archive"]["outcome"], "NotRun")
+        self.assertNotIn("archive", verify.look("one"))
+
+    def test_an_archive_that_takes_too_long_is_told_as_unfinished(self):
+        late = subprocess.TimeoutExpired("pgbackrest", 60)
+        (self.folder / "source").write_text("[s]\n")
+        with mock.patch.object(verify, "SOURCE", str(self.folder / "source")), mock.patch.object(verify.subprocess, "run", side_effect=late):
+            self.assertEqual(verify.archive(1), {"outcome": "Unfinished", "seconds": 60})
 
     def test_a_report_stays_small(self):
         found = verify.report("one", "done", [], ["x" * 999] * 99)

@@ -233,10 +233,15 @@ def take(volume, key, role, group, me, fetch=None):
 
 
 def leave(volume):
-    """No restore goes on: its own folder goes, where the data in place is whole."""
+    """No restore goes on: what it left goes, where the data in place is whole. What was restored stays written down for good, so that the
+    same order, should it ever come again, finds data in service and no clone."""
     volume.sweep()
     if volume.work.exists() and (volume.pgdata / "global" / "pg_control").exists():
-        remove(volume.work)
+        remove(volume.aside)
+        remove(volume.fetched)
+        state = volume.read()
+        if state.get("key") and state.get("stage") != SETTLED:
+            volume.write(key=state["key"], stage=SETTLED)
 
 
 def holds_data(folder):

@@ -8,7 +8,14 @@ CONFIG = os.environ.get("SOURCE_CONFIG", "/etc/stylobate/archive/source-pgbackre
 ANSWER_SECONDS = 60
 MOST = 600  # characters of a cause
 STANZA = re.compile(r"[A-Za-z0-9][-A-Za-z0-9]*")
+PART = re.compile(r"^\[([A-Za-z0-9][-A-Za-z0-9.]*)\]$", re.MULTILINE)
 LABEL = re.compile(r"[0-9]{8}-[0-9]{6}F")
+
+
+def part():
+    """Name of the source's part of the archive. Raises FileNotFoundError where nothing is read from one."""
+    with open(CONFIG, encoding="utf-8") as file:
+        return next(name for name in PART.findall(file.read()) if name != "global")
 
 
 def fetch(copy, folder):
