@@ -224,8 +224,15 @@ async fn once(cluster: Arc<PostgresCluster>, context: &Context) -> Result<Action
         }
         if matches!(step, plan::Step::Unguard) {
             metrics.forget_cluster(&key);
+            let key = match seen.children.secret(&name.archive_key()) {
+                None => String::new(),
+                Some(_) => format!(
+                    ". Secret {} stays too: without it nobody can read what was archived",
+                    name.archive_key()
+                ),
+            };
             let note = format!(
-                "all is removed but the volumes and the passwords of the data in them; to remove both: {}",
+                "all is removed but the volumes and the passwords of the data in them; to remove both: {}{key}",
                 volumes_command(&name)
             );
             context.record.note(&cluster, "VolumesKept", note).await;

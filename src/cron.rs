@@ -4,6 +4,8 @@
 //! the one at which the clocks have gone forward. When clocks go back and the minute comes twice, the first counts. So
 //! moments follow each other as the minutes on the wall do, and none comes twice.
 
+mod december;
+
 use std::fmt;
 
 use cronexpr::{Crontab, FallbackTimezoneOption, ParseOptions, parse_crontab_with};
@@ -13,16 +15,20 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::target::Problem;
 
+use december::December;
+
 /// Fields of a schedule: minute, hour, day of month, month, day of week.
 const FIELDS: usize = 5;
 /// Any moment serves to ask whether a schedule ever comes; the four years after this one hold a leap day.
-const SOME_DAY: Timestamp = Timestamp::UNIX_EPOCH;
+const SOME_DAY: DateTime = jiff::civil::datetime(1970, 1, 1, 0, 0, 0, 0);
 
 /// A schedule that was read.
 #[derive(Clone, Debug)]
 pub struct Cron {
     /// On a wall clock, without a zone: held as UTC.
     schedule: Crontab,
+    /// What the library misses of it.
+    december: Option<December>,
     zone: TimeZone,
 }
 
@@ -59,7 +65,7 @@ impl Cron {
             schedule(text).map_err(|why| problems.push(Problem::new(format!("{field}.schedule"), text, why)));
         let zone = read_zone(&format!("{field}.timeZone"), zone).map_err(|problem| problems.push(problem));
         match (schedule, zone) {
-            (Ok(schedule), Ok(zone)) => Ok(Self { schedule, zone }),
+            (Ok((schedule, december)), Ok(zone)) => Ok(Self { schedule, december, zone }),
             _ => Err(problems),
         }
     }
@@ -93,9 +99,21 @@ impl Cron {
     }
 
     fn next_on_the_wall(&self, wall: DateTime) -> Option<DateTime> {
-        let read_as_utc = TimeZone::UTC.to_timestamp(wall).ok()?;
-        Some(self.schedule.find_next(read_as_utc).ok()?.datetime())
+        next_on_the_wall(&self.schedule, self.december.as_ref(), wall)
     }
+}
+
+/// The next time on a wall clock after this one.
+fn next_on_the_wall(schedule: &Crontab, december: Option<&December>, wall: DateTime) -> Option<DateTime> {
+    let found = find_next(schedule, wall);
+    let missed = december.and_then(|december| december.next(wall, found));
+    found.into_iter().chain(missed).min()
+}
+
+/// What the library finds after this time.
+fn find_next(schedule: &Crontab, wall: DateTime) -> Option<DateTime> {
+    let read_as_utc = TimeZone::UTC.to_timestamp(wall).ok()?;
+    Some(schedule.find_next(read_as_utc).ok()?.datetime())
 }
 
 /// Reads a time zone by its IANA name.
@@ -120,23 +138,28 @@ fn moment(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
-fn schedule(text: &str) -> Result<Crontab, String> {
+fn parse(text: &str) -> Result<Crontab, cronexpr::Error> {
+    let mut options = ParseOptions::default();
+    options.fallback_timezone_option = FallbackTimezoneOption::UTC;
+    parse_crontab_with(text, options)
+}
+
+fn schedule(text: &str) -> Result<(Crontab, Option<December>), String> {
     let example = "write minute, hour, day of month, month and day of week, as 0 2 * * SUN";
     let fields = text.split_whitespace().count();
     if fields != FIELDS {
         return Err(format!("{fields} fields, but cron has {FIELDS}: {example}"));
     }
-    let mut options = ParseOptions::default();
-    options.fallback_timezone_option = FallbackTimezoneOption::UTC;
-    let schedule = parse_crontab_with(text, options).map_err(|cause| {
+    let schedule = parse(text).map_err(|cause| {
         // The last line has the cause, behind a mark under the place.
         let cause = cause.to_string();
         let cause = cause.lines().last().unwrap_or_default().trim_start_matches([' ', '^']).to_owned();
         format!("{cause}; {example}")
     })?;
-    match schedule.find_next(SOME_DAY) {
-        Ok(_) => Ok(schedule),
-        Err(_) => Err(format!("no such day comes in four years, so it would never be due: {example}")),
+    let december = December::of(text);
+    match next_on_the_wall(&schedule, december.as_ref(), SOME_DAY) {
+        Some(_) => Ok((schedule, december)),
+        None => Err(format!("no such day comes in four years, so it would never be due: {example}")),
     }
 }
 
@@ -172,6 +195,106 @@ mod tests {
         let hourly = cron("30 * * * *", "America/New_York");
         let moments: Vec<_> = hourly.after(at("2026-11-01T04:00:00Z")).take(3).collect();
         assert_eq!(moments, ["2026-11-01T04:30:00Z", "2026-11-01T05:30:00Z", "2026-11-01T07:30:00Z"].map(at));
+    }
+
+    /// The days of a year of this month on which a schedule comes, by its moments.
+    fn days(text: &str, year: i16, month: i8) -> Vec<i8> {
+        let first = jiff::civil::date(year, month, 1);
+        let (begin, end) = (first.in_tz("UTC").unwrap().timestamp(), first.last_of_month());
+        let cron = cron(text, "UTC");
+        let moments = cron.after(begin - SignedDuration::from_secs(1));
+        let dates = moments.map(|at| at.to_zoned(TimeZone::UTC).date()).take_while(|date| *date <= end);
+        dates.map(|date| date.day()).collect()
+    }
+
+    /// 28 years hold every month beginning on every day of the week, leap years too.
+    fn months() -> impl Iterator<Item = (i16, i8, i8)> {
+        let last = |year, month| jiff::civil::date(year, month, 1).last_of_month().day();
+        (2024..2052).flat_map(move |year| (1..=12).map(move |month| (year, month, last(year, month))))
+    }
+
+    fn weekday(year: i16, month: i8, day: i8) -> i8 {
+        jiff::civil::date(year, month, day).weekday().to_monday_one_offset()
+    }
+
+    #[test]
+    fn the_last_day_of_every_month_comes() {
+        for (year, month, last) in months() {
+            assert_eq!(days("0 2 L * *", year, month), [last], "{year}-{month}");
+            assert_eq!(days("0 2 15,L * *", year, month), [15, last], "{year}-{month}");
+        }
+        assert_eq!(days("0 2 L 12 *", 2026, 12), [31], "also where no other month is named");
+        assert_eq!(days("0 2 L DEC *", 2026, 11), [] as [i8; 0]);
+        assert_eq!(days("0 2 L 1-11 *", 2026, 12), [] as [i8; 0]);
+    }
+
+    #[test]
+    fn the_last_of_each_day_of_the_week_comes_in_every_month() {
+        for (year, month, last) in months() {
+            for wanted in 1..=7 {
+                let day = (1..=last).rev().find(|day| weekday(year, month, *day) == wanted).unwrap();
+                assert_eq!(
+                    days(&format!("0 2 * * {wanted}L"), year, month),
+                    [day],
+                    "{wanted}L {year}-{month}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_weekday_nearest_to_a_day_stays_in_its_month_and_comes_in_each_that_has_the_day() {
+        for (year, month, last) in months() {
+            for wanted in [1, 2, 15, 28, 29, 30, 31] {
+                let near = match weekday(year, month, wanted.min(last)) {
+                    _ if wanted > last => None,
+                    6 if wanted == 1 => Some(3),
+                    6 => Some(wanted - 1),
+                    7 if wanted == last => Some(wanted - 2),
+                    7 => Some(wanted + 1),
+                    _ => Some(wanted),
+                };
+                let told: Vec<i8> = near.into_iter().collect();
+                assert_eq!(
+                    days(&format!("0 2 {wanted}W * *"), year, month),
+                    told,
+                    "{wanted}W {year}-{month}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_nth_of_each_day_of_the_week_comes_in_each_month_that_has_it() {
+        for (year, month, last) in months() {
+            for (wanted, nth) in (1..=7).flat_map(|day| (1..=5).map(move |nth| (day, nth))) {
+                let all: Vec<i8> = (1..=last).filter(|day| weekday(year, month, *day) == wanted).collect();
+                let told: Vec<i8> = all.get(nth - 1).copied().into_iter().collect();
+                let text = format!("0 2 * * {wanted}#{nth}");
+                assert_eq!(days(&text, year, month), told, "{text} {year}-{month}");
+            }
+        }
+    }
+
+    #[test]
+    fn december_is_no_exception_whatever_stands_beside_its_last_day() {
+        // Where neither field begins with an asterisk, either is enough; else both have to be.
+        assert_eq!(days("0 2 L * 1#1", 2026, 12), [7, 31]);
+        assert_eq!(days("0 2 1,L 12 5L", 2026, 12), [1, 25, 31]);
+        assert_eq!(days("0 2 */2 * 4L", 2026, 12), [31], "a Thursday, and odd");
+        let twice = cron("0 2,20 L 12 *", "UTC");
+        let moments: Vec<_> = twice.after(at("2026-12-31T02:00:00Z")).take(2).collect();
+        assert_eq!(moments, ["2026-12-31T20:00:00Z", "2027-12-31T02:00:00Z"].map(at));
+        let berlin = cron("30 0 L * *", "Europe/Berlin");
+        assert_eq!(berlin.next(at("2026-12-01T00:00:00Z")), Some(at("2026-12-30T23:30:00Z")));
+    }
+
+    #[test]
+    fn what_is_not_known_of_days_is_refused_with_its_place() {
+        for text in ["0 2 LW * *", "0 2 L-3 * *", "0 2 32W * *", "0 2 * * 8L", "0 2 * * 1#6", "0 2 L 2 2#9"] {
+            let problems = Cron::read("c", text, "UTC").map(drop).unwrap_err();
+            assert!(problems[0].to_string().contains("as 0 2 * * SUN"), "{text}: {}", problems[0]);
+        }
     }
 
     proptest! {

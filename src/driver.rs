@@ -1,14 +1,16 @@
 //! What all controllers have in common: one round of one object at a time, with a time-out, only while this operator leads, counted,
 //! and tried again later and later after errors. A controller says what a round is, and nothing of this.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use kube::runtime::Controller;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::watcher;
@@ -58,6 +60,11 @@ enum Error<E: std::error::Error + 'static> {
     Round(E),
     #[error("failed to finish a round within {limit:?}; it is tried again", limit = .0)]
     Late(Duration),
+    #[error(
+        "failed to finish a round: the operator has a fault ({cause}); this object stands, all others go on: please report it with these lines",
+        cause = .0
+    )]
+    Panicked(String),
 }
 
 struct Driven<R> {
@@ -91,7 +98,7 @@ pub async fn drive<R: Rounds>(
 /// Looks at all objects of a kind until `stop`.
 pub async fn drive_all<R: Rounds>(
     client: Client,
-    rounds: R,
+    rounds: Arc<R>,
     claim: Claim,
     metrics: Metrics,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
@@ -99,7 +106,7 @@ pub async fn drive_all<R: Rounds>(
     let all: Api<R::Object> = Api::all(client);
     let controller =
         Controller::new(all, watcher::Config::default().any_semantic()).graceful_shutdown_on(stop);
-    drive(controller, Arc::new(rounds), claim, metrics).await;
+    drive(controller, rounds, claim, metrics).await;
 }
 
 async fn once<R: Rounds>(object: Arc<R::Object>, driven: &Driven<R>) -> Action {
@@ -110,18 +117,22 @@ async fn once<R: Rounds>(object: Arc<R::Object>, driven: &Driven<R>) -> Action {
     let span = tracing::info_span!("round", of = R::NAME, namespace = key.0, name = key.1);
     let _busy = driven.metrics.reconciling();
     let round = timeout(R::LIMIT, driven.rounds.round(object).instrument(span.clone()));
-    let error = match round.await {
-        Ok(Ok(action)) => {
+    // A panic would end the process, and what one object brought about would end every operator that leads after it. What rounds share is
+    // whole between two changes of it.
+    let error = match AssertUnwindSafe(round).catch_unwind().await {
+        Ok(Ok(Ok(action))) => {
             driven.failures.forget(&key);
             return action;
         }
-        Ok(Err(error)) if R::is_stale(&error) => return Action::requeue(Duration::ZERO),
-        Ok(Err(error)) => Error::Round(error),
-        Err(_) => Error::Late(R::LIMIT),
+        Ok(Ok(Err(error))) if R::is_stale(&error) => return Action::requeue(Duration::ZERO),
+        Ok(Ok(Err(error))) => Error::Round(error),
+        Ok(Err(_)) => Error::Late(R::LIMIT),
+        Err(panic) => Error::Panicked(words(panic.as_ref())),
     };
     let category = match &error {
         Error::Round(error) => R::category(error),
         Error::Late(_) => "Late",
+        Error::Panicked(_) => "Panicked",
     };
     driven.metrics.failed(category);
     let pause = driven.failures.pause(&key);
@@ -129,6 +140,12 @@ async fn once<R: Rounds>(object: Arc<R::Object>, driven: &Driven<R>) -> Action {
         || tracing::warn!(%error, "a round ended early and is tried again in {:.0} s", pause.as_secs_f64()),
     );
     Action::requeue(pause)
+}
+
+/// What a panic says; where it came from is in the log, by the process's own hook.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no words".to_owned())
 }
 
 /// How often each object failed in a row.
@@ -158,6 +175,46 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use k8s_openapi::api::core::v1::ConfigMap;
+
+    struct Faulty;
+
+    impl Rounds for Faulty {
+        type Object = ConfigMap;
+        type Error = std::fmt::Error;
+        const NAME: &'static str = "test";
+        const LIMIT: Duration = Duration::from_secs(1);
+        const SIDE_BY_SIDE: u16 = 1;
+
+        async fn round(&self, object: Arc<ConfigMap>) -> Result<Action, std::fmt::Error> {
+            assert!(object.name_any() == "sound", "an object that nobody thought of");
+            Ok(Action::await_change())
+        }
+
+        fn category(_: &std::fmt::Error) -> &'static str {
+            "Test"
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_one_object_is_an_error_of_its_round_and_ends_nothing_else() {
+        let driven = Driven {
+            rounds: Arc::new(Faulty),
+            claim: Claim::unchallenged(),
+            metrics: Metrics::new("test"),
+            failures: Failures::default(),
+        };
+        let object = |name: &str| {
+            let mut map = ConfigMap::default();
+            map.metadata.name = Some(name.to_owned());
+            Arc::new(map)
+        };
+        let odd = once(object("odd"), &driven).await;
+        assert_ne!(odd, Action::await_change(), "it is tried again");
+        assert_eq!(once(object("sound"), &driven).await, Action::await_change());
+        assert_eq!(driven.failures.0.lock().unwrap().len(), 1);
+    }
 
     fn key(name: &str) -> (String, String) {
         ("shop".into(), name.into())

@@ -49,6 +49,7 @@ pub fn observed(spec: Value) -> Observed {
             Arc::new(serde_json::from_value(cluster).expect("a PostgresCluster")),
             Platform {
                 pooler_image: "localhost/stylobate/pgpool:4.90".into(),
+                pgbouncer_image: "localhost/stylobate/pgbouncer:1.90".into(),
                 domain: "cluster.local".into(),
                 namespace: "stylobate-system".into(),
             },

@@ -6,7 +6,9 @@
 //! Kubernetes without harm, and labels hold the first form: 40 + 4 + 1 + 10 = 55.
 
 mod backup;
+mod group;
 mod pods;
+mod restore;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,8 +16,14 @@ use std::fmt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-pub use backup::{drill, manifest, scheduled_drill, snapshot};
+pub use backup::{ANNOTATION_BEGUN_AS, ANNOTATION_IMPORTED_FROM, drill, manifest, scheduled_drill, snapshot};
+pub use group::{GroupName, data_generation, data_volume};
 pub use pods::{ANNOTATION_IMAGE, ANNOTATION_MARKS, image_noted, image_of};
+pub use restore::{
+    ANNOTATION_CONFIRM_RESTORE, ANNOTATION_FORGET_OLD_VOLUMES, ANNOTATION_RESTORE_IN_PLACE,
+    ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_BY, ANNOTATION_RESTORED_FOR, ANNOTATION_RESTORED_FROM,
+    ANNOTATION_SETTLED, ANNOTATION_SOURCE_ARCHIVE, LABEL_RETIRED,
+};
 
 /// Most characters that a cluster's name may have.
 pub const MAX_CLUSTER: usize = 40;
@@ -49,6 +57,8 @@ pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";
 pub const COMPONENT_MEMBER: &str = "member";
 /// Value of [`LABEL_COMPONENT`] on pooler pods.
 pub const COMPONENT_POOLER: &str = "pooler";
+/// Value of [`LABEL_COMPONENT`] on pods of the pooler for sessions that only read.
+pub const COMPONENT_POOLER_RO: &str = "pooler-ro";
 /// Label with the value `true` on what outlives its cluster on purpose.
 pub const LABEL_KEEP: &str = "stylobate.dev/keep";
 /// Annotation: digest of what was rendered, to see a change of ours beside drift of others.
@@ -80,20 +90,8 @@ pub const ANNOTATION_VERIFY: &str = "stylobate.dev/verify";
 /// Annotation on a `PostgresCluster` that is there for a drill alone: UID of the backup. It goes with all that it has, volumes
 /// and passwords too, and nobody may reach it.
 pub const ANNOTATION_DRILL: &str = "stylobate.dev/drill";
-/// Annotation on a volume claim: UID of the backup that it was cloned from.
-pub const ANNOTATION_RESTORED_FROM: &str = "stylobate.dev/restored-from";
-/// Annotation on a `PostgresCluster` that asks for a restore in place: name of a `PostgresBackup` of it, and where the same backup
-/// is restored once more `@` and any text.
-pub const ANNOTATION_RESTORE_IN_PLACE: &str = "stylobate.dev/restore-in-place";
-/// Annotation on a `PostgresCluster`: its own name, the second word for a restore in place.
-pub const ANNOTATION_CONFIRM_RESTORE: &str = "stylobate.dev/confirm-restore";
-/// Annotation on a `PostgresCluster`: its own name lets the volumes go that a restore in place took out of service.
-pub const ANNOTATION_FORGET_OLD_VOLUMES: &str = "stylobate.dev/forget-old-volumes";
-/// Annotation on a volume claim: the value of [`ANNOTATION_RESTORE_IN_PLACE`] that it was made for. A request counts once by it, for
-/// as long as the data lives, whatever becomes of status and annotations.
-pub const ANNOTATION_RESTORE_REQUEST: &str = "stylobate.dev/restore-request";
-/// Label of a volume claim that a restore in place took out of service: its generation. It is kept until a person lets it go.
-pub const LABEL_RETIRED: &str = "stylobate.dev/retired";
+/// Annotation on a `StorageClass`: the class for whose volumes drills take this one. It lets a disk go with its claim.
+pub const ANNOTATION_DRILL_CLASS: &str = "stylobate.dev/drills-of-class";
 /// Annotation on a `PostgresCluster` that asks for a switchover: `<member or any>@<unique id>`.
 pub const ANNOTATION_SWITCHOVER: &str = "stylobate.dev/switchover";
 /// Annotation on a `PostgresCluster` that asks for a restart of all members, and on their template: another value than a pod has makes
@@ -119,6 +117,8 @@ pub const FINALIZER_BACKUP: &str = "stylobate.dev/snapshots";
 pub const LABEL_BACKUP_UID: &str = "stylobate.dev/backup-uid";
 /// Label of snapshots: UID of the `PostgresCluster` that they are of.
 pub const LABEL_CLUSTER_UID: &str = "stylobate.dev/cluster-uid";
+/// Annotation that an administrator writes onto a manifest: UID of a namespace that may have the backup from now on.
+pub const ANNOTATION_ADOPTED_BY: &str = "stylobate.dev/adopted-by";
 /// Label of a manifest: namespace of the `PostgresBackup`.
 pub const LABEL_BACKUP_NAMESPACE: &str = "stylobate.dev/backup-namespace";
 /// Field manager of the answer to a switchover request, apart from the rest of the status: a status that is written from a
@@ -160,7 +160,22 @@ impl ClusterName {
         self.child("pooler")
     }
 
-    /// Secret with Pgpool's password file.
+    /// The pooler for sessions that only read: the same kinds of objects.
+    pub fn pooler_ro(&self) -> String {
+        self.child("pooler-ro")
+    }
+
+    /// Service by which pods of the pooler find each other.
+    pub fn pooler_peers(&self) -> String {
+        self.child("pooler-peers")
+    }
+
+    /// The same of the pooler for sessions that only read.
+    pub fn pooler_ro_peers(&self) -> String {
+        self.child("pooler-ro-peers")
+    }
+
+    /// Secret with the poolers' password file.
     pub fn pooler_users(&self) -> String {
         self.child("pooler-users")
     }
@@ -192,7 +207,7 @@ impl ClusterName {
     }
 
     /// ConfigMaps that the operator and Patroni keep for themselves, which nobody may name as their own.
-    pub fn own_config_maps(&self) -> [String; 9] {
+    pub fn own_config_maps(&self) -> [String; 10] {
         let group = self.group(0);
         let [config, leader, failover, sync] = group.patroni_state();
         [
@@ -202,6 +217,7 @@ impl ClusterName {
             failover,
             sync,
             self.pooler(),
+            self.pooler_ro(),
             self.authority(),
             self.accepted_tuning(),
             self.old_volumes(),
@@ -228,9 +244,15 @@ impl ClusterName {
         self.child("archive")
     }
 
+    /// Secret with the passphrase of the WAL archive, and nothing else.
+    pub fn archive_key(&self) -> String {
+        self.child("archive-key")
+    }
+
     /// Secrets that the operator keeps for itself, which nobody may name as their own.
-    pub fn own_secrets(&self) -> [String; 7] {
+    pub fn own_secrets(&self) -> [String; 8] {
         [
+            self.archive_key(),
             self.archive(),
             self.authority(),
             self.member_tls(),
@@ -311,109 +333,19 @@ impl ClusterName {
     }
 }
 
-/// One Patroni cluster, which is one StatefulSet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupName {
-    /// The cluster that it belongs to.
-    pub cluster: ClusterName,
-    /// Number of the group.
-    pub number: i32,
-}
-
-impl GroupName {
-    /// Patroni's scope and the StatefulSet's name.
-    pub fn scope(&self) -> String {
-        match self.number {
-            0 => self.cluster.name.clone(),
-            number => format!("{}-g{number}", self.cluster.name),
-        }
-    }
-
-    /// Name of the pod with this ordinal.
-    pub fn pod(&self, ordinal: i32) -> String {
-        format!("{}-{ordinal}", self.scope())
-    }
-
-    /// Ordinal of a pod of this group.
-    pub fn ordinal(&self, pod: &str) -> Option<i32> {
-        pod.strip_prefix(&self.scope())?.strip_prefix('-')?.parse().ok()
-    }
-
-    /// Name of the volume claim of a pod. Generation 1 is what a cluster begins with; each restore in place begins another one.
-    pub fn volume(&self, generation: u32, ordinal: i32) -> String {
-        format!("{}-{}", data_volume(generation), self.pod(ordinal))
-    }
-
-    /// Generation and ordinal of a volume claim of this group; none of any other claim.
-    pub fn claim(&self, claim: &str) -> Option<(u32, i32)> {
-        let (volume, _) = claim.split_once('-')?;
-        let generation = data_generation(volume)?;
-        let ordinal = self.ordinal(claim.strip_prefix(volume)?.strip_prefix('-')?)?;
-        Some((generation, ordinal))
-    }
-
-    /// Headless Service that gives members their names; PodDisruptionBudget and NetworkPolicy of members.
-    pub fn members(&self) -> String {
-        format!("{}-members", self.scope())
-    }
-
-    /// Service of the member that takes writes.
-    pub fn primary(&self) -> String {
-        format!("{}-primary", self.scope())
-    }
-
-    /// Service of the members that follow.
-    pub fn replicas(&self) -> String {
-        format!("{}-replicas", self.scope())
-    }
-
-    /// ConfigMap with Patroni's configuration.
-    pub fn patroni(&self) -> String {
-        format!("{}-patroni", self.scope())
-    }
-
-    /// Full name of a member in the cluster's DNS, the name in its certificate.
-    pub fn member_host(&self, pod: &str, domain: &str) -> String {
-        format!("{pod}.{}.{}.svc.{domain}", self.members(), self.cluster.namespace)
-    }
-
-    /// Names of the ConfigMaps that Patroni keeps its state in.
-    pub fn patroni_state(&self) -> [String; 4] {
-        ["config", "leader", "failover", "sync"].map(|part| format!("{}-{part}", self.scope()))
-    }
-
-    /// Labels that select the pods of this group.
-    pub fn selector(&self) -> BTreeMap<String, String> {
-        let mut labels = self.cluster.selector(COMPONENT_MEMBER);
-        labels.insert(LABEL_SCOPE.into(), self.scope());
-        labels
-    }
-}
-
-/// Name of the data volume in a member's pod, which is that of the claim template in its set.
-pub fn data_volume(generation: u32) -> String {
-    match generation {
-        0 | 1 => "data".to_owned(),
-        later => format!("data{later}"),
-    }
-}
-
-/// Generation of a data volume by its name; none of any other name.
-pub fn data_generation(volume: &str) -> Option<u32> {
-    match volume.strip_prefix("data")? {
-        "" => Some(1),
-        number => number.parse().ok().filter(|generation| data_volume(*generation) == volume),
-    }
-}
-
 /// The names of a Service in the cluster's DNS, shortest first.
 pub fn service_hosts(service: &str, namespace: &str, domain: &str) -> Vec<String> {
     vec![
         service.to_owned(),
         format!("{service}.{namespace}"),
         format!("{service}.{namespace}.svc"),
-        format!("{service}.{namespace}.svc.{domain}"),
+        service_host(service, namespace, domain),
     ]
+}
+
+/// The whole name of a Service in the cluster's DNS.
+pub fn service_host(service: &str, namespace: &str, domain: &str) -> String {
+    format!("{service}.{namespace}.svc.{domain}")
 }
 
 /// `VolumeSnapshotContent` behind the snapshot of a restored cluster. It is in no namespace, so the UID of the cluster tells

@@ -15,10 +15,11 @@ pub fn controlled(meta: &ObjectMeta, cluster_uid: &str) -> bool {
     !cluster_uid.is_empty() && controllers(meta).any(|owner| is_cluster(owner) && owner.uid == cluster_uid)
 }
 
-/// True of a child: the cluster controls it, or it is the passwords of the system roles, which have no owner
-/// (`docs/decisions/0006-kept-passwords.md`).
+/// True of a child: the cluster controls it, or it is the passwords of the system roles or the passphrase of the archive, which have no
+/// owner (`docs/decisions/0006-kept-passwords.md`, `docs/decisions/0034-archive-key.md`).
 pub fn child(kind: Kind, meta: &ObjectMeta, cluster: &ClusterName, cluster_uid: &str) -> bool {
-    let kept = || kind == Kind::Secret && is_named(meta, &cluster.credentials()) && ownerless(meta);
+    let stays = || [cluster.credentials(), cluster.archive_key()].iter().any(|name| is_named(meta, name));
+    let kept = || kind == Kind::Secret && stays() && ownerless(meta);
     controlled(meta, cluster_uid) || (kept() && labelled(meta, cluster))
 }
 
@@ -126,6 +127,7 @@ mod tests {
             |kind, name: &str, owners, labels| child(kind, &meta(name, owners, labels), &cluster(), "u-2");
         assert!(is_child(Kind::Secret, "c-credentials", json!([]), ours()));
         assert!(is_child(Kind::Secret, "c-credentials", by("u-2"), ours()));
+        assert!(is_child(Kind::Secret, "c-archive-key", json!([]), ours()));
         assert!(
             !is_child(Kind::Secret, "c-credentials", by("u-1"), ours()),
             "a cluster that is going has it"

@@ -22,8 +22,9 @@ pub struct Archive {
     /// A volume that all members mount. Turning it on or off restarts members one by one; a bucket does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume: Option<VolumeArchive>,
-    /// Days back to which any moment can be brought back, 1 to 3650; WAL older than the newest backup before that is
-    /// removed. When absent: back to the oldest backup that is kept.
+    /// Days back to which any moment can be brought back, 1 to 3650. The backups that this needs are kept whatever
+    /// `spec.backup.retention` says; WAL older than the newest backup before that is removed. When absent: back to the oldest backup that
+    /// is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3650))]
     pub retention_days: Option<i32>,
@@ -107,6 +108,28 @@ pub struct ArchiveStatus {
     /// metric `stylobate_cluster_archive_backlog_bytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlog_bytes: Option<i64>,
+    /// The moments that can be brought back, by the backups that there are and the WAL that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<ArchiveWindow>,
+    /// When WAL was lost for the archive last: no restore that begins before goes beyond it. It stays when writes move to another member, and
+    /// goes when all backups are newer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_at: Option<Time>,
+}
+
+/// The moments that can be brought back.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArchiveWindow {
+    /// The first of them: every later one up to `archivedUntil` can be brought back. Absent when none can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Time>,
+    /// Name of the backup that it begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
+    /// Why it is shorter than `retentionDays`, or than it was; absent when it is as long as was promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A minute: 1440 segments a day, each of some KiB when little is written, since what is not used compresses to nothing.

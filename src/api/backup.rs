@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::PostgresClusterSpec;
+use super::drill::DrillReport;
 use super::parts::Flavor;
-use super::told::NAME;
+use super::told::{LABEL, NAME};
 
 /// What a person, or a schedule, wants backed up.
 #[allow(clippy::duplicated_attributes, reason = "columns of the same type are columns all the same")]
@@ -100,7 +101,7 @@ pub struct PostgresBackupSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 64),
-        inner(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+        inner(length(min = 1, max = 63), regex(pattern = LABEL))
     )]
     pub share_with: Vec<String>,
 }
@@ -145,6 +146,12 @@ pub struct BackupStatus {
     /// When it ended, well or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
+    /// Since when no member that takes writes answers, while that is waited for; absent when one answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<Time>,
+    /// Since when it waits for its turn among the backups of all clusters; absent once it has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_since: Option<Time>,
     /// What kind of consistency the set has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consistency: Option<Consistency>,
@@ -173,15 +180,42 @@ pub struct BackupStatus {
     /// Why it failed, was missed or is lost, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The namespaces of `spec.shareWith` as they were found: a later one of the same name has no part in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<SharedWith>,
     /// The last drill that passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<DrillReport>,
     /// The last drill, whatever came of it; also the one that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<DrillReport>,
+    /// The last drill that failed of the backup itself. It stays until one passes: while it is there the backup is not good, only kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_drill: Option<DrillReport>,
+    /// Digest of the manifest that is in the cluster's archive, by which `stylobate backup import` finds the backup where Kubernetes knows
+    /// nothing of it; absent while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_manifest: Option<String>,
     /// Conditions: type, status, reason in one word, message for a person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+}
+
+impl BackupStatus {
+    /// The drill that failed of the backup and that no later one has made good; none where nothing speaks against the backup. What an
+    /// operator of before told is in `drill` alone.
+    pub fn refuted(&self) -> Option<&DrillReport> {
+        self.drill.as_ref().filter(|drill| drill.refutes()).or(self.failed_drill.as_ref())
+    }
+}
+
+/// A namespace that a backup is shared with.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedWith {
+    /// Its name.
+    pub namespace: String,
+    /// Its UID.
+    pub uid: String,
 }
 
 /// Where a backup stands.
@@ -206,6 +240,9 @@ pub enum BackupPhase {
     Missed,
     /// It had succeeded, and its snapshots or its copy are not there any more.
     Lost,
+    /// A backup that was begun elsewhere or earlier, and whose object came back without its status: it is not made again. What it was is
+    /// told by its manifest alone.
+    NotRun,
 }
 
 impl BackupPhase {
@@ -213,7 +250,7 @@ impl BackupPhase {
     pub fn is_over(self) -> bool {
         match self {
             Self::Pending | Self::Checkpointing | Self::Cutting | Self::Finishing | Self::Copying => false,
-            Self::Succeeded | Self::Failed | Self::Missed | Self::Lost => true,
+            Self::Succeeded | Self::Failed | Self::Missed | Self::Lost | Self::NotRun => true,
         }
     }
 }
@@ -243,6 +280,9 @@ pub enum ProviderName {
 pub struct BackupSource {
     /// UID of the `PostgresCluster`: another one of the same name is another one.
     pub cluster_uid: String,
+    /// UID of the namespace: another one of the same name has no right to this backup. Absent in backups of older operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_uid: Option<String>,
     /// Flavor of the engine.
     pub flavor: Flavor,
     /// Version of the server, as `17.91`.
@@ -255,6 +295,9 @@ pub struct BackupSource {
     pub settings: std::collections::BTreeMap<String, String>,
     /// The cluster's spec at that time as JSON, for the day when the object is gone.
     pub cluster_spec: String,
+    /// True when the cluster had a WAL archive then, so that a point in time can begin with this backup. Absent where nobody noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
 }
 
 impl BackupSource {
@@ -346,46 +389,10 @@ pub struct SnapshotRecord {
     /// A volume can be made from it.
     #[serde(default)]
     pub ready: bool,
-}
-
-/// What a drill found.
-#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DrillReport {
-    /// Name of the cluster that it was restored to, which is gone afterwards.
-    pub cluster: String,
-    /// What came of it.
-    pub outcome: DrillOutcome,
-    /// When it began.
-    pub started_at: Time,
-    /// When it ended.
+    /// When it was taken in by its handle, since what held it in Kubernetes was gone; absent when its maker has confirmed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Time>,
-    /// Seconds from the order to the first query answered: the recovery time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recovery_seconds: Option<i64>,
-    /// Seconds from the last mark that came back to the cut: the data that a restore of this backup would lack.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lost_seconds: Option<i64>,
-    /// What it waits for while it runs, in the words of the cluster that it was restored to; absent when that serves.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<String>,
-    /// Each check and what it found, as `amcheck: 214 relations, no fault`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub checks: Vec<String>,
-    /// Why it failed, and where.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-}
-
-/// What came of a drill.
-#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DrillOutcome {
-    /// It runs.
-    #[default]
-    Running,
-    /// All checks passed.
-    Passed,
-    /// A check failed, or the restore did not come up in time.
-    Failed,
+    pub imported_at: Option<Time>,
+    /// The operator has begun to delete it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
 }

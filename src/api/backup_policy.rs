@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::Archive;
 use super::backup::{BackupMethod, DeletionPolicy, ProviderName};
 use super::maintenance::{FIVE_FIELDS, default_zone};
-use super::told::{NAME, told};
+use super::told::{LABEL, NAME, told};
 
 /// When backups are made, how long they are kept, and how they are proved.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub struct BackupPolicy {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 64),
-        inner(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+        inner(length(min = 1, max = 63), regex(pattern = LABEL))
     )]
     pub share_with: Vec<String>,
     /// When a backup is restored aside and looked at; when absent, only `stylobate backup verify` does so.
@@ -69,9 +69,10 @@ pub struct BackupPolicy {
 ))]
 pub struct BackupSchedule {
     /// Its name, which is part of the backups' names, 1 to 20 characters.
-    #[schemars(length(min = 1, max = 20), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 20), regex(pattern = LABEL))]
     pub name: String,
-    /// Five fields of cron (minute, hour, day of month, month, day of week), as `0 2 * * *`.
+    /// Five fields of cron (minute, hour, day of month, month, day of week), as `0 2 * * *`. `H` is a value that follows from the cluster and
+    /// this schedule, so that a fleet does not begin at once: `H 2 * * *`, `H(0-29) 2 * * *`, `H/15 * * * *`; status tells which.
     #[schemars(length(min = 9, max = 128))]
     pub schedule: String,
     /// How its backups are made.
@@ -144,7 +145,7 @@ impl Default for Retention {
     )
 ))]
 pub struct DrillSchedule {
-    /// Five fields of cron (minute, hour, day of month, month, day of week), as `0 5 * * SUN`.
+    /// Five fields of cron (minute, hour, day of month, month, day of week), as `0 5 * * SUN`; `H` as in the schedules of backups.
     #[schemars(length(min = 9, max = 128))]
     pub schedule: String,
     /// Time zone of the schedule by its IANA name.
@@ -159,6 +160,27 @@ pub struct DrillSchedule {
     #[serde(default = "default_drill_minutes")]
     #[schemars(range(min = 5, max = 1440))]
     pub deadline_minutes: i32,
+    /// Whether archived WAL is replayed after the backup, up to a mark that is written when the drill begins: so the archive is proved too.
+    #[serde(default)]
+    pub replay: DrillReplays,
+    /// Minutes in which pgBackRest may read the cluster's part of the archive and compare each file with its checksum, 0 to 1440; 0 leaves it
+    /// out. It is done where WAL is replayed, or the backup is a copy.
+    #[serde(default = "default_verify_minutes")]
+    #[schemars(range(min = 0, max = 1440))]
+    pub verify_archive_minutes: i32,
+}
+
+/// Whether a drill replays archived WAL.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DrillReplays {
+    /// Where the archive is a bucket that the drill's member gets into as those of the cluster do: by a key, or without any. By Workload Identity
+    /// it is another ServiceAccount, which may have no rights.
+    #[default]
+    Auto,
+    /// Wherever the archive is a bucket. By Workload Identity the ServiceAccount of the drill has to have the right to read it.
+    Always,
+    /// The backup comes back to its own moment, and the archive is not proved.
+    Never,
 }
 
 /// An hour: an outage of the operator or an upgrade is over by then, and the next run of an hourly schedule is due. A drill
@@ -170,4 +192,9 @@ fn default_start_deadline() -> i32 {
 /// Checking a page costs about as much as reading it: 2 hours are 1 TB at 150 MB/s.
 fn default_drill_minutes() -> i32 {
     120
+}
+
+/// A quarter of the two hours that a drill has: 250 GB of WAL at 150 MB/s.
+pub(crate) fn default_verify_minutes() -> i32 {
+    30
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::backup::BackupPhase;
-use super::drill_summary::{DrillsStatus, VerifiedBackup};
+use super::drill_summary::{DrillsStatus, Recovery, VerifiedBackup};
 
 /// The backups of a cluster at a glance. It holds moments of schedules and backups and no clock values.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct BackupSummary {
     /// One row for each schedule, and for one that was removed until its last runs are recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedules: Vec<ScheduleStatus>,
-    /// The newest backup that can be restored.
+    /// The newest backup that can be restored, and that failed no drill since it passed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<GoodBackup>,
     /// The schedule of drills; absent while the spec has none.
@@ -23,6 +23,13 @@ pub struct BackupSummary {
     /// The backup of the newest drill that passed, whoever asked for it. It stays when that backup is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_verified: Option<VerifiedBackup>,
+    /// How long restores took, by the drills that passed, the newest last: at most 24.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 24))]
+    pub recoveries: Vec<Recovery>,
+    /// Volumes that drills have left behind, with the data that was looked through.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub drill_volumes: i32,
     /// How many there are of each kind.
     #[serde(default)]
     pub counts: BackupCounts,
@@ -94,4 +101,9 @@ pub struct BackupCounts {
     /// Under legal hold, of whatever kind.
     #[serde(default)]
     pub held: i32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &i32) -> bool {
+    *count == 0
 }

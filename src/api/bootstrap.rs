@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::told::NAME;
+use super::told::{LABEL, NAME};
 
 /// What a new cluster begins with: empty databases, unless it says otherwise. It counts once, when the cluster is made.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ pub struct FromBackup {
     pub name: String,
     /// Its namespace; this one when absent. The backup has to be shared with this namespace (`spec.shareWith`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub namespace: Option<String>,
 }
 
@@ -94,6 +94,6 @@ pub struct FromCluster {
     pub name: String,
     /// Its namespace; this one when absent. Only backups that are shared with this namespace (`spec.shareWith`) are seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub namespace: Option<String>,
 }

@@ -8,9 +8,10 @@ use super::bootstrap::Bootstrap;
 use super::database::Database;
 use super::maintenance::Maintenance;
 use super::parts::{
-    Access, Engine, HighAvailability, Monitoring, Pooler, Resources, Scheduling, Storage, TuningRef, User,
+    Access, Engine, HighAvailability, Monitoring, Resources, Scheduling, Storage, TuningRef, User,
 };
 use super::pods::{Pods, Services};
+use super::pooler::Pooler;
 use super::replication::Replication;
 use super::status::ClusterStatus;
 use super::told::told;

@@ -4,6 +4,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::backup::BackupMethod;
+use super::drill::DrillBlame;
+
 /// The schedule of drills. It holds moments of the schedule and of drills and no clock values.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,6 +46,9 @@ pub struct DrillRun {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
+    /// What it failed of; absent unless it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_of: Option<DrillBlame>,
     /// Why it failed or came to no end, at most 1000 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -93,4 +99,25 @@ pub struct VerifiedBackup {
     pub cut_at: Time,
     /// When the drill passed.
     pub at: Time,
+}
+
+/// How long a restore took, and how much it restored: one drill that passed.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recovery {
+    /// Name of the `PostgresBackup`.
+    pub backup: String,
+    /// When the drill ended.
+    pub at: Time,
+    /// How the backup was made.
+    #[serde(default)]
+    pub method: BackupMethod,
+    /// Seconds from the order to the first query answered.
+    pub seconds: i64,
+    /// Bytes of the databases that were restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<i64>,
+    /// Bytes of archived WAL that were replayed in that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed_bytes: Option<i64>,
 }

@@ -10,40 +10,50 @@ mod backup_summary;
 mod bootstrap;
 mod cluster;
 mod database;
+mod drill;
 mod drill_summary;
 mod engine_status;
 mod maintenance;
 mod parts;
 mod pods;
+mod pooler;
 mod replication;
 mod restore;
 mod status;
 mod told;
 
-pub use archive::{Archive, ArchiveStatus, GcsArchive, VolumeArchive};
+pub use archive::{Archive, ArchiveStatus, ArchiveWindow, GcsArchive, VolumeArchive};
 pub use backup::{
     ArchivedCopy, BackupMethod, BackupPhase, BackupSource, BackupStatus, Consistency, DeletionPolicy,
-    DrillOutcome, DrillReport, GroupBackup, PostgresBackup, PostgresBackupSpec, ProviderName, SnapshotRecord,
+    GroupBackup, PostgresBackup, PostgresBackupSpec, ProviderName, SharedWith, SnapshotRecord,
 };
-pub use backup_policy::{BackupPolicy, BackupSchedule, CheckpointPace, DrillSchedule, Retention};
+pub(crate) use backup_policy::default_verify_minutes;
+pub use backup_policy::{
+    BackupPolicy, BackupSchedule, CheckpointPace, DrillReplays, DrillSchedule, Retention,
+};
 pub use backup_summary::{BackupCounts, BackupSummary, GoodBackup, ScheduleStatus, ScheduledRun};
 pub use bootstrap::{Bootstrap, FromBackup, FromCluster, PointInTime};
 pub use cluster::{PostgresCluster, PostgresClusterSpec};
 pub use database::{Database, ExtensionOptions, Locale, LocaleProvider};
-pub use drill_summary::{DrillRun, DrillRunOutcome, DrillsStatus, MissedDrill, VerifiedBackup};
+pub use drill::{ArchiveCheck, ArchiveCheckOutcome, DrillBlame, DrillOutcome, DrillReplay, DrillReport};
+pub use drill_summary::{DrillRun, DrillRunOutcome, DrillsStatus, MissedDrill, Recovery, VerifiedBackup};
 pub use engine_status::{Behind, EngineSource, EngineStatus};
 pub use maintenance::{Maintenance, Window};
 pub use parts::{
-    Access, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Pooler, Resources, RoleOption,
-    Scheduling, Spread, Storage, Synchronous, Tls, TuningRef, User,
+    Access, Engine, Flavor, HighAvailability, Monitoring, PasswordRef, Resources, RoleOption, Scheduling,
+    Spread, Storage, Synchronous, Tls, TuningRef, User,
 };
 pub use pods::{Pods, PoolerService, PullSecret, ServiceType, Services, TrafficPolicy};
-pub use replication::{LogicalSlot, LogicalSlotStatus, Replication, ReplicationStatus, SlotState, WalLevel};
+pub use pooler::{Pooler, PoolerKind, ReadOnlyPooler};
+pub use replication::{
+    LogicalSlot, LogicalSlotStatus, Replication, ReplicationStatus, SlotState, Subscriptions, WalLevel,
+};
 pub use restore::{RestorePhase, RestoreStatus};
 pub use status::{
     ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, OperatorStatus, OverriddenStatus,
-    Pending, PoolerStatus, RenderedPod, RenderedStatus, RolloutPhase, RolloutStatus, SettingStatus,
-    SlotStatus, SwitchoverOutcome, SwitchoverStatus, UpgradePhase, UpgradeStatus, VolumeEvidence,
+    Pending, PodsStatus, PoolerStatus, RenderedPod, RenderedStatus, RolloutPhase, RolloutStatus,
+    SettingStatus, SlotStatus, SwitchoverOutcome, SwitchoverStatus, UpgradePhase, UpgradeStatus,
+    VolumeEvidence,
 };
 
 /// The API group of every kind of Stylobate.

@@ -8,7 +8,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::told::{NAME, told};
+use super::told::{LABEL, NAME, told};
 
 /// What runs in the members.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,50 +129,6 @@ pub enum Synchronous {
     Off,
 }
 
-/// Pgpool-II in front of the members.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pooler {
-    /// Pooler pods, 1 to 9.
-    #[serde(default = "default_pooler_instances")]
-    #[schemars(range(min = 1, max = 9))]
-    pub instances: i32,
-    /// Clients that each pooler pod serves at once (`num_init_children`), 4 to 1000. All pods together must fit the
-    /// server's `max_connections`. When absent: as many as fit, at most 32.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 4, max = 1000))]
-    pub clients: Option<i32>,
-    /// Memory request and limit of each pooler pod's Pgpool. What its processes take when idle (64 MiB and 6 for each) is the least; the
-    /// rest is for messages on their way: a parameter takes 5.3 times its size while it passes, a value of a result 2.2 times. When absent:
-    /// 192 MiB for those, which carries a parameter of 36 MB at a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "super::told::maybe_size")]
-    pub memory: Option<Quantity>,
-    /// True sends reads outside of write transactions to replicas. A read may then miss a write of another session.
-    #[serde(default)]
-    pub load_balancing: bool,
-    /// ConfigMaps with parameters of Pgpool-II itself, a later one wins; `docs/tuning.md` lists what may be set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
-    pub tuning: Vec<TuningRef>,
-}
-
-fn default_pooler_instances() -> i32 {
-    2
-}
-
-impl Default for Pooler {
-    fn default() -> Self {
-        Self {
-            instances: default_pooler_instances(),
-            clients: None,
-            memory: None,
-            load_balancing: false,
-            tuning: Vec::new(),
-        }
-    }
-}
-
 /// Certificates, and who may connect.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -184,9 +140,17 @@ pub struct Access {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 64),
-        inner(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))
+        inner(length(min = 1, max = 63), regex(pattern = LABEL))
     )]
     pub namespaces: Vec<String>,
+    /// Namespaces whose pods may go past the pooler to the members' own Services `<cluster>-primary` and `<cluster>-replicas`: for what a
+    /// pooler does not carry (`docs/pooler.md`). The cluster's own namespace is let in only where it is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 64),
+        inner(length(min = 1, max = 63), regex(pattern = LABEL))
+    )]
+    pub direct_namespaces: Vec<String>,
 }
 
 /// A certificate of somebody else's making, as of cert-manager's `Certificate`.

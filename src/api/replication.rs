@@ -26,6 +26,20 @@ pub struct Replication {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub slots: Vec<LogicalSlot>,
+    /// Whether subscriptions of this cluster's databases run (`max_logical_replication_workers`). When absent they do, but for a cluster that
+    /// was restored: its subscriptions are those of the source, whose slots they would use up. Write `Run` there once the source no
+    /// longer runs, or after `ALTER SUBSCRIPTION ... DISABLE`. A change restarts members one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscriptions: Option<Subscriptions>,
+}
+
+/// Whether subscriptions run.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Subscriptions {
+    /// Those that are enabled do.
+    Run,
+    /// None does.
+    Rest,
 }
 
 /// What WAL holds.

@@ -76,6 +76,10 @@ pub struct ClusterStatus {
     /// The continuous archive of WAL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<ArchiveStatus>,
+    /// Secret with the passphrase of what was archived, once there was one. It stays when the archive is turned off, and while it is here
+    /// no other passphrase is ever made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_key: Option<String>,
     /// The backup that the cluster was made from or went back to last, and how that went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreStatus>,
@@ -180,6 +184,9 @@ pub struct OperatorStatus {
     /// Image of the pooler.
     #[serde(default)]
     pub pooler_image: String,
+    /// Image of the pooler kind PgBouncer; empty where it was given none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub pgbouncer_image: String,
     /// DNS domain of the Kubernetes cluster.
     #[serde(default)]
     pub domain: String,
@@ -201,9 +208,24 @@ pub struct PoolerStatus {
     /// Pods ready.
     #[serde(default)]
     pub ready: i32,
-    /// Parameters of Pgpool-II in force that ConfigMaps set, by name.
+    /// Parameters of the pooler in force that ConfigMaps set, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tuning: Vec<SettingStatus>,
+    /// The pooler for sessions that only read; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<PodsStatus>,
+}
+
+/// How many pods there are of how many.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodsStatus {
+    /// Pods wanted.
+    #[serde(default)]
+    pub wanted: i32,
+    /// Pods ready.
+    #[serde(default)]
+    pub ready: i32,
 }
 
 /// A setting that is in force.

@@ -30,5 +30,7 @@ fn quantity(pattern: &str) -> Schema {
     json_schema!({"type": "string", "maxLength": 32, "pattern": pattern})
 }
 
+/// Names of one DNS label (RFC 1123).
+pub const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// Names of objects, as the API server takes them (RFC 1123 subdomain).
 pub const NAME: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 
+use crate::archive::{CONF, PASSPHRASE, passphrase_of};
 use crate::observe::SecretData;
 use crate::pki::{Authority, CA_LIFETIME, PkiError, bundle};
 use crate::plan::{Mint, Stage};
@@ -41,6 +42,17 @@ pub fn material(
             let bundle = text(signer, "ca.crt");
             let leaf = Authority::load(text(signer, "tls.crt"), &key(signer), now)?.issue(request, now)?;
             pair(bundle, &leaf.cert_pem, &leaf.key_pem)
+        }
+        Mint::MovePassphrase { secret: _, from: _ } => {
+            let found = signer.get(PASSPHRASE).cloned();
+            let found = found.or_else(|| passphrase_of(signer.get(CONF)?));
+            found.map(|text| (PASSPHRASE.to_owned(), text)).into_iter().collect()
+        }
+        Mint::DropPassphrase { secret: _, kept: _, same_as } => {
+            // Whoever took it away meanwhile gets the other copy kept.
+            let there = signer.get(PASSPHRASE) == Some(same_as);
+            let remove = there.then_some(PASSPHRASE).into_iter().collect();
+            return Ok(Material { set: SecretData::new(), remove });
         }
         Mint::Passwords { secret: _, keys, plain, purpose: _ } => {
             let plain = plain.iter().map(|(key, text)| (key.clone(), SecretText::new(text.as_str())));

@@ -59,10 +59,12 @@ pub async fn mint(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> Result<(
     secrets.patch(name, &params, &Patch::Merge(&object)).await.map(drop).map_err(api)
 }
 
-/// True of the passwords of the system roles, which stay with the volumes, whatever way the cluster is deleted. Those of a
-/// drill go with its volumes.
+/// True of the passwords of the system roles, which stay with the volumes, whatever way the cluster is deleted, and of the passphrase
+/// of its archive. Those of a drill go with its volumes.
 fn kept(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> bool {
-    mint.secret() == writer.name.credentials() && !seen.cluster.annotations().contains_key(ANNOTATION_DRILL)
+    let stays = [writer.name.credentials(), writer.name.archive_key()];
+    stays.iter().any(|name| name == mint.secret())
+        && !seen.cluster.annotations().contains_key(ANNOTATION_DRILL)
 }
 
 fn labels(writer: &Writer<'_>, mint: &Mint, seen: &Observed) -> BTreeMap<String, String> {

@@ -4,6 +4,7 @@ mod backups;
 mod child;
 mod material;
 mod mint;
+mod pause;
 mod restore;
 mod sql;
 
@@ -135,7 +136,7 @@ impl Writer<'_> {
             Step::Apply { child, reason: _, cause: _ } => {
                 child::apply(self, child, seen, || step.to_string()).await.map(drop)
             }
-            Step::Delete { reference, uid } => {
+            Step::Delete { reference, uid } | Step::Withdraw { reference, uid } => {
                 child::delete(self, reference, uid, DeleteParams::background()).await.map_err(api)
             }
             Step::ReleasePods { set, uid, field: _ } => {
@@ -172,6 +173,13 @@ impl Writer<'_> {
                 child::apply(self, map, seen, || step.to_string()).await.map(drop)
             }
             Step::ClearPatroni { maps } => restore::clear(self, maps).await.map_err(api),
+            Step::DropOrders { map, uid, entries } => {
+                restore::drop_orders(self, map, uid, entries).await.map_err(api)
+            }
+            Step::SettleVolume { claim } => {
+                let uid = seen.volumes.get(claim).map(|volume| volume.uid.as_str());
+                restore::settle(self, claim, uid).await.map_err(api)
+            }
             Step::RetireVolume { claim, generation } => {
                 let uid = seen.volumes.get(claim).map(|volume| volume.uid.as_str());
                 restore::retire(self, claim, uid, *generation).await.map_err(api)
@@ -201,9 +209,11 @@ impl Writer<'_> {
                     .map(drop)
                     .map_err(api)
             }
-            Step::RestartServer { group: _, pod, primary: _, reason: _, cause: _ } => {
-                self.checkpoint(links()?, pod).await;
-                Ok(links()?.patroni.restart_pending(pod).await?)
+            Step::RestartServer { group: _, pod, primary, reason: _, cause: _ } => {
+                let links = links()?;
+                self.checkpoint(links, pod).await;
+                let restart = links.patroni.restart_pending(pod);
+                Ok(if *primary { held(seen, restart).await } else { restart.await }?)
             }
             Step::RefreshFiles { pod, digest } => {
                 let uid = seen.pods.get(pod).map(|pod| pod.uid.as_str());
@@ -238,8 +248,9 @@ impl Writer<'_> {
             }
             Step::Sql { pod, task } => Ok(run_sql(&links()?.sql, pod, task).await?),
             Step::Switchover { group: _, from, to, reason: _, cause: _ } => {
-                self.checkpoint(links()?, from).await;
-                links()?.patroni.switchover(from, to).await?;
+                let links = links()?;
+                self.checkpoint(links, from).await;
+                held(seen, links.patroni.switchover(from, to)).await?;
                 Ok(())
             }
             Step::CreateBackup { backup } => backups::create(self, backup).await.map_err(api),
@@ -354,6 +365,14 @@ impl Writer<'_> {
             .map(drop)
             .map_err(|cause| Error::Api { what: "write the status".into(), cause })
     }
+}
+
+/// Does what the primary's clients would notice, while the poolers that can hold them.
+async fn held<T>(seen: &Observed, work: impl Future<Output = T>) -> T {
+    let paused = pause::pause(seen).await;
+    let outcome = work.await;
+    paused.resume().await;
+    outcome
 }
 
 #[cfg(test)]

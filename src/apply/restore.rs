@@ -1,7 +1,9 @@
 //! Writes of a restore. Each object is made once: what is there already is left as it is, since a claim that has its volume can't be
 //! changed into another; and where it is somebody else's, the step fails.
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
@@ -9,7 +11,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::child::{ChildRef, Kind};
-use crate::name::{LABEL_RETIRED, MANAGER};
+use crate::name::{ANNOTATION_SETTLED, LABEL_RETIRED, MANAGER};
 use crate::observe::{Observed, PatroniMap};
 use crate::own;
 use crate::repeat::gone;
@@ -63,6 +65,25 @@ pub(super) async fn clear(writer: &Writer<'_>, maps: &[PatroniMap]) -> Result<()
         delete(writer, &reference, &map.uid, DeleteParams::default()).await?;
     }
     Ok(())
+}
+
+/// Takes entries out of the ConfigMap that members mount. A merge patch, since applying takes away only what the operator itself wrote.
+pub(super) async fn drop_orders(
+    writer: &Writer<'_>,
+    map: &str,
+    uid: &str,
+    entries: &[String],
+) -> Result<(), kube::Error> {
+    let maps: Api<ConfigMap> = Api::namespaced(writer.client.clone(), &writer.name.namespace);
+    let none: BTreeMap<&String, Value> = entries.iter().map(|entry| (entry, Value::Null)).collect();
+    let patch = json!({"metadata": {"uid": uid}, "data": none});
+    gone(maps.patch(map, &PatchParams::default(), &Patch::Merge(patch)).await)
+}
+
+/// Marks a claim as data in service for good. Nothing takes the mark off.
+pub(super) async fn settle(writer: &Writer<'_>, claim: &str, uid: Option<&str>) -> Result<(), kube::Error> {
+    let patch = json!({"metadata": {"uid": uid, "annotations": {ANNOTATION_SETTLED: "true"}}});
+    claims(writer).patch(claim, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
 }
 
 /// Marks a claim as out of service.

@@ -9,7 +9,9 @@ use crate::secret::SecretText;
 use super::{ArchiveTarget, Login, Place};
 
 /// Name of the configuration in its folder.
-const CONF: &str = "pgbackrest.conf";
+pub const CONF: &str = "pgbackrest.conf";
+/// Option with the passphrase.
+const CIPHER_PASS: &str = "repo1-cipher-pass";
 /// Folder of the archive on its volume.
 const FOLDER: &str = "stylobate";
 /// Seconds that `archive-push` waits for its own worker. Postgres asks again anyway, and while it stops it waits for this up to six
@@ -84,7 +86,7 @@ pub fn conf(archive: &ArchiveTarget, prefix: &str, passphrase: &SecretText) -> S
         }
     }
     set("repo1-cipher-type", "aes-256-cbc");
-    set("repo1-cipher-pass", passphrase.expose());
+    set(CIPHER_PASS, passphrase.expose());
     set("compress-type", "zst");
     set("process-max", &PROCESSES.to_string());
     // Only a note of what is pushed is kept there: after its loss the same segment is pushed again, and found to be there.
@@ -105,6 +107,15 @@ pub fn conf(archive: &ArchiveTarget, prefix: &str, passphrase: &SecretText) -> S
     lines.push(format!("pg1-user={}", hba::SUPERUSER));
     lines.push(String::new());
     SecretText::new(lines.join("\n"))
+}
+
+/// The passphrase that a configuration has.
+pub fn passphrase_of(conf: &SecretText) -> Option<SecretText> {
+    let value = |line: &str| {
+        let (name, value) = line.split_once('=')?;
+        (name == CIPHER_PASS && !value.is_empty()).then(|| SecretText::new(value))
+    };
+    conf.expose().lines().find_map(value)
 }
 
 #[cfg(test)]
@@ -141,6 +152,8 @@ mod tests {
         assert!(has(&text, "repo1-storage-upload-chunk-size=32MiB"), "an emulator takes no upload in parts");
         assert!(has(&text, "repo1-cipher-type=aes-256-cbc") && has(&text, "repo1-cipher-pass=hush"));
         assert!(!format!("{text:?} {archive:?}").contains("hush"));
+        assert_eq!(passphrase_of(&text), Some(SecretText::new("hush")));
+        assert_eq!(passphrase_of(&SecretText::new("[global]")), None);
     }
 
     #[test]

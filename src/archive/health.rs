@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::observe::ArchiveSeen;
+use crate::observe::{ArchiveFault, ArchiveSeen};
 
 use super::SEGMENT_BYTES;
 
@@ -22,6 +22,8 @@ pub enum Health {
     Good,
     /// It is not archived, for this cause.
     Failing(String),
+    /// It is not archived, since another server writes to the same place: one with this system identifier, or a copy of this one.
+    Another(Option<String>),
     /// It is archived, but slower than it is written.
     Slow,
     /// Some was given up, at this moment: what came after it till the next backup can't be brought back.
@@ -33,6 +35,13 @@ pub fn health(seen: &ArchiveSeen, volume_bytes: u64, backup: Option<Timestamp>, 
     let waits = seen.oldest_waiting.is_some_and(|since| now.duration_since(since) >= MOST_WAIT);
     let most = (volume_bytes / MOST_PART).max(LEAST_SEGMENTS * SEGMENT_BYTES);
     let many = backlog(seen) >= most;
+    // No waiting heals these, so nobody has to wait for them to be told.
+    match &seen.fault {
+        Some(ArchiveFault::Key) => return Health::Failing(WRONG_KEY.into()),
+        Some(ArchiveFault::Other(identifier)) => return Health::Another(Some(identifier.clone())),
+        Some(ArchiveFault::Duplicate) => return Health::Another(None),
+        None => {}
+    }
     match &seen.trouble {
         Some(trouble) if waits || many => return Health::Failing(explain(trouble)),
         None if waits && !pushed_lately(seen, now) => {
@@ -61,6 +70,10 @@ fn pushed_lately(seen: &ArchiveSeen, now: Timestamp) -> bool {
 /// Most characters of a cause that is not known.
 const MOST_TEXT: usize = 300;
 
+/// What is wrong with a passphrase, and what to do.
+const WRONG_KEY: &str = "what is in the archive can't be read with the passphrase of Secret <cluster>-archive-key: put back the Secret that \
+     it was made with";
+
 /// What pgBackRest says, in words that tell what to do. Its own words are many lines with the same cause thrice.
 pub fn explain(trouble: &str) -> String {
     let says = |part: &str| trouble.contains(part);
@@ -74,10 +87,7 @@ pub fn explain(trouble: &str) -> String {
              service account of the key roles/storage.objectAdmin on it",
         )
     } else if says("FormatError") || says("CryptoError") || says("unable to flush") {
-        Some(
-            "what is in the archive can't be read with the passphrase of Secret <cluster>-credentials: put back the Secret that \
-             it was made with",
-        )
+        Some(WRONG_KEY)
     } else if says("unable to get address") || says("HostConnectError") || says("unable to connect") {
         Some(
             "the archive is not reached: check spec.backup.archive.gcs.endpoint, DNS, and egress of the namespace",
@@ -158,9 +168,23 @@ mod tests {
     }
 
     #[test]
+    fn what_no_waiting_heals_is_told_at_once() {
+        let of = |fault| {
+            let seen = ArchiveSeen { fault: Some(fault), ..seen(1, "11:59:59", Some("ERROR: [103]")) };
+            health(&seen, VOLUME, None, at("12:00:00"))
+        };
+        assert!(
+            matches!(of(ArchiveFault::Key), Health::Failing(why) if why.contains("<cluster>-archive-key"))
+        );
+        assert_eq!(of(ArchiveFault::Other("77".into())), Health::Another(Some("77".into())));
+        assert_eq!(of(ArchiveFault::Duplicate), Health::Another(None));
+    }
+
+    #[test]
     fn every_cause_that_was_seen_says_what_to_do() {
         for (words, todo) in [
             ("ERROR: [039]: HTTP request failed with 404 (Not Found):", "make it"),
+            ("ERROR: [039]: HTTP request failed with 403 (Forbidden):", "roles/storage.objectAdmin"),
             ("[FormatError] unable to load info file", "put back the Secret"),
             ("unable to get address for 'x': [-2] Name or service not known", "DNS"),
             ("ERROR: [082]: unable to push WAL file asynchronously after 5 second(s)", "network"),

@@ -22,6 +22,8 @@ pub struct Base {
     pub span: Option<(u64, u64)>,
     /// A restore reads it and the WAL after it now.
     pub in_use: bool,
+    /// A drill of it failed: its WAL is kept as that of others, and no promise rests on it.
+    pub refuted: bool,
 }
 
 impl Base {
@@ -40,6 +42,7 @@ impl Base {
                 Some(copy) => Some((position(&copy.start_lsn)?, position(&copy.stop_lsn)?)),
             },
             in_use: false,
+            refuted: backup.refuted().is_some(),
         })
     }
 }
@@ -85,7 +88,8 @@ pub fn keep(bases: &[Base], days: Option<i32>, serving: i32, now: Timestamp) -> 
         None => oldest,
         Some(days) => {
             let since = now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).ok()?;
-            bases.iter().filter(|base| base.cut_at <= since).max_by_key(|base| base.cut_at).unwrap_or(oldest)
+            let reach = bases.iter().filter(|base| base.cut_at <= since && !base.refuted);
+            reach.max_by_key(|base| base.cut_at).unwrap_or(oldest)
         }
     };
     let in_use = bases.iter().filter(|base| base.in_use);
@@ -112,7 +116,7 @@ mod tests {
 
     fn base(day: u32, major: i32, high: u64) -> Base {
         let cut_at = format!("2026-11-{day:02}T02:00:00Z").parse().unwrap();
-        Base { cut_at, major, redo: (high << 32) + 0x28, span: None, in_use: false }
+        Base { cut_at, major, redo: (high << 32) + 0x28, span: None, in_use: false, refuted: false }
     }
 
     fn now() -> Timestamp {
@@ -138,6 +142,18 @@ mod tests {
         let bases = [base(1, 17, 2), base(13, 17, 5), base(16, 17, 7), base(20, 17, 9)];
         assert_eq!(words(&bases, Some(7)).unwrap(), "17:00000005", "the newest backup before the 14th");
         assert_eq!(words(&bases, Some(30)).unwrap(), "17:00000002", "no backup is that old");
+    }
+
+    #[test]
+    fn no_window_begins_with_what_failed_its_drill() {
+        let mut bases = [base(1, 17, 2), base(13, 17, 5), base(20, 17, 9)];
+        bases[1].refuted = true;
+        assert_eq!(
+            words(&bases, Some(7)).unwrap(),
+            "17:00000002",
+            "the one before it leads to the same moments"
+        );
+        assert_eq!(words(&bases[1..], Some(7)).unwrap(), "17:00000005", "where no other does, its WAL stays");
     }
 
     #[test]

@@ -7,17 +7,18 @@ mod conf;
 mod health;
 mod keep;
 mod settings;
+mod window;
 
 use crate::api::BackupStatus;
 use crate::name::GroupName;
 
-pub use conf::{conf, files};
-pub use health::{Health, backlog, health};
+pub use conf::{CONF, conf, files, passphrase_of};
+pub use health::{Health, backlog, explain, health};
 pub use keep::{Base, Keep, keep, position};
 pub use settings::{COMMAND, NO_COMMAND, settings};
+pub use window::needed;
 
-/// Key of the cluster's credentials with the passphrase that its archive is encrypted with. It stays with the passwords of the
-/// data, since without it the archive is of no use.
+/// Key of the Secret with the passphrase that a cluster's archive is encrypted with (`ClusterName::archive_key`).
 pub const PASSPHRASE: &str = "archive-passphrase";
 
 /// Prefix of the files that read the archive of another cluster.

@@ -12,7 +12,10 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::api::{BackupStatus, CheckpointPace, PostgresBackup, SnapshotRecord};
-use crate::name::{FINALIZER_BACKUP, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER, manifest};
+use crate::archive::explain;
+use crate::name::{
+    ANNOTATION_BEGUN_AS, FINALIZER_BACKUP, FINALIZER_MANAGER, MANAGER, STATUS_MANAGER, digest, manifest,
+};
 use crate::observe::Links;
 use crate::repeat::gone;
 use crate::snapshot::{self, Provider, Stage};
@@ -23,6 +26,7 @@ use super::copy::{self, Answer, Errand, Verb};
 use super::facts::Seen;
 use super::manifest as stored;
 use super::probe::Probe;
+use super::shelf;
 use super::step::{CutPart, Fact, Step};
 
 /// Longest time for a checkpoint: 64 GiB of dirty pages at 50 MB/s take 22 minutes.
@@ -40,6 +44,8 @@ const MARKS_KEPT: &str = "400 days";
 const LOOK_SECONDS: u32 = 5;
 /// Seconds between two looks at a snapshot that is being deleted: a cloud takes minutes.
 const DELETE_SECONDS: u32 = 2;
+/// Seconds until it is looked again whether a member of an older release has got the program for manifests: it takes a new pod.
+const UNABLE_SECONDS: u32 = 600;
 
 /// Why a step could not be taken; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +64,14 @@ pub enum Error {
     /// The provider.
     #[error(transparent)]
     Provider(#[from] snapshot::Error),
+    /// The archive.
+    #[error("failed to {what}: {cause}")]
+    Archive {
+        /// The step, in words.
+        what: String,
+        /// pgBackRest's words.
+        cause: String,
+    },
     /// There is no way to the members.
     #[error("failed to {0}: no member can be reached; it is tried again")]
     NoLink(String),
@@ -111,6 +125,12 @@ impl Actor<'_> {
                 return self.beside(seen, &format!("mark on {on}"), work).await;
             }
             Step::Cut { parts } => return self.cut(links()?, parts, seen).await,
+            Step::Import { held, .. } => {
+                for one in held {
+                    self.provider.import(one).await?;
+                }
+                return Ok(Fact::UnderWay { again_seconds: DELETE_SECONDS });
+            }
             Step::DeleteSnapshots { names, .. } => {
                 let namespace = seen.backup.namespace().unwrap_or_default();
                 for name in names {
@@ -127,6 +147,27 @@ impl Actor<'_> {
                     Answer::Absent { left: false } => Fact::Nothing,
                     _ => Fact::UnderWay { again_seconds: LOOK_SECONDS },
                 });
+            }
+            Step::Shelve { member, errand } => {
+                let (links, member, errand) = (links()?.clone(), member.clone(), errand.clone());
+                let (manifest, what) = (stored::for_archive(&seen.backup), step.to_string());
+                let work = move || {
+                    async move {
+                        let answer = shelf::put(&links, &member, &errand, &manifest).await?;
+                        shelved(answer, Some(digest(manifest.as_bytes())), &what)
+                    }
+                    .boxed()
+                };
+                return self.beside(seen, "put the manifest into the archive", work).await;
+            }
+            Step::Unshelve { member, errand } => {
+                let (links, member, errand) = (links()?.clone(), member.clone(), errand.clone());
+                let what = step.to_string();
+                let work = move || {
+                    async move { shelved(shelf::remove(&links, &member, &errand).await?, None, &what) }
+                        .boxed()
+                };
+                return self.beside(seen, "take the manifest out of the archive", work).await;
             }
             Step::StoreManifest => {
                 let body = stored::build(&seen.backup, &self.context.platform.namespace);
@@ -171,6 +212,7 @@ impl Actor<'_> {
             kept_by: Vec::new(),
             verified: None,
             drill: None,
+            failed_drill: None,
             conditions: Vec::new(),
             ..status.clone()
         };
@@ -197,7 +239,10 @@ impl Actor<'_> {
         let body = json!({
             "apiVersion": "stylobate.dev/v1alpha1",
             "kind": "PostgresBackup",
-            "metadata": {"name": seen.backup.name_any(), "uid": seen.backup.uid(), "finalizers": [FINALIZER_BACKUP]},
+            "metadata": {
+                "name": seen.backup.name_any(), "uid": seen.backup.uid(), "finalizers": [FINALIZER_BACKUP],
+                "annotations": {ANNOTATION_BEGUN_AS: seen.backup.uid()},
+            },
         });
         let params = PatchParams::apply(FINALIZER_MANAGER).force();
         self.backups(&seen.backup)
@@ -249,6 +294,8 @@ impl Actor<'_> {
                 cut_at: seen.cut_at.map(Time),
                 restore_bytes: seen.restore_bytes,
                 ready: seen.stage == Stage::Ready,
+                imported_at: None,
+                released: false,
             };
             (part.group, record)
         };
@@ -273,7 +320,7 @@ impl Actor<'_> {
                 .unwrap_or_default();
             if let Some(cause) = looks.iter().find_map(|seen| match &seen.stage {
                 Stage::Failed(cause) => Some(cause),
-                Stage::Ordered | Stage::Cut | Stage::Ready => None,
+                Stage::Ordered | Stage::Cut | Stage::Ready | Stage::Adrift(_) => None,
             }) {
                 return Ok(Err(Fact::Spoiled {
                     reason: format!("the provider can't make the snapshot: {cause}"),
@@ -294,6 +341,25 @@ impl Actor<'_> {
             sleep(pause).await;
             pause = (pause * 2).min(longest_pause);
         }
+    }
+}
+
+/// What follows from an answer on the manifest in the archive.
+fn shelved(answer: shelf::Answer, digest: Option<String>, what: &str) -> Result<Fact, Error> {
+    match (answer, &digest) {
+        (shelf::Answer::Stored, Some(_)) | (shelf::Answer::Absent, None) => Ok(Fact::Shelved(digest)),
+        // What nobody can remove was put there by a later release, which is there again some day or goes with its folder.
+        (shelf::Answer::Unable, None) => Ok(Fact::Shelved(None)),
+        (shelf::Answer::Unable, Some(_)) => Ok(Fact::UnderWay { again_seconds: UNABLE_SECONDS }),
+        // An archive that does not answer is asked for many backups of its cluster, each time for a minute and a half: not in every round.
+        (shelf::Answer::Unknown { cause }, _) => {
+            tracing::warn!("failed to {what}: {}; it is tried again later", explain(&cause));
+            Ok(Fact::UnderWay { again_seconds: UNABLE_SECONDS })
+        }
+        (shelf::Answer::Stored | shelf::Answer::Absent, _) => Err(Error::Archive {
+            what: what.to_owned(),
+            cause: "the member answered another question; it is asked again".into(),
+        }),
     }
 }
 
@@ -407,5 +473,5 @@ async fn redo(session: &Session) -> Result<String, Error> {
 
 async fn one(session: &Session, statement: &str) -> Result<String, Error> {
     let rows = session.query(statement).await?;
-    Ok(rows.first().map(|row| row.get::<_, String>(0)).unwrap_or_default())
+    Ok(session.first(&rows)?.unwrap_or_default())
 }

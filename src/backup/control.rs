@@ -14,7 +14,7 @@ use crate::driver::{Rounds, drive_all};
 use crate::lease::Claim;
 use crate::locks::Locks;
 use crate::metrics::Metrics;
-use crate::name::ClusterName;
+use crate::name::{ANNOTATION_MISSED, ClusterName};
 use crate::observe::{Platform, Stores};
 use crate::record::Record;
 use crate::snapshot::{Provider, csi::Csi, gce::Gce};
@@ -23,12 +23,16 @@ use super::act::{self, Actor};
 use super::decide::{Again, COPY_STAYS, decide};
 use super::fold::fold;
 use super::observe::{self, observe};
+use super::queue::has_turn;
 use super::step::{Fact, Step};
+use super::sweep;
 
 /// How soon to look again at what is on its way.
 const SOON: Duration = Duration::from_secs(1);
 /// How often to look whether a good backup's snapshots or its copy are still there.
 const LATER: Duration = Duration::from_secs(600);
+/// How often a backup in the queue looks whether its turn has come: it asks nobody for that.
+const QUEUED: Duration = Duration::from_secs(5);
 /// Longest time for a round: the cut waits a minute for its provider, and what waits for a server goes on beside the rounds.
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -50,6 +54,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// What takes longer than a round.
     pub(super) beside: Background<Result<Fact, act::Error>>,
+    /// Clusters that may be backed up at once.
+    places: usize,
     /// Held from the look at other backups of the cluster until the begin is written down: of two, one begins.
     beginning: Locks<ClusterName>,
 }
@@ -67,7 +73,19 @@ impl Context {
     ) -> Self {
         let csi = Csi::new(client.clone());
         let (beside, beginning) = (Background::default(), Locks::default());
-        Self { client, stores, platform, claim, record, metrics, csi, gce, beside, beginning }
+        Self { client, stores, platform, claim, record, metrics, csi, gce, beside, places: 1, beginning }
+    }
+
+    /// So many clusters may be backed up at once.
+    #[must_use]
+    pub fn with_places(self, places: usize) -> Self {
+        Self { places, ..self }
+    }
+
+    /// Whether a backup may begin, as far as the watch has come.
+    pub(super) fn has_turn(&self, backup: &PostgresBackup) -> bool {
+        let all = self.stores.all_backups();
+        has_turn(backup, all.iter().map(AsRef::as_ref), self.places)
     }
 
     /// Who makes the snapshots.
@@ -121,10 +139,17 @@ impl Rounds for Context {
 /// Runs until `stop`.
 pub async fn run(context: Context, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let (client, claim, metrics) = (context.client.clone(), context.claim.clone(), context.metrics.clone());
-    drive_all(client, context, claim, metrics, stop).await;
+    let context = Arc::new(context);
+    tokio::select! {
+        () = drive_all(client, context.clone(), claim, metrics, stop) => {}
+        () = sweep::run(&context) => {}
+    }
 }
 
 async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, Error> {
+    if waits_on(&backup) && !context.has_turn(&backup) {
+        return Ok(Action::requeue(QUEUED));
+    }
     // The watch may lag behind what was just written, and a step must not be taken twice for that reason.
     let api: Api<PostgresBackup> =
         Api::namespaced(context.client.clone(), &backup.namespace().unwrap_or_default());
@@ -161,6 +186,8 @@ async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, 
         return Ok(match decision.again {
             _ if written => Action::requeue(Duration::ZERO),
             Again::Soon => Action::requeue(SOON),
+            Again::Queued => Action::requeue(QUEUED),
+            Again::After(pause) => Action::requeue(pause),
             Again::Later => Action::requeue(LATER),
             Again::Never => Action::await_change(),
         });
@@ -192,6 +219,14 @@ async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, 
     }))
 }
 
+/// True for what has said that it waits for its turn: nothing else is to be done for it.
+fn waits_on(backup: &PostgresBackup) -> bool {
+    let status = backup.status.as_ref();
+    status.is_some_and(|status| status.phase == BackupPhase::Pending && status.queued_since.is_some())
+        && backup.metadata.deletion_timestamp.is_none()
+        && !backup.annotations().contains_key(ANNOTATION_MISSED)
+}
+
 /// A new phase is news.
 async fn tell(context: &Context, backup: &PostgresBackup, before: &BackupStatus, after: &BackupStatus) {
     if before.phase == after.phase {
@@ -215,6 +250,7 @@ async fn tell(context: &Context, backup: &PostgresBackup, before: &BackupStatus,
         BackupPhase::Failed => (EventType::Warning, "BackupFailed", why),
         BackupPhase::Missed => (EventType::Warning, "BackupMissed", why),
         BackupPhase::Lost => (EventType::Warning, "BackupLost", why),
+        BackupPhase::NotRun => (EventType::Warning, "BackupNotRun", why),
     };
     context.record.backup(backup, type_, reason, "Backup", note).await;
 }

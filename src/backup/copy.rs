@@ -1,7 +1,5 @@
 //! A copy in the archive, made and removed by the image's `archive-backup` on the primary: what it is asked, and what it answers.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -13,10 +11,10 @@ use crate::name::ClusterName;
 use crate::observe::Links;
 use crate::sql::session::Error;
 
+use super::mounted::{ELSEWHERE, Mounted, answer};
+
 /// Name of the program in the image.
 const PROGRAM: &str = "archive-backup";
-/// Longest time for one answer: pgBackRest gives up a question to the archive after a minute.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 /// Folder of the answers.
 const ANSWERS: &str = "/tmp/archive/backups";
 
@@ -31,6 +29,8 @@ pub struct Errand {
     pub since: Option<Timestamp>,
     /// When it ended; none while it goes on. What others began afterwards is not its own.
     pub until: Option<Timestamp>,
+    /// Where the archive was when it was made; none of one on a volume.
+    pub place: Option<Mounted>,
 }
 
 /// What is asked.
@@ -101,6 +101,10 @@ impl Errand {
             backup: backup.uid().filter(|text| is_word(text))?,
             since: status.started_at.as_ref().map(|at| at.0),
             until: status.completed_at.as_ref().map(|at| at.0),
+            place: status
+                .source
+                .as_ref()
+                .and_then(|source| Mounted::of(&source.spec().ok()?.backup.archive?)),
         })
     }
 
@@ -112,7 +116,7 @@ impl Errand {
             Verb::Remove => "remove",
         };
         let seconds = |at: Option<Timestamp>| at.map_or(0, Timestamp::as_second);
-        let Self { stanza, backup, since, until } = self;
+        let Self { stanza, backup, since, until, place: _ } = self;
         format!(
             "COPY (SELECT) TO PROGRAM '{PROGRAM} {verb} {stanza} {backup} {} {}'",
             seconds(*since),
@@ -129,15 +133,13 @@ fn is_word(text: &str) -> bool {
 /// Asks a member.
 ///
 /// # Errors
-/// Those of the session. An archive that can't be read is an answer.
+/// Those of the session. An archive that can't be read is an answer, and so is one that is not the backup's.
 pub async fn ask(links: &Links, member: &str, verb: Verb, errand: &Errand) -> Result<Answer, Error> {
     let session = links.session(member, "postgres").await?;
-    session.execute_within(&errand.statement(verb), ANSWER_TIMEOUT).await?;
-    let read =
-        format!("SELECT pg_catalog.pg_read_binary_file('{ANSWERS}/{}.json', 0, 10000, true)", errand.backup);
-    let rows = session.query(&read).await?;
-    let bytes = rows.first().and_then(|row| row.get::<_, Option<Vec<u8>>>(0)).unwrap_or_default();
-    Ok(read_answer(&bytes))
+    let file = format!("{ANSWERS}/{}.json", errand.backup);
+    let told = answer(&session, errand.place.as_ref(), &errand.statement(verb), &file).await?;
+    let elsewhere = || Answer::Unknown { cause: ELSEWHERE.into() };
+    Ok(told.map_or_else(elsewhere, |bytes| read_answer(&bytes)))
 }
 
 fn read_answer(bytes: &[u8]) -> Answer {

@@ -204,6 +204,56 @@ fn a_deleted_backup_goes_after_its_copy_whenever_it_is_deleted() {
 }
 
 #[test]
+fn an_archive_that_is_off_for_an_hour_orphans_no_copy() {
+    let off = || CopySeen::Elsewhere("cluster c does not archive to gs://wal/stylobate any more".into());
+    for phase in [BackupPhase::Succeeded, BackupPhase::Failed] {
+        let mut world = World::until(BackupPhase::Succeeded);
+        world.run();
+        let mut status = world.status();
+        status.phase = phase;
+        world.write(status);
+        if phase == BackupPhase::Failed {
+            // Its remains are looked for now and then, whoever deletes the object or does not.
+            world.seen.copy = off();
+            assert_eq!(decide(&world.seen, world.now).again, Again::Later);
+        }
+        world.delete();
+        for _ in 0..60 {
+            world.seen.copy = off();
+            let decision = decide(&world.seen, world.now);
+            assert_eq!((decision.step, decision.again), (None, Again::Later), "{phase:?}");
+            world.write(decision.status);
+        }
+        if phase == BackupPhase::Succeeded {
+            let why = world.status().reason.unwrap();
+            assert!(
+                why.contains("give it that archive again") && why.contains("deletionPolicy to Retain"),
+                "{why}"
+            );
+        }
+        world.run();
+        assert!(world.outside.copies.is_empty(), "it is removed when the archive is back");
+        assert_eq!(world.seen.backup.metadata.finalizers, None);
+    }
+}
+
+#[test]
+fn whoever_lets_go_of_a_copy_that_is_out_of_reach_says_so() {
+    let mut world = World::until(BackupPhase::Succeeded);
+    world.run();
+    world.delete();
+    world.seen.copy = CopySeen::Elsewhere("cluster c does not archive to gs://wal/stylobate any more".into());
+    world.backup().spec.deletion_policy = crate::api::DeletionPolicy::Retain;
+    assert_eq!(decide(&world.seen, world.now).step, Some(Step::Unguard));
+    let mut failed = world.status();
+    failed.phase = BackupPhase::Failed;
+    world.write(failed);
+    let decision = decide(&world.seen, world.now);
+    assert_eq!(decision.step, Some(Step::DropManifest));
+    assert!(decision.status.reason.unwrap().starts_with("the copy stays in the archive"));
+}
+
+#[test]
 fn a_copy_waits_for_a_member_to_remove_it_and_stays_when_its_cluster_is_gone() {
     let mut world = World::until(BackupPhase::Succeeded);
     world.run();

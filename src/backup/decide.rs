@@ -1,24 +1,26 @@
 //! Where a backup goes next. Pure: equal input gives equal decisions.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use std::collections::BTreeMap;
 
-use crate::api::{BackupPhase, BackupStatus, DeletionPolicy, GroupBackup};
-use crate::name::{
-    ANNOTATION_MISSED, FINALIZER_BACKUP, LABEL_BACKUP_UID, LABEL_CLUSTER, LABEL_CLUSTER_UID,
-    LABEL_MANAGED_BY, MANAGER, snapshot,
-};
+use crate::api::{BackupPhase, BackupStatus, DeletionPolicy, GroupBackup, SharedWith};
+use crate::name::{ANNOTATION_MISSED, FINALIZER_BACKUP, snapshot};
 use crate::snapshot::{Order, Stage};
 
+use super::begun::{begun_as_another, is_marked, not_run};
 use super::copy::{Answer, Errand};
 use super::facts::{CopySeen, Seen, Source, SourceFacts};
 use super::fold::fail;
+use super::held::{labels, release, snapshots_held};
 use super::manifest;
+use super::poll;
+use super::shelved::{shelved, unshelved, unshelved_at_end};
 use super::step::{CutPart, Step};
 
 /// How long a cluster without a primary is waited for: a failover or a restart is over by then.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 /// How long after the checkpoint the snapshots may be cut. Google allows one snapshot of a disk in 10 minutes, so one
 /// refusal for that reason has to fit.
 const CUT_DEADLINE: SignedDuration = SignedDuration::from_mins(15);
@@ -30,6 +32,9 @@ const COPY_DEADLINE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How the reason begins of a backup that goes without its copy.
 pub const COPY_STAYS: &str = "the copy stays in the archive";
+
+/// How the reason begins of a backup that waits for its copy to go.
+const COPY_WAITS: &str = "its copy in the archive waits to be removed";
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +52,11 @@ pub struct Decision {
 pub enum Again {
     /// Something is on its way.
     Soon,
-    /// Nothing is, but snapshots may vanish.
+    /// It waits for its turn.
+    Queued,
+    /// After so long: a provider is asked.
+    After(Duration),
+    /// Nothing is, but what keeps it as it is may change.
     Later,
     /// Nothing will change by itself.
     Never,
@@ -56,9 +65,13 @@ pub enum Again {
 /// What to do next.
 pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
     let status = seen.backup.status.clone().unwrap_or_default();
+    let shared = shared_with(seen, &status);
+    if shared != status.shared_with {
+        return rest(BackupStatus { shared_with: shared, ..status }, Again::Soon);
+    }
     let guarded = seen.backup.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER_BACKUP);
     if seen.backup.metadata.deletion_timestamp.is_some() {
-        return if guarded { end(seen, status) } else { rest(status, Again::Never) };
+        return if guarded { end(seen, status, now) } else { rest(status, Again::Never) };
     }
     if status.phase == BackupPhase::Pending
         && seen.backup.metadata.annotations.iter().flatten().any(|(key, _)| key == ANNOTATION_MISSED)
@@ -66,7 +79,11 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
         // Whoever keeps the schedules writes its end.
         return rest(status, Again::Never);
     }
-    if !guarded && status.phase != BackupPhase::Missed {
+    if let (BackupPhase::Pending, Some(uid)) = (status.phase, begun_as_another(&seen.backup)) {
+        return not_run(seen, status, uid, now);
+    }
+    let begins = !matches!(status.phase, BackupPhase::Missed | BackupPhase::NotRun);
+    if begins && !(guarded && is_marked(&seen.backup)) {
         return act(status, Step::Guard);
     }
     match status.phase {
@@ -75,25 +92,28 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
         BackupPhase::Cutting => cut(seen, status, now),
         BackupPhase::Finishing => finish(seen, status, now),
         BackupPhase::Copying => copy(seen, status, now),
-        BackupPhase::Succeeded => watch(seen, status),
+        BackupPhase::Succeeded => watch(seen, status, now),
         BackupPhase::Failed if seen.is_copy() => removed(seen, "the backup failed, so it can't be restored")
             .map_or_else(|still| still.decision(status.clone()), |()| rest(status.clone(), Again::Never)),
-        BackupPhase::Failed if !seen.snapshots.is_empty() => {
-            let names = seen.snapshots.keys().cloned().collect();
-            act(
-                status,
-                Step::DeleteSnapshots { names, reason: "the backup failed, so it can't be restored".into() },
-            )
-        }
-        BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Lost => rest(status, Again::Never),
+        BackupPhase::Failed => release(seen, &status, "the backup failed, so it can't be restored", now)
+            .unwrap_or_else(|| rest(status, Again::Never)),
+        BackupPhase::Lost => unshelved(seen, &status).unwrap_or_else(|again| rest(status, again)),
+        BackupPhase::Missed | BackupPhase::NotRun => rest(status, Again::Never),
     }
 }
 
-fn act(status: BackupStatus, step: Step) -> Decision {
+/// The namespaces that it is shared with, each by the UID that it had when it was named first. Who is taken out and put in again is
+/// looked at anew.
+fn shared_with(seen: &Seen, status: &BackupStatus) -> Vec<SharedWith> {
+    let named = |one: &&SharedWith| seen.backup.spec.share_with.contains(&one.namespace);
+    status.shared_with.iter().filter(named).chain(&seen.shares).cloned().collect()
+}
+
+pub(super) fn act(status: BackupStatus, step: Step) -> Decision {
     Decision { status, step: Some(step), again: Again::Soon }
 }
 
-fn rest(status: BackupStatus, again: Again) -> Decision {
+pub(super) fn rest(status: BackupStatus, again: Again) -> Decision {
     Decision { status, step: None, again }
 }
 
@@ -108,20 +128,24 @@ fn failed(mut status: BackupStatus, reason: String, now: Timestamp) -> Decision 
 }
 
 /// The object is being deleted.
-fn end(seen: &Seen, mut status: BackupStatus) -> Decision {
+fn end(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
     if seen.backup.spec.hold && !seen.namespace_ends {
         status.reason =
             Some("it is under legal hold, so it is not deleted: set spec.hold to false to let it go".into());
         return rest(status, Again::Later);
     }
-    let kept =
-        seen.backup.spec.deletion_policy == DeletionPolicy::Retain && status.phase == BackupPhase::Succeeded;
+    if let (Some(reader), false) = (&seen.reader, seen.namespace_ends) {
+        status.reason =
+            Some(format!("it is in use by {reader}, so it is deleted when that is done, or given up"));
+        return rest(status, Again::Soon);
+    }
+    let whole = matches!(status.phase, BackupPhase::Succeeded | BackupPhase::Lost);
+    let kept = seen.backup.spec.deletion_policy == DeletionPolicy::Retain && whole;
     if seen.namespace_ends || kept {
         return act(status, Step::Unguard);
     }
-    if !seen.snapshots.is_empty() {
-        let names = seen.snapshots.keys().cloned().collect();
-        return act(status, Step::DeleteSnapshots { names, reason: "the backup is deleted".into() });
+    if let Some(decision) = release(seen, &status, "the backup is deleted", now) {
+        return decision;
     }
     match removed(seen, "the backup is deleted") {
         Ok(()) => {}
@@ -129,6 +153,9 @@ fn end(seen: &Seen, mut status: BackupStatus) -> Decision {
             status.reason = Some(format!("{COPY_STAYS}: {why}"));
         }
         Err(still) => return still.decision(status),
+    }
+    if let Some(decision) = unshelved_at_end(seen, &status, now) {
+        return decision;
     }
     if seen.manifest.is_some() {
         return act(status, Step::DropManifest);
@@ -142,6 +169,8 @@ enum Still {
     Step(Box<Step>),
     /// Nobody can remove it now.
     Waits(String),
+    /// Nobody can until a person changes something.
+    Elsewhere(String),
     /// Nobody ever will.
     Stays(String),
 }
@@ -151,10 +180,16 @@ impl Still {
         match self {
             Still::Step(step) => act(status, *step),
             // What it failed of is worth more than what its remains wait for.
-            Still::Waits(_) if status.phase == BackupPhase::Failed => rest(status, Again::Later),
+            Still::Waits(_) | Still::Elsewhere(_) if status.phase == BackupPhase::Failed => {
+                rest(status, Again::Later)
+            }
             Still::Waits(why) => {
-                status.reason = Some(format!("its copy in the archive waits to be removed: {why}"));
+                status.reason = Some(format!("{COPY_WAITS}: {why}"));
                 rest(status, Again::Soon)
+            }
+            Still::Elsewhere(why) => {
+                status.reason = Some(format!("{COPY_WAITS}: {why}"));
+                rest(status, Again::Later)
             }
             Still::Stays(_) => rest(status, Again::Never),
         }
@@ -166,7 +201,13 @@ fn removed(seen: &Seen, reason: &str) -> Result<(), Still> {
     let (Some(errand), CopySeen::Told { member, answer }) = (Errand::of(&seen.backup), &seen.copy) else {
         return match &seen.copy {
             CopySeen::Silent(why) => Err(Still::Waits(why.clone())),
-            CopySeen::OutOfReach(why) => Err(Still::Stays(why.clone())),
+            // An archive that is off for an hour must not leave a copy that nobody knows of any more.
+            CopySeen::Elsewhere(why) if seen.backup.spec.deletion_policy == DeletionPolicy::Delete => {
+                Err(Still::Elsewhere(format!(
+                    "{why}: give it that archive again, or let go of the copy where it is: set spec.deletionPolicy to Retain"
+                )))
+            }
+            CopySeen::Elsewhere(why) | CopySeen::OutOfReach(why) => Err(Still::Stays(why.clone())),
             CopySeen::Unasked | CopySeen::Told { .. } => Ok(()),
         };
     };
@@ -183,12 +224,21 @@ fn removed(seen: &Seen, reason: &str) -> Result<(), Still> {
 
 fn begin(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
     if let Some(other) = &seen.ahead {
+        status.silent_since = None;
         return wait(status, format!("waits for backup {other} of the same cluster to end"));
     }
-    let facts = match ready(seen, &status, seen.created().unwrap_or(now), now) {
+    if !seen.turn {
+        status.silent_since = None;
+        status.queued_since.get_or_insert(Time(now));
+        let why = "waits for its turn: as many clusters as may be are being backed up, or come before it (chart value backupSlots)";
+        status.reason = Some(why.into());
+        return rest(status, Again::Queued);
+    }
+    let facts = match ready(seen, &status, now) {
         Ok(facts) => facts,
         Err(decision) => return *decision,
     };
+    (status.silent_since, status.queued_since) = (None, None);
     status.phase = BackupPhase::Checkpointing;
     status.reason = None;
     status.started_at = Some(Time(now));
@@ -213,14 +263,15 @@ fn describe(status: &mut BackupStatus, facts: &SourceFacts) {
     status.groups = facts.groups.iter().map(group).collect();
 }
 
-/// The cluster's facts, or what to do without them.
+/// The cluster's facts, or what to do without them. Patience counts from the first look that found nobody, not from when the object
+/// was made or its phase began: a backup may have queued, or made its checkpoint, for longer than that.
 fn ready<'a>(
     seen: &'a Seen,
     status: &BackupStatus,
-    since: Timestamp,
     now: Timestamp,
 ) -> Result<&'a SourceFacts, Box<Decision>> {
     let cluster = &seen.backup.spec.cluster;
+    let since = status.silent_since.as_ref().map_or(now, |at| at.0);
     let decision = match &seen.source {
         Source::Ready(facts) => return Ok(facts),
         Source::Unasked => rest(status.clone(), Again::Soon),
@@ -239,24 +290,28 @@ fn ready<'a>(
                 now,
             )
         }
-        Source::Silent(why) => wait(status.clone(), format!("waits: {why}")),
+        Source::Silent(why) => {
+            // A clock that was ahead must not make it wait for ever.
+            let status = BackupStatus { silent_since: Some(Time(since.min(now))), ..status.clone() };
+            wait(status, format!("waits: {why}"))
+        }
     };
     Err(Box::new(decision))
 }
 
 fn checkpoint(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
-    let since = status.started_at.as_ref().map_or(now, |at| at.0);
-    let facts = match ready(seen, &status, since, now) {
+    let facts = match ready(seen, &status, now) {
         Ok(facts) => facts,
         Err(decision) => return *decision,
     };
+    status.silent_since = None;
     // Nothing is cut yet: with another primary it just begins anew.
     describe(&mut status, facts);
     let Some(group) = facts.groups.first() else { return wait(status, "waits: no group is known".into()) };
     act(status, Step::Checkpoint { member: group.member.clone(), pace: facts.policy.checkpoint })
 }
 
-fn cut(seen: &Seen, status: BackupStatus, now: Timestamp) -> Decision {
+fn cut(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
     let since = status.checkpoint_at.as_ref().map_or(now, |at| at.0);
     if now.duration_since(since) > CUT_DEADLINE {
         let last = status.reason.clone().unwrap_or_else(|| "nothing more is known".into());
@@ -266,10 +321,11 @@ fn cut(seen: &Seen, status: BackupStatus, now: Timestamp) -> Decision {
         );
         return failed(status, reason, now);
     }
-    let facts = match ready(seen, &status, since, now) {
+    let facts = match ready(seen, &status, now) {
         Ok(facts) => facts,
         Err(decision) => return *decision,
     };
+    status.silent_since = None;
     if let Some(change) = changed(&status, facts) {
         return failed(
             status,
@@ -316,9 +372,9 @@ fn copy(seen: &Seen, status: BackupStatus, now: Timestamp) -> Decision {
     }
     let facts = match &seen.source {
         Source::Ready(facts) => facts,
-        // Hours may have gone by since the checkpoint, so it can't be told how long nobody has answered.
+        // It goes on by itself, and may be whole: it is waited for as long as a copy may take.
         Source::Silent(why) => return wait(status, format!("waits: {why}")),
-        Source::Unasked | Source::Missing | Source::Unfit(_) => match ready(seen, &status, since, now) {
+        Source::Unasked | Source::Missing | Source::Unfit(_) => match ready(seen, &status, now) {
             Ok(facts) => facts,
             Err(decision) => return *decision,
         },
@@ -363,20 +419,11 @@ fn changed(status: &BackupStatus, facts: &SourceFacts) -> Option<String> {
 }
 
 fn order(seen: &Seen, facts: &SourceFacts, group: i32, volume: &crate::snapshot::Volume) -> Order {
-    let labels = [
-        (LABEL_MANAGED_BY, MANAGER),
-        (LABEL_CLUSTER, &seen.backup.spec.cluster),
-        (LABEL_CLUSTER_UID, &facts.source.cluster_uid),
-        (LABEL_BACKUP_UID, seen.uid()),
-    ];
     Order {
         namespace: seen.backup.metadata.namespace.clone().unwrap_or_default(),
         name: snapshot(seen.uid(), group),
         volume: volume.clone(),
-        labels: labels
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into_iter()
-            .collect::<BTreeMap<_, _>>(),
+        labels: labels(&seen.backup.spec.cluster, &facts.source.cluster_uid, seen.uid()),
         class: facts.class.clone(),
         location: facts.policy.storage_location.clone(),
     }
@@ -388,6 +435,7 @@ fn finish(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
         let Some(record) = &mut group.snapshot else { continue };
         match seen.snapshots.get(&record.name) {
             None => missing.push(record.name.clone()),
+            Some(found) if matches!(found.stage, Stage::Adrift(_)) => missing.push(record.name.clone()),
             Some(found) => {
                 if let Stage::Failed(cause) = &found.stage {
                     let reason = format!("snapshot {} can't be finished: {cause}", record.name);
@@ -422,11 +470,11 @@ fn finish(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
             now,
         );
     }
-    rest(status, Again::Soon)
+    rest(status, Again::After(poll::under_way(now.duration_since(since), seen.crowd)))
 }
 
 /// A good backup: the copy of its object is stored, and its snapshots or its copy are looked for now and then.
-fn watch(seen: &Seen, mut status: BackupStatus) -> Decision {
+fn watch(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
     if let CopySeen::Told { answer: Answer::Absent { .. }, .. } = &seen.copy {
         let label = status.groups.first().and_then(|group| Some(group.archived.as_ref()?.label.clone()));
         status.phase = BackupPhase::Lost;
@@ -436,18 +484,14 @@ fn watch(seen: &Seen, mut status: BackupStatus) -> Decision {
         ));
         return rest(status, Again::Soon);
     }
-    let names = status.groups.iter().filter_map(|group| group.snapshot.as_ref()).map(|record| &record.name);
-    let missing: Vec<_> = names.filter(|name| !seen.snapshots.contains_key(*name)).cloned().collect();
-    if !missing.is_empty() {
-        status.phase = BackupPhase::Lost;
-        status.reason = Some(format!(
-            "snapshot {} is not there any more, and the operator did not delete it: find out who did, and take another backup now",
-            missing.join(", ")
-        ));
-        return rest(status, Again::Soon);
+    if let Some(decision) = snapshots_held(seen, &mut status, now) {
+        return decision;
     }
     if seen.manifest != manifest::wanted(&seen.backup) {
         return act(status, Step::StoreManifest);
     }
-    rest(status, Again::Later)
+    if let Some(step) = shelved(seen, &status) {
+        return act(status, step);
+    }
+    rest(status, Again::After(poll::at_rest(seen.crowd)))
 }

@@ -7,7 +7,7 @@ use super::facts::{Seen, Source};
 use super::fold;
 use super::step::{Fact, Step};
 use super::test_world::{self, Outside, facts};
-use crate::api::{BackupMethod, BackupPhase, SnapshotRecord};
+use crate::api::{BackupMethod, BackupPhase, SharedWith, SnapshotRecord};
 use crate::snapshot::{self, Stage};
 
 type World = test_world::World<Snapshots>;
@@ -137,6 +137,48 @@ fn a_backup_waits_for_the_one_ahead_and_for_a_primary_but_not_for_ever() {
     assert!(world.status().reason.unwrap().contains("for more than 10 minutes"));
 }
 
+/// Nobody answers, for a round.
+fn blip() -> Source {
+    Source::Silent("no member that takes writes answers".into())
+}
+
+#[test]
+fn a_backup_that_queued_for_hours_outlives_a_blip() {
+    let mut world = World::new();
+    world.seen.ahead = Some("a".into());
+    world.run();
+    world.now += SignedDuration::from_hours(3);
+    world.seen.ahead = None;
+    world.seen.source = blip();
+    world.run();
+    assert_eq!(world.status().phase, BackupPhase::Pending, "{:?}", world.status().reason);
+    world.now += SignedDuration::from_mins(9);
+    world.run();
+    assert_eq!(world.status().phase, BackupPhase::Pending);
+    world.seen.source = Source::Ready(Box::new(facts("c-0", 1)));
+    world.run();
+    assert_eq!(world.status().phase, BackupPhase::Succeeded);
+    assert_eq!(world.status().silent_since, None);
+}
+
+#[test]
+fn a_blip_in_any_phase_counts_from_its_own_beginning() {
+    for phase in [BackupPhase::Pending, BackupPhase::Checkpointing, BackupPhase::Cutting] {
+        let mut world = World::until(phase);
+        // A checkpoint may take half an hour, and a disk may have to wait for its next snapshot.
+        world.now += SignedDuration::from_mins(12);
+        for _ in 0..2 {
+            world.seen.source = blip();
+            world.round(false);
+            assert_eq!(world.status().phase, phase, "{:?}", world.status().reason);
+            world.seen.source = Source::Ready(Box::new(facts("c-0", 1)));
+            world.now += SignedDuration::from_secs(30);
+        }
+        world.run();
+        assert_eq!(world.status().phase, BackupPhase::Succeeded, "{phase:?}: {:?}", world.status().reason);
+    }
+}
+
 #[test]
 fn what_a_person_has_to_change_fails_at_once_with_the_reason() {
     for (source, word) in
@@ -209,10 +251,57 @@ fn a_hold_a_policy_or_the_end_of_the_namespace_keeps_the_snapshots() {
 }
 
 #[test]
+fn a_backup_that_a_restore_reads_goes_when_that_is_done() {
+    let mut world = World::new();
+    world.run();
+    world.seen.reader = Some("restore to test/copy".into());
+    world.delete();
+    world.run();
+    assert_eq!((world.seen.snapshots.len(), world.seen.manifest.is_some()), (1, true));
+    assert!(world.status().reason.unwrap().contains("in use by restore to test/copy"));
+    world.seen.reader = None;
+    world.run();
+    assert!(world.seen.snapshots.is_empty() && world.seen.manifest.is_none());
+}
+
+#[test]
+fn a_share_is_recorded_once_by_the_uid_of_the_namespace_and_goes_with_its_word() {
+    let one = |uid: &str| SharedWith { namespace: "test".into(), uid: uid.into() };
+    let mut world = World::new();
+    world.run();
+    world.backup().spec.share_with = vec!["test".into()];
+    world.seen.shares = vec![one("t-1")];
+    world.round(false);
+    world.seen.shares = Vec::new();
+    world.run();
+    assert_eq!(world.status().shared_with, [one("t-1")]);
+    world.backup().spec.share_with = Vec::new();
+    world.run();
+    assert_eq!(world.status().shared_with, []);
+}
+
+#[test]
 fn a_run_that_is_marked_as_missed_is_never_begun() {
     let mut world = World::new();
     let notes = [(crate::name::ANNOTATION_MISSED.to_owned(), "spec.paused was true".to_owned())];
     world.backup().metadata.annotations = Some(notes.into());
     assert!(!world.round(false), "{:?}", world.steps);
     assert_eq!((world.status().phase, world.steps.len()), (BackupPhase::Pending, 0));
+}
+
+#[test]
+fn a_backup_in_the_queue_says_so_and_its_time_there_counts_for_nothing() {
+    let mut world = World::new();
+    world.seen.turn = false;
+    for _ in 0..3 {
+        world.round(false);
+    }
+    let status = world.status();
+    assert_eq!(status.phase, BackupPhase::Pending);
+    assert!(status.queued_since.is_some() && status.reason.as_ref().unwrap().contains("backupSlots"));
+    world.now += SignedDuration::from_hours(30);
+    world.seen.turn = true;
+    world.run();
+    let status = world.status();
+    assert_eq!((status.phase, status.queued_since), (BackupPhase::Succeeded, None));
 }

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use crate::api::{BackupMethod, BackupPolicy, BackupSource, PostgresBackup};
+use crate::api::{BackupMethod, BackupPolicy, BackupSource, PostgresBackup, SharedWith};
 use crate::snapshot;
 
 use super::copy::Answer;
@@ -17,8 +15,16 @@ pub struct Seen {
     pub backup: Arc<PostgresBackup>,
     /// Its namespace is being deleted as a whole.
     pub namespace_ends: bool,
+    /// Namespaces of `spec.shareWith` that are there and not recorded yet.
+    pub shares: Vec<SharedWith>,
+    /// The restore that reads it; looked for while it is being deleted.
+    pub reader: Option<String>,
     /// Another backup of the same cluster that comes first: it was made earlier and is not over.
     pub ahead: Option<String>,
+    /// Fewer clusters than may be backed up at once are at work, or come before it.
+    pub turn: bool,
+    /// As many snapshots as this one's are on their way, or there, in all of the fleet.
+    pub crowd: usize,
     /// The cluster; looked at only until the cut.
     pub source: Source,
     /// Snapshots of the set that exist, by name.
@@ -27,6 +33,8 @@ pub struct Seen {
     pub copy: CopySeen,
     /// Digest of the manifest that is stored; none when there is none.
     pub manifest: Option<String>,
+    /// The way to the manifest in the archive; looked for when that is not as it should be.
+    pub shelf: Shelf,
 }
 
 impl Seen {
@@ -39,11 +47,6 @@ impl Seen {
     pub fn is_copy(&self) -> bool {
         self.backup.spec.method == BackupMethod::Archive
     }
-
-    /// When the object was made.
-    pub fn created(&self) -> Option<Timestamp> {
-        self.backup.metadata.creation_timestamp.as_ref().map(|time| time.0)
-    }
 }
 
 /// What is known of a copy in the archive.
@@ -53,6 +56,8 @@ pub enum CopySeen {
     Unasked,
     /// Nobody could tell at the moment.
     Silent(String),
+    /// Nobody can tell while the cluster is as it is: it is there, and archives elsewhere or not at all. It may again.
+    Elsewhere(String),
     /// Nobody will ever tell: no member has the way to that archive any more.
     OutOfReach(String),
     /// By the member that takes writes.
@@ -62,6 +67,19 @@ pub enum CopySeen {
         /// Its answer.
         answer: Answer,
     },
+}
+
+/// The way to the place of manifests in the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shelf {
+    /// Nobody looked: there is nothing to do there.
+    Unasked,
+    /// No member leads there at the moment.
+    Silent(String),
+    /// No member leads there any more, or none does while the cluster is as it is.
+    OutOfReach,
+    /// By this member, which takes writes.
+    Reached(String),
 }
 
 /// The cluster that is backed up.

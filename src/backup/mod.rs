@@ -5,26 +5,42 @@
 //! written into the status before the next step is decided on, so that an operator can be killed anywhere.
 
 mod act;
+mod begun;
 mod control;
 mod copy;
 mod decide;
 mod facts;
 mod fold;
+mod held;
 mod manifest;
+mod mounted;
 mod observe;
+mod poll;
 mod probe;
+mod queue;
+mod shelf;
+mod shelved;
 mod step;
+mod sweep;
 
 #[cfg(test)]
 mod copy_tests;
 #[cfg(test)]
 mod decide_tests;
 #[cfg(test)]
+mod held_tests;
+#[cfg(test)]
+mod night_tests;
+#[cfg(test)]
+mod shelf_tests;
+#[cfg(test)]
 mod test_world;
 
+pub use begun::begun_as_another;
 pub use control::{Context, run};
 pub use decide::{Again, Decision, decide};
 pub use facts::{GroupFacts, Seen, Source, SourceFacts};
 pub use fold::fold;
-pub use manifest::{KEY as MANIFEST_KEY, read as read_manifest};
+pub use manifest::{KEY as MANIFEST_KEY, build as build_manifest, read as read_manifest};
+pub use queue::has_turn;
 pub use step::{Fact, Step};

@@ -10,19 +10,21 @@ use kube::{Api, ResourceExt};
 use serde_json::Value;
 
 use crate::api::{
-    BackupMethod, BackupPhase, BackupPolicy, BackupSource, GcsArchive, PostgresBackup, PostgresCluster,
-    ProviderName,
+    Archive, BackupMethod, BackupPhase, BackupPolicy, BackupSource, GcsArchive, PostgresBackup,
+    PostgresCluster, ProviderName, SharedWith,
 };
 use crate::name::{ClusterName, manifest, snapshot};
-use crate::observe::{self, Links, Observed};
+use crate::observe::{self, Links, Observed, tenancy};
 use crate::restore::in_service;
 use crate::snapshot::{Error as SnapshotError, Volume, csi};
 use crate::target::Version;
 
 use super::control::Context;
 use super::copy::{self, Errand, Verb};
-use super::facts::{CopySeen, GroupFacts, Seen, Source, SourceFacts};
+use super::facts::{CopySeen, GroupFacts, Seen, Shelf, Source, SourceFacts};
+use super::held::held;
 use super::manifest as stored;
+use super::shelved::is_due;
 
 /// Settings that a standby or a restored server must not have smaller than they were, or recovery stops ("insufficient
 /// parameter settings" in PostgreSQL's chapter on hot standby).
@@ -50,34 +52,48 @@ pub(super) async fn observe(
     let uid = backup.uid().unwrap_or_default();
     let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), &context.platform.namespace);
     let found = maps.get_opt(&manifest(&uid)).await?;
+    let namespace_ends = deleting && namespace_ends(context, &backup).await?;
     let mut seen = Seen {
-        namespace_ends: deleting && namespace_ends(context, &backup).await?,
+        shares: shares(context, &backup).await?,
+        reader: if deleting && !namespace_ends { reader(context, &backup).await? } else { None },
+        namespace_ends,
         ahead: None,
+        turn: true,
+        crowd: crowd(context, status.phase),
         source: Source::Unasked,
         snapshots: BTreeMap::new(),
         copy: CopySeen::Unasked,
         manifest: found.as_ref().and_then(stored::stored),
+        shelf: Shelf::Unasked,
         backup,
     };
     let begins = matches!(status.phase, BackupPhase::Pending | BackupPhase::Checkpointing);
     let works = begins || matches!(status.phase, BackupPhase::Cutting | BackupPhase::Copying);
+    let mut links = None;
     if seen.is_copy() {
         if deleting && !seen.namespace_ends
             || matches!(status.phase, BackupPhase::Succeeded | BackupPhase::Failed)
         {
-            let (copy, links) = copy_seen(context, &seen.backup).await?;
-            seen.copy = copy;
-            return Ok((seen, links));
+            (seen.copy, links) = copy_seen(context, &seen.backup).await?;
         }
     } else if deleting || !begins && status.phase != BackupPhase::Missed {
         seen.snapshots = snapshots(context, &seen).await?;
     }
+    if !seen.namespace_ends && is_due(&seen.backup) {
+        let found = way(context, &seen.backup).await?;
+        (seen.shelf, links) = match found {
+            Ok((member, found)) => (Shelf::Reached(member), Some(found)),
+            Err(CopySeen::Silent(why)) => (Shelf::Silent(why), links),
+            Err(_) => (Shelf::OutOfReach, links),
+        };
+    }
     if deleting || !works {
-        return Ok((seen, None));
+        return Ok((seen, links));
     }
     if status.phase == BackupPhase::Pending {
+        seen.turn = context.has_turn(&seen.backup);
         seen.ahead = ahead(context, &seen.backup).await?;
-        if seen.ahead.is_some() {
+        if seen.ahead.is_some() || !seen.turn {
             return Ok((seen, None));
         }
     }
@@ -86,10 +102,36 @@ pub(super) async fn observe(
     Ok((seen, links))
 }
 
+/// Backups of all clusters in this phase.
+fn crowd(context: &Context, phase: BackupPhase) -> usize {
+    let all = context.stores.all_backups();
+    all.iter().filter(|one| one.status.as_ref().is_some_and(|status| status.phase == phase)).count()
+}
+
 async fn namespace_ends(context: &Context, backup: &PostgresBackup) -> Result<bool, kube::Error> {
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
     let found = namespaces.get_opt(&backup.namespace().unwrap_or_default()).await?;
     Ok(found.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
+}
+
+/// Namespaces that the backup is newly shared with, as they are today.
+async fn shares(context: &Context, backup: &PostgresBackup) -> Result<Vec<SharedWith>, kube::Error> {
+    let known = backup.status.as_ref().map(|status| status.shared_with.as_slice()).unwrap_or_default();
+    let mut found = Vec::new();
+    for name in &backup.spec.share_with {
+        if known.iter().any(|one| one.namespace == *name) {
+            continue;
+        }
+        let uid = tenancy::today(&context.client, name, false).await?.and_then(|today| today.uid);
+        found.extend(uid.map(|uid| SharedWith { namespace: name.clone(), uid }));
+    }
+    Ok(found)
+}
+
+/// The restore that reads the backup. Asked of the API server itself: what goes does not come back.
+async fn reader(context: &Context, backup: &PostgresBackup) -> Result<Option<String>, kube::Error> {
+    let clusters: Api<PostgresCluster> = Api::all(context.client.clone());
+    Ok(observe::reader(&clusters.list(&ListParams::default()).await?.items, backup))
 }
 
 /// The set's snapshots that exist.
@@ -103,7 +145,11 @@ async fn snapshots(
     let mut found = BTreeMap::new();
     for group in &status.groups {
         let name = snapshot(seen.uid(), group.group);
-        if let Some(there) = provider.look(&namespace, &name).await? {
+        let found_there = match held(&seen.backup, group) {
+            Some(held) => provider.health(&held).await?,
+            None => provider.look(&namespace, &name).await?,
+        };
+        if let Some(there) = found_there {
             found.insert(name, there);
         }
     }
@@ -160,12 +206,16 @@ async fn source(context: &Context, backup: &PostgresBackup) -> Result<(Source, O
     let spec = &seen.cluster.spec;
     let source = BackupSource {
         cluster_uid: seen.cluster.uid().unwrap_or_default(),
+        namespace_uid: tenancy::today(&context.client, &name.namespace, false)
+            .await?
+            .and_then(|today| today.uid),
         flavor: spec.engine.flavor,
         version: Version::from_number(number).to_string(),
         image,
         storage: spec.storage.size.0.clone(),
         settings,
         cluster_spec: serde_json::to_string(spec).expect("a spec serializes"),
+        archived: Some(spec.backup.archive.is_some()),
     };
     let group = GroupFacts { volume, ..group };
     Ok((Source::Ready(Box::new(SourceFacts { source, policy, class, groups: vec![group] })), links))
@@ -178,44 +228,67 @@ async fn copy_seen(
     backup: &PostgresBackup,
 ) -> Result<(CopySeen, Option<Links>), kube::Error> {
     let Some(errand) = Errand::of(backup) else { return Ok((CopySeen::Unasked, None)) };
-    let name = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
-    let clusters: Api<PostgresCluster> = Api::namespaced(context.client.clone(), &name.namespace);
-    let cluster = clusters.get_opt(&name.name).await?;
-    let cluster = match cluster.as_ref().map(|cluster| (cluster, out_of_reach(backup, cluster))) {
-        Some((cluster, None)) => cluster.clone(),
-        Some((_, Some(why))) => return Ok((CopySeen::OutOfReach(why), None)),
-        None => return Ok((CopySeen::OutOfReach(format!("cluster {} is gone", name.name)), None)),
+    let (member, links) = match way(context, backup).await? {
+        Ok(way) => way,
+        Err(nobody) => return Ok((nobody, None)),
     };
-    let seen =
-        observe::observe(&context.client, &context.stores, &context.platform, Arc::new(cluster)).await?;
-    let links = observe::links(&name, &context.platform.domain, &seen.children, &seen.pods);
-    let (Some((group, _, _)), Some(links)) = (group(&seen), links) else {
-        return Ok((CopySeen::Silent("no member that takes writes answers".into()), None));
-    };
-    let copy = match copy::ask(&links, &group.member, Verb::Look, &errand).await {
-        Ok(answer) => CopySeen::Told { member: group.member, answer },
+    let copy = match copy::ask(&links, &member, Verb::Look, &errand).await {
+        Ok(answer) => CopySeen::Told { member, answer },
         Err(error) => CopySeen::Silent(error.to_string()),
     };
     Ok((copy, Some(links)))
 }
 
+/// The member that takes writes, which leads to the archive that a backup is in; else why nobody does.
+async fn way(
+    context: &Context,
+    backup: &PostgresBackup,
+) -> Result<Result<(String, Links), CopySeen>, kube::Error> {
+    let name = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
+    let clusters: Api<PostgresCluster> = Api::namespaced(context.client.clone(), &name.namespace);
+    let cluster = clusters.get_opt(&name.name).await?;
+    let cluster = match cluster.as_ref().map(|cluster| (cluster, out_of_reach(backup, cluster))) {
+        Some((cluster, None)) => cluster.clone(),
+        Some((_, Some(far))) => return Ok(Err(far)),
+        None => return Ok(Err(CopySeen::OutOfReach(format!("cluster {} is gone", name.name)))),
+    };
+    let seen =
+        observe::observe(&context.client, &context.stores, &context.platform, Arc::new(cluster)).await?;
+    let links = observe::links(&name, &context.platform.domain, &seen.children, &seen.pods);
+    Ok(match (group(&seen), links) {
+        (Some((group, _, _)), Some(links)) => Ok((group.member, links)),
+        _ => Err(CopySeen::Silent("no member that takes writes answers".into())),
+    })
+}
+
 /// Why this cluster does not lead to the archive that a backup is in.
-fn out_of_reach(backup: &PostgresBackup, cluster: &PostgresCluster) -> Option<String> {
+fn out_of_reach(backup: &PostgresBackup, cluster: &PostgresCluster) -> Option<CopySeen> {
     let name = cluster.name_any();
     let source = backup.status.as_ref()?.source.as_ref()?;
     if cluster.uid().as_ref() != Some(&source.cluster_uid) {
-        return Some(format!("cluster {name} is gone; the one of today is another one of its name"));
+        let why = format!("cluster {name} is gone; the one of today is another one of its name");
+        return Some(CopySeen::OutOfReach(why));
     }
-    let then = source.spec().ok().and_then(|spec| spec.backup.archive?.gcs);
-    let now = cluster.spec.backup.archive.as_ref().and_then(|archive| archive.gcs.clone());
-    let place = |gcs: GcsArchive| (gcs.bucket, gcs.prefix, gcs.endpoint);
-    match (then.map(place), now.map(place)) {
+    let then = source.spec().ok().and_then(|spec| spec.backup.archive);
+    let now = cluster.spec.backup.archive.as_ref();
+    match (then.as_ref().and_then(place), now.and_then(place)) {
         (Some(then), Some(now)) if then == now => None,
-        (Some((bucket, prefix, _)), _) => {
-            Some(format!("cluster {name} does not archive to gs://{bucket}/{prefix} any more"))
+        (Some((place, _)), _) => {
+            let why = format!("cluster {name} does not archive to {place} any more");
+            Some(CopySeen::Elsewhere(why))
         }
-        (None, _) => Some("its status does not tell where the archive of its cluster was".into()),
+        (None, _) => {
+            let why = "its status does not tell where the archive of its cluster was";
+            Some(CopySeen::OutOfReach(why.into()))
+        }
     }
+}
+
+/// Where an archive is, and the endpoint that leads there.
+fn place(archive: &Archive) -> Option<(String, Option<String>)> {
+    let bucket =
+        archive.gcs.as_ref().map(|gcs| (format!("gs://{}/{}", gcs.bucket, gcs.prefix), gcs.endpoint.clone()));
+    bucket.or_else(|| Some((format!("volume claim {}", archive.volume.as_ref()?.claim), None)))
 }
 
 /// The bucket that a copy goes to.
@@ -332,7 +405,11 @@ fn choose(classes: &[DynamicObject], named: Option<&str>, volume: &Volume) -> Re
 async fn settings(links: &Links, member: &str) -> Result<BTreeMap<String, String>, String> {
     let session = links.session(member, "postgres").await.map_err(|error| error.to_string())?;
     let rows = session.query(SETTINGS).await.map_err(|error| error.to_string())?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    let pair = |row| Ok((session.column(row, 0)?, session.column(row, 1)?));
+    rows.iter()
+        .map(pair)
+        .collect::<Result<_, crate::sql::session::Error>>()
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -370,12 +447,18 @@ mod tests {
         .unwrap();
         let why = |uid: &str, archive: Value| out_of_reach(&backup, &cluster(uid, archive));
         assert_eq!(why("u-1", json!({"gcs": {"bucket": "wal"}, "retentionDays": 3})), None);
-        assert!(why("u-2", wal).unwrap().contains("another one of its name"));
+        let gone = why("u-2", wal).unwrap();
+        assert!(
+            matches!(&gone, CopySeen::OutOfReach(why) if why.contains("another one of its name")),
+            "{gone:?}"
+        );
         for elsewhere in
             [json!({"gcs": {"bucket": "other"}}), json!({"volume": {"claim": "wal"}}), Value::Null]
         {
+            let off = why("u-1", elsewhere).unwrap();
             assert!(
-                why("u-1", elsewhere).unwrap().contains("does not archive to gs://wal/stylobate any more")
+                matches!(&off, CopySeen::Elsewhere(why) if why.contains("does not archive to gs://wal/stylobate any more")),
+                "{off:?}"
             );
         }
     }

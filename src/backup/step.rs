@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::api::{ArchivedCopy, CheckpointPace, SnapshotRecord};
-use crate::snapshot::Order;
+use crate::snapshot::{Held, Order};
 
 use super::copy::Errand;
 
@@ -34,6 +34,13 @@ pub enum Step {
     Cut {
         /// For each group: pod that takes writes, timeline that it must still be on, and what to order.
         parts: Vec<CutPart>,
+    },
+    /// Take snapshots in by their handles, since what held them in Kubernetes is gone.
+    Import {
+        /// Which.
+        held: Vec<Held>,
+        /// Why, in words.
+        reason: String,
     },
     /// Delete the snapshots of these names.
     DeleteSnapshots {
@@ -64,6 +71,20 @@ pub enum Step {
     StoreManifest,
     /// Remove that copy.
     DropManifest,
+    /// Have the manifest put into the archive.
+    Shelve {
+        /// Pod that takes writes.
+        member: String,
+        /// Which backup, and which part of the archive.
+        errand: Errand,
+    },
+    /// Have it taken out of the archive.
+    Unshelve {
+        /// Pod that takes writes.
+        member: String,
+        /// Which backup, and which part of the archive.
+        errand: Errand,
+    },
 }
 
 /// One group's part of the cut.
@@ -111,6 +132,8 @@ pub enum Fact {
     },
     /// The data is in the archive.
     Copied(Box<ArchivedCopy>),
+    /// The archive has a manifest of this digest, or none.
+    Shelved(Option<String>),
     /// It goes on by itself, and there is nothing to remember.
     UnderWay {
         /// Seconds until the next look.
@@ -139,11 +162,14 @@ impl Step {
             Step::Checkpoint { .. } => "Checkpoint",
             Step::Mark { .. } => "Mark",
             Step::Cut { .. } => "Cut",
+            Step::Import { .. } => "ImportSnapshots",
             Step::DeleteSnapshots { .. } => "DeleteSnapshots",
             Step::Copy { .. } => "Copy",
             Step::RemoveCopy { .. } => "RemoveCopy",
             Step::StoreManifest => "StoreManifest",
             Step::DropManifest => "DropManifest",
+            Step::Shelve { .. } => "ArchiveManifest",
+            Step::Unshelve { .. } => "DropArchivedManifest",
         }
     }
 }
@@ -169,6 +195,10 @@ impl fmt::Display for Step {
                 let claims: Vec<_> = parts.iter().map(|part| part.order.volume.claim.as_str()).collect();
                 write!(f, "cut snapshots of {}", claims.join(", "))
             }
+            Step::Import { held, reason } => {
+                let handles: Vec<&str> = held.iter().map(|one| one.handle.as_str()).collect();
+                write!(f, "take in snapshot {} by its handle: {reason}", handles.join(", "))
+            }
             Step::DeleteSnapshots { names, reason } => {
                 write!(f, "delete snapshot {}: {reason}", names.join(", "))
             }
@@ -185,6 +215,12 @@ impl fmt::Display for Step {
                 write!(f, "store the copy of the backup's object that outlives its namespace")
             }
             Step::DropManifest => write!(f, "remove the copy of the backup's object"),
+            Step::Shelve { errand, .. } => {
+                write!(f, "put the manifest of the backup into the archive ({})", errand.stanza)
+            }
+            Step::Unshelve { errand, .. } => {
+                write!(f, "take the manifest of the backup out of the archive ({})", errand.stanza)
+            }
         }
     }
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 use serde_json::json;
 
-use super::facts::{CopySeen, GroupFacts, Seen, Source, SourceFacts};
+use super::facts::{CopySeen, GroupFacts, Seen, Shelf, Source, SourceFacts};
 use super::step::{Fact, Step};
-use super::{decide, fold, manifest};
+use super::{Decision, decide, fold, manifest};
 use crate::api::{BackupMethod, BackupPhase, BackupSource, BackupStatus, Flavor, PostgresBackup};
-use crate::name::FINALIZER_BACKUP;
+use crate::name::{ANNOTATION_BEGUN_AS, FINALIZER_BACKUP, digest};
 use crate::snapshot::Volume;
 
 /// UID of the backup.
@@ -53,11 +54,16 @@ impl<O: Outside + Default> World<O> {
         let seen = Seen {
             backup: Arc::new(backup),
             namespace_ends: false,
+            shares: Vec::new(),
+            reader: None,
             ahead: None,
+            turn: true,
+            crowd: 1,
             source: Source::Ready(Box::new(facts("c-0", 1))),
             snapshots: BTreeMap::new(),
             copy: CopySeen::Unasked,
             manifest: None,
+            shelf: Shelf::Unasked,
         };
         Self { seen, now, steps: Vec::new(), outside: O::default() }
     }
@@ -119,9 +125,26 @@ impl<O: Outside> World<O> {
         true
     }
 
+    /// One look at this moment, and its step done and written down.
+    pub fn look(&mut self, now: Timestamp) -> Decision {
+        self.now = now;
+        self.outside.before_round(&mut self.seen, now);
+        let decision = decide(&self.seen, now);
+        self.write(decision.status.clone());
+        if let Some(step) = &decision.step {
+            let fact = self.come_true(step);
+            self.write(fold(O::METHOD, &decision.status, &fact, now));
+        }
+        decision
+    }
+
     fn come_true(&mut self, step: &Step) -> Fact {
         match step {
-            Step::Guard => self.backup().metadata.finalizers = Some(vec![FINALIZER_BACKUP.into()]),
+            Step::Guard => {
+                let mark = (ANNOTATION_BEGUN_AS.to_owned(), self.seen.uid().to_owned());
+                self.backup().annotations_mut().extend([mark]);
+                self.backup().metadata.finalizers = Some(vec![FINALIZER_BACKUP.into()]);
+            }
             Step::Unguard => self.backup().metadata.finalizers = None,
             Step::Checkpoint { .. } => return Fact::Checkpointed { at: self.now, lsn: "0/1".into() },
             Step::Mark { restore_point, .. } => {
@@ -130,7 +153,15 @@ impl<O: Outside> World<O> {
             }
             Step::StoreManifest => self.seen.manifest = manifest::wanted(&self.seen.backup),
             Step::DropManifest => self.seen.manifest = None,
-            Step::Cut { .. } | Step::DeleteSnapshots { .. } | Step::Copy { .. } | Step::RemoveCopy { .. } => {
+            Step::Shelve { .. } => {
+                return Fact::Shelved(Some(digest(manifest::for_archive(&self.seen.backup).as_bytes())));
+            }
+            Step::Unshelve { .. } => return Fact::Shelved(None),
+            Step::Cut { .. }
+            | Step::Import { .. }
+            | Step::DeleteSnapshots { .. }
+            | Step::Copy { .. }
+            | Step::RemoveCopy { .. } => {
                 return self.outside.come_true(&mut self.seen, step, self.now);
             }
         }
@@ -154,12 +185,14 @@ pub fn facts(member: &str, timeline: i64) -> SourceFacts {
     SourceFacts {
         source: BackupSource {
             cluster_uid: "u-1".into(),
+            namespace_uid: None,
             flavor: Flavor::Postgres,
             version: "17.91".into(),
             image: "i".into(),
             storage: "1Gi".into(),
             settings: BTreeMap::new(),
             cluster_spec: "{}".into(),
+            archived: None,
         },
         policy: Default::default(),
         class: Some("k".into()),

@@ -9,10 +9,11 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Secret, Volume, VolumeMount};
 
 use crate::api::PostgresBackup;
-use crate::archive::{self, PASSPHRASE, Place, SOURCE};
+use crate::archive::{self, Place, SOURCE};
 use crate::child::{Child, Kind};
 use crate::engine::paths;
 use crate::observe::{Observed, OriginSeen, SecretData};
+use crate::plan::passphrase;
 use crate::restore::{Course, recorded};
 use crate::target::{Target, source_files};
 
@@ -30,7 +31,7 @@ pub fn secret(target: &Target, seen: &Observed) -> Option<Child> {
     let name = target.name.archive();
     let mut files = match &target.archive {
         Some(archive) => {
-            let passphrase = seen.children.secret(&target.name.credentials())?.get(PASSPHRASE)?.clone();
+            let passphrase = passphrase(seen).text()?;
             archive::files(archive, "", &passphrase, &seen.given.secrets)?
         }
         None => SecretData::new(),
@@ -51,13 +52,16 @@ pub fn secret(target: &Target, seen: &Observed) -> Option<Child> {
     Some(Child::new(Kind::Secret, name, &object))
 }
 
-/// What reads the archive of the source, while this cluster is brought to a point in time. It follows the record, which never changes: so
-/// it is of the very backup that is restored. What was written once is kept: the backup and its namespace may go meanwhile.
+/// What reads the archive of the source, while this cluster is brought to a point in time, and for as long as a drill looks through it. It
+/// follows the record, which never changes: so it is of the very backup that is restored. What was written once is kept, since the backup and
+/// its namespace may go meanwhile; a passphrase that does not open the archive gives way to one that was put in its place.
 fn of_source(target: &Target, seen: &Observed) -> SecretData {
     let recorded = target.groups.first().and_then(|group| recorded(seen, &group.name));
-    let Some(course) = recorded.filter(Course::reads_archive) else { return SecretData::new() };
     let live = seen.children.secret(&target.name.archive()).unwrap_or_default();
     let kept: SecretData = live.into_iter().filter(|(key, _)| key.starts_with(SOURCE)).collect();
+    let Some(course) = recorded.filter(Course::reads_archive) else {
+        return if target.drill { kept } else { SecretData::new() };
+    };
     let same = |backup: &&PostgresBackup| backup.metadata.uid.as_ref() == Some(&course.key);
     let backup = match &seen.restore.backup {
         OriginSeen::Found(backup) => Some(backup.as_ref()).filter(same),
@@ -65,7 +69,10 @@ fn of_source(target: &Target, seen: &Observed) -> SecretData {
         OriginSeen::NotRead | OriginSeen::Missing { available: _ } => None,
     };
     match backup {
-        Some(backup) if kept.is_empty() => source_files(seen, backup).unwrap_or_default(),
+        // Secrets are read again only where the files are not there, or are of no use.
+        Some(backup) if kept.is_empty() || !seen.restore.source.secrets.is_empty() => {
+            source_files(seen, backup).unwrap_or(kept)
+        }
         _ => kept,
     }
 }
@@ -103,6 +110,7 @@ fn claim(target: &Target) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::PASSPHRASE;
     use crate::build::revision;
     use crate::fixture::{observed, settle, start, target};
     use serde_json::json;
@@ -128,7 +136,7 @@ mod tests {
         let mut seen = seen(json!({"gcs": {"bucket": "wal"}}));
         settle(&mut seen, start());
         let files = seen.children.secret("c-archive").unwrap();
-        let passphrase = &seen.children.secret("c-credentials").unwrap()[PASSPHRASE];
+        let passphrase = &seen.children.secret("c-archive-key").unwrap()[PASSPHRASE];
         let line = format!("repo1-cipher-pass={}", passphrase.expose());
         assert!(files["pgbackrest.conf"].expose().contains(&line));
 
@@ -138,7 +146,7 @@ mod tests {
         seen.cluster = std::sync::Arc::new(off);
         settle(&mut seen, start());
         assert!(seen.children.secret("c-archive").unwrap().is_empty());
-        let kept = &seen.children.secret("c-credentials").unwrap()[PASSPHRASE];
+        let kept = &seen.children.secret("c-archive-key").unwrap()[PASSPHRASE];
         assert_eq!(*kept, before, "what was archived can still be read");
     }
 }

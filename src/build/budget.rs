@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::child::{Child, Kind};
-use crate::name::{COMPONENT_POOLER, LABEL_ROLE, ROLE_PRIMARY};
+use crate::name::{LABEL_ROLE, ROLE_PRIMARY};
 use crate::target::Target;
 
 use super::meta::metadata;
@@ -38,18 +38,20 @@ pub fn budgets(target: &Target) -> Vec<Child> {
         let replicas = (group.instances - 2).max(0);
         children.push(at_least(target, group.name.members(), of_role("NotIn"), replicas));
     }
-    let pooler = LabelSelector {
-        match_labels: Some(target.name.selector(COMPONENT_POOLER)),
-        ..LabelSelector::default()
-    };
-    // Where there is only one pooler pod it may be taken, or no node could ever be drained.
-    let one = PodDisruptionBudgetSpec {
-        max_unavailable: Some(IntOrString::Int(1)),
-        selector: Some(pooler),
-        unhealthy_pod_eviction_policy: Some(UNREADY_MAY_GO.into()),
-        ..PodDisruptionBudgetSpec::default()
-    };
-    children.push(budget(target, target.name.pooler(), one));
+    for pooler in &target.poolers {
+        let pods = LabelSelector {
+            match_labels: Some(target.name.selector(pooler.way.component())),
+            ..LabelSelector::default()
+        };
+        // Where there is only one pooler pod it may be taken, or no node could ever be drained.
+        let one = PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(1)),
+            selector: Some(pods),
+            unhealthy_pod_eviction_policy: Some(UNREADY_MAY_GO.into()),
+            ..PodDisruptionBudgetSpec::default()
+        };
+        children.push(budget(target, pooler.way.name(&target.name), one));
+    }
     children
 }
 

@@ -14,13 +14,18 @@ use crate::tuning::Overlay;
 use crate::upgrade::Course;
 
 use super::meta::metadata;
-use super::pooler::shows;
+use super::pooler::{leaving, shows};
+
+/// Entries of [`members`] by which members are told to do something with their data.
+pub const ORDERS: [&str; 3] = [RECORD, STOP_RECORD, UPGRADE];
+/// The order of a major upgrade.
+const UPGRADE: &str = "upgrade.json";
 
 /// What members of a group mount: Patroni's configuration, and what they are told besides.
 pub fn members(target: &Target, group: &GroupTarget) -> Child {
     let patroni = engine(target.flavor).patroni(target, group);
     let files = [("patroni.yml", yaml(&patroni)), ("exporter-web.yml", yaml(&web_config(paths::TLS)))];
-    let order = target.upgrade.as_ref().map(|course| ("upgrade.json", order(target, group, course)));
+    let order = target.upgrade.as_ref().map(|course| (UPGRADE, order(target, group, course)));
     let halts = target.restore.as_ref().and_then(Restore::halts).map(|course| (STOP_RECORD, course.text()));
     let restore = target.clones().map(|course| (RECORD, course.text()));
     config_map(target, group.name.patroni(), files.into_iter().chain(order).chain(halts).chain(restore))
@@ -29,15 +34,14 @@ pub fn members(target: &Target, group: &GroupTarget) -> Child {
 /// All ConfigMaps.
 pub fn config_maps(target: &Target, seen: &Observed) -> Vec<Child> {
     let mut children: Vec<Child> = target.groups.iter().map(|group| members(target, group)).collect();
-    children.push(config_map(
-        target,
-        target.name.pooler(),
-        [
-            ("pgpool.conf", pooler::pgpool_conf(target)),
-            ("pool_hba.conf", pooler::hba()),
-            ("exporter-web.yml", yaml(&web_config(pooler::paths::TLS))),
-        ],
-    ));
+    for pooler in &target.poolers {
+        let web = ("exporter-web.yml", yaml(&web_config(pooler::paths::TLS)));
+        let (name, files) = (pooler.way.name(&target.name), pooler.program().files(target, pooler));
+        let live = seen.children.get(Kind::ConfigMap, &name).map(|live| live["data"].clone());
+        let kept = leaving(target, seen).into_iter().flat_map(|kind| pooler::program(kind).entries().0);
+        let kept = kept.filter_map(|entry| Some((*entry, live.as_ref()?[entry].as_str()?.to_owned())));
+        children.push(config_map(target, name, files.into_iter().chain(kept).chain([web])));
+    }
     children.push(accepted(target));
     children.extend(trust(target, seen));
     children

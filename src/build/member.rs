@@ -4,10 +4,9 @@ use k8s_openapi::api::apps::v1::{
     StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
 };
 use k8s_openapi::api::core::v1::{
-    Container, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler,
-    ObjectFieldSelector, PersistentVolumeClaim, PersistentVolumeClaimSpec, PodSpec, PodTemplateSpec, Probe,
-    ProjectedVolumeSource, ServiceAccountTokenProjection, Volume, VolumeProjection,
-    VolumeResourceRequirements,
+    Container, EnvVar, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, PersistentVolumeClaim,
+    PersistentVolumeClaimSpec, PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource,
+    ServiceAccountTokenProjection, Volume, VolumeProjection, VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -62,7 +61,9 @@ pub fn revision(target: &Target, group: &GroupTarget) -> Revision {
 /// How pods are rendered now, beside what was rendered last.
 pub fn rendered(target: &Target, before: Option<&RenderedStatus>, generation: Option<i64>) -> RenderedStatus {
     let members = target.groups.first().map(|group| pod_spec(target, group)).unwrap_or_default();
-    revision::rendered(before, generation, &members, &pooler::pod_spec(target))
+    let poolers: Vec<PodSpec> =
+        target.poolers.iter().map(|pooler| pooler::pod_spec(target, pooler)).collect();
+    revision::rendered(before, generation, &members, &poolers)
 }
 
 fn stateful_set(target: &Target, group: &GroupTarget, live: Option<&Value>) -> StatefulSet {
@@ -243,25 +244,13 @@ fn probe(path: &str, period: i32, failures: i32) -> Probe {
     }
 }
 
-/// A variable with a field of the pod.
-pub(super) fn field(name: &str, path: &str) -> EnvVar {
-    EnvVar {
-        name: name.into(),
-        value_from: Some(EnvVarSource {
-            field_ref: Some(ObjectFieldSelector { api_version: Some("v1".into()), field_path: path.into() }),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
-
 fn environment(target: &Target, group: &GroupTarget) -> Vec<EnvVar> {
     let secret = |name: &str, key: &str| pod::secret_variable(name, target.name.credentials(), key);
     let host = group.name.member_host("$(PATRONI_NAME)", &target.domain);
     let mut env = vec![
-        field("PATRONI_NAME", "metadata.name"),
-        field("PATRONI_KUBERNETES_NAMESPACE", "metadata.namespace"),
-        field("PATRONI_KUBERNETES_POD_IP", "status.podIP"),
+        pod::field_variable("PATRONI_NAME", "metadata.name"),
+        pod::field_variable("PATRONI_KUBERNETES_NAMESPACE", "metadata.namespace"),
+        pod::field_variable("PATRONI_KUBERNETES_POD_IP", "status.podIP"),
         pod::variable("PATRONI_POSTGRESQL_CONNECT_ADDRESS", format!("{host}:{}", ports::POSTGRES)),
         pod::variable("PATRONI_RESTAPI_CONNECT_ADDRESS", format!("{host}:{}", ports::PATRONI)),
         secret("PATRONI_SUPERUSER_PASSWORD", hba::SUPERUSER),

@@ -12,7 +12,7 @@ mod meta;
 mod monitor;
 mod needs;
 mod network;
-mod pod;
+pub mod pod;
 mod pooler;
 mod rbac;
 pub mod restore;
@@ -27,13 +27,13 @@ use crate::target::Target;
 
 pub use archive::PLACE as ARCHIVE_VOLUME;
 pub use backup::backup;
-pub use config::members as member_files;
+pub use config::{ORDERS, members as member_files};
 pub use marks::{marks, patch as marks_patch};
 pub use member::{CONTAINER, GRACE_SECONDS, rendered, revision, stateful_sets};
 pub use meta::{RENDERED_DIGEST_LENGTH, stamp};
 pub use needs::needs;
 pub use revision::Revision;
-pub use secrets::{pooler_monitor_password, user_password};
+pub use secrets::{pooler_password, user_password};
 pub use upgrade::UPGRADE_CONTAINER;
 
 /// Names that certificates must carry.
@@ -54,7 +54,7 @@ pub fn children(target: &Target, seen: &Observed) -> Vec<Child> {
     children.extend(budget::budgets(target));
     children.extend(network::policies(target));
     children.extend(member::stateful_sets(target, seen));
-    children.extend(pooler::deployment(target, seen));
+    children.extend(pooler::deployments(target, seen));
     if target.pod_monitor {
         children.extend(monitor::pod_monitors(target, seen));
     }

@@ -3,24 +3,27 @@
 use serde_json::json;
 
 use crate::child::{Child, ChildRef, Kind};
-use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
+use crate::name::COMPONENT_MEMBER;
 use crate::observe::Observed;
 use crate::pooler::{CLIENTS_AUTHORITY, MEMBERS_AUTHORITY};
 use crate::target::Target;
 
 use super::meta::metadata;
 
-/// One PodMonitor for members and one for the pooler; both are scraped over TLS and verified by name.
+/// One PodMonitor for members and one for each pooler; both are scraped over TLS and verified by name.
 pub fn pod_monitors(target: &Target, seen: &Observed) -> Vec<Child> {
     let group = &target.groups[0];
-    let (members, pooler) = (group.name.primary(), target.name.pooler());
+    let members = group.name.primary();
     let given = target.given_tls.as_ref().and_then(|name| seen.given.secrets.get(name)?.as_ref());
     // A given certificate without an authority beside it is verified by what Prometheus knows already.
     let clients = given.is_none_or(|data| data.contains_key("ca.crt")).then_some(CLIENTS_AUTHORITY);
-    vec![
-        monitor(target, group.name.members(), COMPONENT_MEMBER, &members, Some(MEMBERS_AUTHORITY)),
-        monitor(target, pooler.clone(), COMPONENT_POOLER, &pooler, clients),
-    ]
+    let mut all =
+        vec![monitor(target, group.name.members(), COMPONENT_MEMBER, &members, Some(MEMBERS_AUTHORITY))];
+    for pooler in &target.poolers {
+        let name = pooler.way.name(&target.name);
+        all.push(monitor(target, name.clone(), pooler.way.component(), &name, clients));
+    }
+    all
 }
 
 fn monitor(target: &Target, name: String, component: &str, server: &str, authority: Option<&str>) -> Child {

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use crate::api::PostgresCluster;
 use crate::child::{ChildRef, Kind};
 use crate::name::{ANNOTATION_FORGET_OLD_VOLUMES, ClusterName};
+use crate::pooler::program;
 
 /// Children that the cluster has once it is as its spec says. `pod_monitors`: the API server serves that kind.
 pub fn needs(cluster: &PostgresCluster, pod_monitors: bool) -> Vec<ChildRef> {
@@ -39,6 +40,28 @@ pub fn needs(cluster: &PostgresCluster, pod_monitors: bool) -> Vec<ChildRef> {
         ChildRef::new(Kind::StatefulSet, group.scope()),
         ChildRef::new(Kind::Deployment, name.pooler()),
     ];
+    if spec.backup.archive.is_some() {
+        needs.push(ChildRef::new(Kind::Secret, name.archive_key()));
+    }
+    if spec.pooler.read_only.is_some() {
+        let kinds = [
+            Kind::ConfigMap,
+            Kind::Service,
+            Kind::PodDisruptionBudget,
+            Kind::NetworkPolicy,
+            Kind::Deployment,
+        ];
+        needs.extend(kinds.map(|kind| ChildRef::new(kind, name.pooler_ro())));
+        if spec.monitoring.pod_monitor && pod_monitors {
+            needs.push(ChildRef::new(Kind::PodMonitor, name.pooler_ro()));
+        }
+    }
+    if program(spec.pooler.kind).peers() {
+        needs.push(ChildRef::new(Kind::Service, name.pooler_peers()));
+        needs.extend(
+            spec.pooler.read_only.as_ref().map(|_| ChildRef::new(Kind::Service, name.pooler_ro_peers())),
+        );
+    }
     if spec.access.tls.is_none() {
         needs.push(ChildRef::new(Kind::Secret, name.pooler_tls()));
     }
@@ -69,6 +92,8 @@ mod tests {
             json!({}),
             json!({"instances": 1, "users": [{"name": "app"}], "databases": [{"name": "app", "owner": "app"}]}),
             json!({"monitoring": {"podMonitor": true}}),
+            json!({"instances": 2, "monitoring": {"podMonitor": true}, "pooler": {"readOnly": {}}}),
+            json!({"instances": 2, "pooler": {"kind": "PgBouncer", "readOnly": {}}}),
         ] {
             let mut seen = observed(spec.clone());
             seen.given.pod_monitors = true;

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::child::{Child, Kind};
 use crate::engine::ports;
-use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER};
+use crate::name::COMPONENT_MEMBER;
 use crate::pooler;
 use crate::target::Target;
 
@@ -24,12 +24,15 @@ pub fn policies(target: &Target) -> Vec<Child> {
     let mut children = Vec::new();
     // What is restored for a drill is looked at by the operator alone.
     let unless_drill = |rule| (!target.drill).then_some(rule);
+    let poolers =
+        target.poolers.iter().map(|pooler| pods(target.name.selector(pooler.way.component()))).collect();
     let members: Vec<_> = [
         Some(ingress(vec![pods(target.name.selector(COMPONENT_MEMBER))], &[ports::POSTGRES, ports::PATRONI])),
-        unless_drill(ingress(vec![pods(target.name.selector(COMPONENT_POOLER))], &[ports::POSTGRES])),
+        unless_drill(ingress(poolers, &[ports::POSTGRES])),
         Some(ingress(vec![namespace(&target.operator_namespace)], &[ports::POSTGRES, ports::PATRONI])),
         unless_drill(ingress(vec![any_pod()], &[ports::METRICS])),
         subscribers(target).and_then(unless_drill),
+        direct(target).and_then(unless_drill),
     ]
     .into_iter()
     .flatten()
@@ -39,12 +42,18 @@ pub fn policies(target: &Target) -> Vec<Child> {
     clients.extend(target.client_namespaces.iter().map(|name| namespace(name)));
     // Those of a load balancer; without one there are none.
     clients.extend(target.services.pooler.load_balancer_source_ranges.iter().map(|range| addresses(range)));
-    let pooler = [ingress(clients, &[pooler::PORT]), ingress(vec![any_pod()], &[pooler::METRICS_PORT])];
-    let pooler = pooler.into_iter().filter_map(unless_drill).collect();
+    // The operator commands a pooler that holds its clients while the primary's role is handed over.
+    let commands = target.looks_up().then(|| namespace(&target.operator_namespace));
+    clients.extend(commands);
+    let rules = [ingress(clients, &[pooler::PORT]), ingress(vec![any_pod()], &[pooler::METRICS_PORT])];
+    let rules: Vec<_> = rules.into_iter().filter_map(unless_drill).collect();
     for group in &target.groups {
         children.push(policy(target, group.name.members(), group.name.selector(), members.clone()));
     }
-    children.push(policy(target, target.name.pooler(), target.name.selector(COMPONENT_POOLER), pooler));
+    for pooler in &target.poolers {
+        let selector = target.name.selector(pooler.way.component());
+        children.push(policy(target, pooler.way.name(&target.name), selector, rules.clone()));
+    }
     children
 }
 
@@ -86,6 +95,12 @@ fn subscribers(target: &Target) -> Option<NetworkPolicyIngressRule> {
         ..Default::default()
     };
     (!networks.is_empty()).then(|| ingress(networks.into_iter().map(peer).collect(), &[ports::POSTGRES]))
+}
+
+/// Namespaces that go past the pooler.
+fn direct(target: &Target) -> Option<NetworkPolicyIngressRule> {
+    let peers: Vec<_> = target.direct_namespaces.iter().map(|name| namespace(name)).collect();
+    (!peers.is_empty()).then(|| ingress(peers, &[ports::POSTGRES]))
 }
 
 /// Pods of this namespace with these labels.

@@ -8,7 +8,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
 
 use crate::child::{Child, Kind};
-use crate::name::{ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, restore_content};
+use crate::name::{
+    ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_BY, ANNOTATION_RESTORED_FOR, ANNOTATION_RESTORED_FROM,
+    restore_content,
+};
 use crate::restore::Course;
 use crate::target::{GroupTarget, Target};
 
@@ -60,7 +63,7 @@ pub fn claim(target: &Target, group: &GroupTarget, course: &Course, ordinal: i32
             "name": group.volume(ordinal),
             "namespace": target.name.namespace,
             "labels": labels,
-            "annotations": {ANNOTATION_RESTORED_FROM: course.key},
+            "annotations": {ANNOTATION_RESTORED_FROM: course.key, ANNOTATION_RESTORED_FOR: target.uid},
         },
         "spec": {
             "accessModes": ["ReadWriteOnce"],
@@ -73,6 +76,9 @@ pub fn claim(target: &Target, group: &GroupTarget, course: &Course, ordinal: i32
             "kind": "VolumeSnapshot",
             "name": target.name.restore_snapshot(generation(target)),
         });
+    }
+    if let Some(wish) = &course.wish {
+        claim["metadata"]["annotations"][ANNOTATION_RESTORED_BY] = json!(wish);
     }
     if let Some(in_place) = &course.in_place {
         claim["metadata"]["annotations"][ANNOTATION_RESTORE_REQUEST] = json!(in_place.request);

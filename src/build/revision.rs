@@ -32,11 +32,15 @@ pub fn rendered(
     before: Option<&RenderedStatus>,
     generation: Option<i64>,
     members: &PodSpec,
-    pooler: &PodSpec,
+    poolers: &[PodSpec],
 ) -> RenderedStatus {
     let edited = before.is_some_and(|before| before.generation != generation);
-    let next = |spec: &PodSpec, before: Option<&RenderedPod>| {
-        let template = Revision::of(spec).template;
+    let next = |specs: &[PodSpec], before: Option<&RenderedPod>| {
+        let templates: Vec<String> = specs.iter().map(|spec| Revision::of(spec).template).collect();
+        let template = match templates.as_slice() {
+            [one] => one.clone(),
+            more => short(&json!(more)),
+        };
         let asked = match before {
             Some(before) if edited && before.template != template => template.clone(),
             Some(before) => before.asked.clone(),
@@ -46,8 +50,8 @@ pub fn rendered(
     };
     RenderedStatus {
         generation,
-        members: next(members, before.map(|before| &before.members)),
-        pooler: next(pooler, before.map(|before| &before.pooler)),
+        members: next(std::slice::from_ref(members), before.map(|before| &before.members)),
+        pooler: next(poolers, before.map(|before| &before.pooler)),
     }
 }
 
@@ -152,15 +156,15 @@ mod tests {
         };
         let (one, two, three) = (pod("1"), pod("2"), pod("3"));
         let digest = |pod: &PodSpec| Revision::of(pod).template;
-        let made = rendered(None, Some(1), &one, &one);
+        let made = rendered(None, Some(1), &one, std::slice::from_ref(&one));
         assert_eq!((made.members.asked.as_str(), &made.members.template), ("", &digest(&one)));
-        let released = rendered(Some(&made), Some(1), &two, &one);
+        let released = rendered(Some(&made), Some(1), &two, std::slice::from_ref(&one));
         assert_eq!(released.members.asked, "", "another release, the same spec");
-        let elsewhere = rendered(Some(&released), Some(2), &two, &one);
+        let elsewhere = rendered(Some(&released), Some(2), &two, std::slice::from_ref(&one));
         assert_eq!(elsewhere.members.asked, "", "an edit of something else");
-        let edited = rendered(Some(&elsewhere), Some(3), &three, &one);
+        let edited = rendered(Some(&elsewhere), Some(3), &three, std::slice::from_ref(&one));
         assert_eq!((&edited.members.asked, edited.pooler.asked.as_str()), (&digest(&three), ""));
-        let later = rendered(Some(&edited), Some(3), &two, &one);
+        let later = rendered(Some(&edited), Some(3), &two, std::slice::from_ref(&one));
         assert_eq!(later.members.asked, digest(&three), "a release after it takes nothing back");
         assert_eq!(
             Revision::read(&Revision::of(&two).with(&later.members).annotations()).asked,

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use crate::api::ServiceType;
 use crate::child::{Child, Kind};
 use crate::engine::ports;
-use crate::name::{COMPONENT_POOLER, LABEL_ROLE, ROLE_PRIMARY, ROLE_REPLICA};
-use crate::pooler;
+use crate::name::{LABEL_ROLE, ROLE_PRIMARY, ROLE_REPLICA};
+use crate::pooler::{self, Way};
 use crate::target::Target;
 
 use super::meta::{annotations, metadata};
@@ -36,13 +36,26 @@ pub fn services(target: &Target) -> Vec<Child> {
         children.push(service(target, name.primary(), role(ROLE_PRIMARY), postgres(), Reach::Ready));
         children.push(service(target, name.replicas(), role(ROLE_REPLICA), postgres(), Reach::Ready));
     }
-    children.push(service(
-        target,
-        target.name.pooler(),
-        target.name.selector(COMPONENT_POOLER),
-        vec![port("postgres", pooler::PORT)],
-        Reach::Clients,
-    ));
+    for pooler in &target.poolers {
+        // Only the first has a door outside: what a load balancer shows to the world is one address.
+        let reach = if pooler.way == Way::Primary { Reach::Clients } else { Reach::Ready };
+        children.push(service(
+            target,
+            pooler.way.name(&target.name),
+            target.name.selector(pooler.way.component()),
+            vec![port("postgres", pooler::PORT)],
+            reach,
+        ));
+        if pooler.program().peers() {
+            children.push(service(
+                target,
+                pooler.way.peers(&target.name),
+                target.name.selector(pooler.way.component()),
+                vec![port("postgres", pooler::PORT)],
+                Reach::EachPod,
+            ));
+        }
+    }
     children
 }
 

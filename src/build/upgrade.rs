@@ -10,7 +10,7 @@ use crate::name::{ANNOTATION_UPGRADE, data_volume};
 use crate::target::{GroupTarget, Target};
 use crate::upgrade::{Course, Phase};
 
-use super::member::{TOKEN, field};
+use super::member::TOKEN;
 use super::pod;
 
 /// Name of the init container. Others may put theirs into the pod too.
@@ -36,7 +36,7 @@ pub fn init(target: &Target, group: &GroupTarget) -> Option<Container> {
         Phase::Upgrade => "run",
         Phase::Rejoin => "rejoin",
     };
-    let mut env = vec![field("PATRONI_NAME", "metadata.name")];
+    let mut env = vec![pod::field_variable("PATRONI_NAME", "metadata.name")];
     env.extend(course.leader.as_ref().map(|leader| pod::variable("UPGRADE_LEADER", leader)));
     Some(Container {
         name: UPGRADE_CONTAINER.into(),

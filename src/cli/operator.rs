@@ -39,6 +39,9 @@ pub struct OperatorArgs {
     /// Image of the pooler, with its digest
     #[arg(long, env = "STYLOBATE_POOLER_IMAGE")]
     pooler_image: String,
+    /// Image of the pooler kind PgBouncer, with its digest; without it that kind is refused
+    #[arg(long, env = "STYLOBATE_PGBOUNCER_IMAGE", default_value = "")]
+    pgbouncer_image: String,
     /// DNS domain of the Kubernetes cluster
     #[arg(long, env = "STYLOBATE_CLUSTER_DOMAIN", default_value = "cluster.local")]
     domain: String,
@@ -51,6 +54,12 @@ pub struct OperatorArgs {
     /// Clusters that may be disrupted on purpose at the same time
     #[arg(long, env = "STYLOBATE_DISRUPTION_SLOTS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     disruption_slots: u16,
+    /// Clusters that may be backed up at the same time; others wait for their turn
+    #[arg(long, env = "STYLOBATE_BACKUP_SLOTS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    backup_slots: u16,
+    /// Drills that may run at the same time; each is a cluster of one member
+    #[arg(long, env = "STYLOBATE_DRILL_SLOTS", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    drill_slots: u16,
     #[command(flatten)]
     gce: gce::Options,
 }
@@ -91,8 +100,12 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
     if leading {
         tracing::info!(identity = me, "this operator leads");
         metrics.set_leader(true);
-        let platform =
-            Platform { pooler_image: args.pooler_image, domain: args.domain, namespace: args.namespace };
+        let platform = Platform {
+            pooler_image: args.pooler_image,
+            pgbouncer_image: args.pgbouncer_image,
+            domain: args.domain,
+            namespace: args.namespace,
+        };
         let record = Record::new(client.clone(), me);
         let controlled = client.clone();
         let backups = backup::Context::new(
@@ -103,7 +116,8 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
             record.clone(),
             metrics.clone(),
             Gce::from_environment(args.gce, installation(&client).await?),
-        );
+        )
+        .with_places(args.backup_slots.into());
         let drills = drill::Context {
             client: client.clone(),
             stores: stores.clone(),
@@ -111,6 +125,7 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
             claim: claim.clone(),
             record: record.clone(),
             metrics: metrics.clone(),
+            places: args.drill_slots.into(),
         };
         let context = |clusters: kube::runtime::reflector::Store<_>| {
             let slots = Slots::new(args.disruption_slots.into(), slots::watched(clusters.clone()));

@@ -51,7 +51,7 @@ pub fn table(cluster: &PostgresCluster) -> String {
     let _ =
         writeln!(text, "settings of Postgres in {name}:\n{}", settings(&status.tuning, &catalog).trim_end());
     if !status.pooler.tuning.is_empty() {
-        let rows = settings(&status.pooler.tuning, pooler::catalog());
+        let rows = settings(&status.pooler.tuning, pooler::program(cluster.spec.pooler.kind).catalog());
         let _ = writeln!(text, "\nparameters of its pooler:\n{}", rows.trim_end());
     }
     text

@@ -3,21 +3,27 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 
-use crate::api::{DrillSchedule, PostgresBackup, PostgresCluster};
+use crate::api::{
+    DrillOutcome, DrillReplays, DrillReport, DrillSchedule, PostgresBackup, PostgresCluster,
+    default_verify_minutes,
+};
 use crate::name::{ANNOTATION_VERIFY, ClusterName, MANAGER};
-use crate::observe::links;
+use crate::observe::{links, storage_class};
 use crate::repeat::{gone, there};
 use crate::sql::session::{self, Session};
 
+use super::class::class;
 use super::cluster::{anchor, is_anchor, is_restored, name};
 use super::control::Context;
 use super::decide::{Decision, Step};
-use super::facts::{Findings, Report, Seen};
+use super::facts::{Findings, Report, Seen, Source};
+use super::queue::has_turn;
+use super::source;
 
 /// Field manager of what a drill tells, apart from the rest of the status.
 const DRILL_MANAGER: &str = "stylobate-drill";
@@ -53,14 +59,17 @@ pub enum Error {
 pub(super) async fn observe(context: &Context, backup: Arc<PostgresBackup>) -> Result<Option<Seen>, Error> {
     let last = backup.status.as_ref().and_then(|status| status.drill.as_ref());
     let asked = backup.annotations().get(ANNOTATION_VERIFY).map(|request| name(&backup, request));
-    let Some(drill) = last.map(|last| last.cluster.clone()).or(asked) else { return Ok(None) };
+    let Some(drill) = last.map(|last| last.stands().to_owned()).or(asked) else { return Ok(None) };
     let namespace = backup.namespace().unwrap_or_default();
     let read = |cause| Error::Api { what: format!("look at drill {drill}"), cause };
     let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), &namespace);
     let clusters: Api<PostgresCluster> = Api::namespaced(context.client.clone(), &namespace);
     let source = clusters.get_opt(&backup.spec.cluster).await.map_err(read)?;
-    let policy = source.and_then(|source| source.spec.backup.drill);
-    let minutes = |policy: DrillSchedule| SignedDuration::from_mins(policy.deadline_minutes.into());
+    let classes = context.stores.classes();
+    let wanted = source_class(&backup, source.as_ref());
+    let class = class(&classes, storage_class(&classes, wanted.as_deref()).class.as_ref());
+    let policy = source.as_ref().and_then(|source| source.spec.backup.drill.clone());
+    let minutes = |policy: &DrillSchedule| SignedDuration::from_mins(policy.deadline_minutes.into());
     let map = maps.get_opt(&drill).await.map_err(read)?;
     let (anchor, other_map) = match map {
         Some(map) if is_anchor(&map, &backup) => (map.uid(), None),
@@ -71,12 +80,44 @@ pub(super) async fn observe(context: &Context, backup: Arc<PostgresBackup>) -> R
         Some(cluster) if is_restored(&cluster, &backup, anchor.as_ref()) => (Some(cluster), None),
         other => (None, other.map(|_| "PostgresCluster")),
     };
+    let had = last.map(|last| last.volumes.clone()).unwrap_or_default();
+    let volumes = match &cluster {
+        Some(_) => {
+            let claims = context.stores.volumes(&ClusterName::new(&namespace, &drill));
+            claims.into_values().filter_map(|claim| claim.volume).collect()
+        }
+        None => Vec::new(),
+    };
+    let left = if anchor.is_none() && cluster.is_none() {
+        still_there(context, &had).await.map_err(read)?
+    } else {
+        Vec::new()
+    };
     let findings = match &cluster {
         Some(cluster) => ask(context, cluster, &backup).await,
         None => None,
     };
+    let verify_minutes =
+        policy.as_ref().map_or_else(default_verify_minutes, |policy| policy.verify_archive_minutes);
+    // Of what a drill may take as a whole the larger part is for the restore and the look at the data.
+    let limit = policy.as_ref().map_or(LIMIT, minutes);
+    let verify_minutes = verify_minutes.min(i32::try_from(limit.as_mins() / 4).unwrap_or(i32::MAX));
+    let wanted = policy.as_ref().map_or(DrillReplays::default(), |policy| policy.replay);
+    let asked_source = match last.filter(|last| begins(last)) {
+        Some(last) if anchor.is_some() && cluster.is_none() => {
+            ask_source(context, &backup, source.as_ref(), wanted, &last.mark()).await
+        }
+        _ => Source::Silent,
+    };
+    let all = context.stores.all_backups();
     Ok(Some(Seen {
-        limit: policy.map_or(LIMIT, minutes),
+        turn: has_turn(&backup, all.iter().map(AsRef::as_ref), context.places),
+        limit,
+        verify_archive: Some(verify_minutes).filter(|minutes| *minutes > 0),
+        source: asked_source,
+        class,
+        volumes,
+        left,
         images: context.stores.images(),
         anchor,
         cluster,
@@ -86,31 +127,96 @@ pub(super) async fn observe(context: &Context, backup: Arc<PostgresBackup>) -> R
     }))
 }
 
+/// True of a drill of which it is not settled yet whether WAL is replayed.
+fn begins(drill: &DrillReport) -> bool {
+    let settled =
+        drill.replay.as_ref().is_some_and(|replay| replay.archived_at.is_some() || replay.failed.is_some());
+    drill.outcome == DrillOutcome::Running && !settled && drill.not_replayed.is_none()
+}
+
+/// What the backup's cluster says of its archive.
+async fn ask_source(
+    context: &Context,
+    backup: &PostgresBackup,
+    live: Option<&PostgresCluster>,
+    wanted: DrillReplays,
+    key: &str,
+) -> Source {
+    let fits = source::fit(backup, live, wanted);
+    let (Source::Fit(_), Some(live)) = (&fits, live) else { return fits };
+    let all = context.stores.all_backups();
+    if let Some(why) = source::pruned(backup, live, all.iter().map(AsRef::as_ref), Timestamp::now()) {
+        return Source::Unfit(why);
+    }
+    let marked = match session(context, live).await {
+        Ok(session) => source::marked(&session, key).await.map_err(Error::from),
+        Err(error) => Err(error),
+    };
+    // The words of the error are for the log: they may differ from one try to the next, and the status is written where it changes.
+    marked.map(Source::Fit).unwrap_or_else(|error| {
+        tracing::info!(%error, "the backup's cluster can't be asked for its mark");
+        Source::Waits(format!("the primary of cluster {} does not answer", live.name_any()))
+    })
+}
+
+/// The class that the source's volumes have: that of its record, since the cluster may be gone.
+fn source_class(backup: &PostgresBackup, source: Option<&PostgresCluster>) -> Option<String> {
+    let recorded = backup.status.as_ref().and_then(|status| status.source.as_ref()?.spec().ok());
+    let spec = recorded.or_else(|| source.map(|source| source.spec.clone()))?;
+    spec.storage.storage_class
+}
+
+/// Those of these volumes that there are.
+async fn still_there(context: &Context, names: &[String]) -> Result<Vec<String>, kube::Error> {
+    let all: Api<PersistentVolume> = Api::all(context.client.clone());
+    let mut there = Vec::new();
+    for name in names {
+        if all.get_metadata_opt(name).await?.is_some() {
+            there.push(name.clone());
+        }
+    }
+    Ok(there)
+}
+
 /// What the restored server says. That it does not answer is no error: it may not be there yet.
 async fn ask(context: &Context, cluster: &PostgresCluster, backup: &PostgresBackup) -> Option<Findings> {
     let session = session(context, cluster).await.ok()?;
-    findings(&session, &backup.uid().unwrap_or_default())
+    let drill = backup.status.as_ref().and_then(|status| status.drill.as_ref())?;
+    findings(&session, &backup.uid().unwrap_or_default(), drill)
         .await
         .inspect_err(|error| tracing::info!(%error, "the restored server can't be asked yet"))
         .ok()
 }
 
-async fn findings(session: &Session, uid: &str) -> Result<Findings, session::Error> {
+async fn findings(session: &Session, uid: &str, drill: &DrillReport) -> Result<Findings, session::Error> {
     let known = session.query("SELECT pg_catalog.to_regclass('stylobate.backup_mark') IS NOT NULL").await?;
     let mut marked_at = None;
-    if known.first().is_some_and(|row| row.get(0)) {
+    if session.first::<bool>(&known)?.unwrap_or_default() {
         let mark = format!(
             "SELECT (extract(epoch FROM at) * 1000)::bigint FROM stylobate.backup_mark WHERE backup::text = {}",
             postgres_protocol::escape::escape_literal(uid)
         );
         let rows = session.query(&mark).await?;
-        marked_at = rows.first().and_then(|row| Timestamp::from_millisecond(row.get(0)).ok());
+        marked_at = session.first(&rows)?.and_then(|at| Timestamp::from_millisecond(at).ok());
     }
+    let replayed_to = match drill.replays() {
+        Some(_) => source::came_back(session, &drill.mark()).await?,
+        None => None,
+    };
     let report =
         format!("SELECT pg_catalog.pg_read_file('/data/drill/verify.json', 0, {REPORT_BYTES}, true)");
     let rows = session.query(&report).await?;
-    let report = rows.first().and_then(|row| Report::read(&row.get::<_, Option<String>>(0)?));
-    Ok(Findings { marked_at, report })
+    let report = session.first::<String>(&rows)?.and_then(|text| Report::read(&text));
+    // It is asked once: each answer is a look at every file.
+    let bytes = match drill.bytes {
+        Some(bytes) => Some(bytes),
+        None => {
+            let size =
+                "SELECT pg_catalog.sum(pg_catalog.pg_database_size(oid))::bigint FROM pg_catalog.pg_database";
+            session.first(&session.query(size).await?)?
+        }
+    };
+    Ok(Findings { marked_at, replayed_to, bytes, report })
 }
 
 async fn session(context: &Context, cluster: &PostgresCluster) -> Result<Session, Error> {
@@ -132,7 +238,8 @@ pub(super) async fn tell(
     let what = || format!("write what the drill of backup {} found", backup.name_any());
     leads(context, what)?;
     // What is not said is left out: a null would stand in the object as a value.
-    let said = [("drill", &decision.drill), ("verified", &decision.verified)];
+    let said =
+        [("drill", &decision.drill), ("verified", &decision.verified), ("failedDrill", &decision.refuted)];
     let status: Map<String, Value> = said
         .into_iter()
         .filter_map(|(key, report)| Some((key.to_owned(), json!(report.as_ref()?))))
@@ -163,10 +270,22 @@ pub(super) async fn take(context: &Context, step: &Step, seen: &Seen) -> Result<
             let clusters: Api<PostgresCluster> = Api::namespaced(context.client.clone(), &namespace);
             there(clusters.create(&made, cluster).await).map_err(api)
         }
-        Step::Ask { key } => {
+        Step::Mark { key } => {
+            let clusters: Api<PostgresCluster> = Api::namespaced(context.client.clone(), &namespace);
+            let live = clusters.get_opt(&seen.backup.spec.cluster).await.map_err(api)?;
+            let live = live.ok_or_else(|| Error::NoLink(step.to_string()))?;
+            // What was found fit is asked for again: another cluster may have taken the name.
+            match source::fit(&seen.backup, Some(&live), DrillReplays::Always) {
+                Source::Fit(_) => Ok(source::mark(&session(context, &live).await?, key).await?),
+                Source::Silent | Source::Unfit(_) | Source::Waits(_) => Err(Error::NoLink(step.to_string())),
+            }
+        }
+        Step::Ask { key, archive } => {
             let cluster = seen.cluster.as_ref().ok_or_else(|| Error::NoLink(step.to_string()))?;
             // The name is made of letters, digits and dashes alone.
-            let program = format!("COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; verify-member {key}'");
+            let archive = archive.map(|minutes| format!(" --archive={minutes}")).unwrap_or_default();
+            let program =
+                format!("COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; verify-member {key}{archive}'");
             Ok(session(context, cluster).await?.execute(&program).await?)
         }
         Step::Remove { name } => {

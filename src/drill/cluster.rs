@@ -10,12 +10,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::ResourceExt;
 
 use crate::api::{
-    Bootstrap, FromBackup, GROUP, HighAvailability, Pods, PostgresBackup, PostgresCluster,
-    PostgresClusterSpec, Synchronous,
+    Bootstrap, DrillReport, FromBackup, GROUP, HighAvailability, Pods, PointInTime, PostgresBackup,
+    PostgresCluster, PostgresClusterSpec, Synchronous,
 };
 use crate::images::CatalogSeen;
 use crate::name::{ANNOTATION_DRILL, LABEL_MANAGED_BY, MANAGER};
 use crate::target::Version;
+
+use super::class::DrillClass;
 
 /// Clients of the pooler, which nobody may reach: the least that there can be.
 const CLIENTS: i32 = 4;
@@ -23,6 +25,11 @@ const CLIENTS: i32 = 4;
 /// Name of the drill that answers a request: the same whenever it is asked for.
 pub fn name(backup: &PostgresBackup, request: &str) -> String {
     crate::name::drill(&backup.spec.cluster, &backup.uid().unwrap_or_default(), request)
+}
+
+/// Name of the cluster to which the backup is restored once more, without WAL of the archive.
+pub fn name_alone(backup: &PostgresBackup, drill: &str) -> String {
+    crate::name::drill(&backup.spec.cluster, &backup.uid().unwrap_or_default(), &format!("{drill} alone"))
 }
 
 /// The object that owns all that a drill makes.
@@ -81,15 +88,18 @@ pub fn is_restored(cluster: &PostgresCluster, backup: &PostgresBackup, anchor_ui
 /// What of the backup's record can't be read.
 pub fn cluster(
     backup: &PostgresBackup,
-    name: &str,
+    drill: &DrillReport,
     anchor_uid: &str,
     images: &CatalogSeen,
+    class: &DrillClass,
 ) -> Result<PostgresCluster, String> {
+    let name = drill.stands();
     let source = backup.status.as_ref().and_then(|status| status.source.as_ref());
     let source = source.ok_or("its status has no source, so nothing tells what to restore")?;
     let spec = source.spec().map_err(|cause| format!("status.source.clusterSpec can't be read: {cause}"))?;
     let mut pooler = spec.pooler.clone();
     (pooler.instances, pooler.clients) = (1, Some(CLIENTS));
+    (pooler.server_connections, pooler.read_only) = (None, None);
     pooler.tuning.clear();
     let mut spec = PostgresClusterSpec {
         instances: 1,
@@ -106,7 +116,12 @@ pub fn cluster(
         bootstrap: Bootstrap {
             from_backup: Some(FromBackup { name: backup.name_any(), namespace: None }),
             from_cluster: None,
-            point_in_time: None,
+            point_in_time: drill.replays().map(|replay| PointInTime {
+                target_time: None,
+                target_lsn: Some(replay.lsn.clone()),
+                target_name: None,
+                archive_secret: None,
+            }),
             archive_secret: None,
         },
         paused: false,
@@ -131,6 +146,9 @@ pub fn cluster(
         (None, None) => (source.version.clone(), Some(source.image.clone())),
     };
     spec.storage.size.0.clone_from(&source.storage);
+    if let DrillClass::Own(class) = class {
+        spec.storage.storage_class = Some(class.clone());
+    }
     let mut cluster = PostgresCluster::new(name, spec);
     cluster.metadata.namespace = backup.namespace();
     cluster.metadata.annotations =

@@ -37,6 +37,8 @@ pub struct Context {
     pub record: Record,
     /// Measures.
     pub metrics: Metrics,
+    /// Drills that may run at once.
+    pub places: usize,
 }
 
 impl Rounds for Context {
@@ -58,7 +60,7 @@ impl Rounds for Context {
 /// Runs until `stop`.
 pub async fn run(context: Context, stop: impl Future<Output = ()> + Send + Sync + 'static) {
     let (client, claim, metrics) = (context.client.clone(), context.claim.clone(), context.metrics.clone());
-    drive_all(client, context, claim, metrics, stop).await;
+    drive_all(client, Arc::new(context), claim, metrics, stop).await;
 }
 
 async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, Error> {
@@ -72,7 +74,8 @@ async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, 
     let Some(seen) = observe(context, Arc::new(backup)).await? else { return Ok(Action::await_change()) };
     let decision = decide(&seen, Timestamp::now());
     let before = seen.backup.status.clone().unwrap_or_default();
-    if decision.drill != before.drill || decision.verified != before.verified {
+    let told = (&before.drill, &before.verified, &before.failed_drill);
+    if (&decision.drill, &decision.verified, &decision.refuted) != told {
         tell(context, &seen.backup, &decision).await?;
         if let Some(drill) = &decision.drill {
             news(context, &seen.backup, before.drill.as_ref(), drill).await;
@@ -89,6 +92,12 @@ async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, 
 /// A beginning and an end are news.
 async fn news(context: &Context, backup: &PostgresBackup, before: Option<&DrillReport>, drill: &DrillReport) {
     if before.is_some_and(|before| before.cluster == drill.cluster && before.outcome == drill.outcome) {
+        let told = before.and_then(|before| before.waiting.as_ref());
+        if let Some(left) =
+            drill.waiting.clone().filter(|left| drill.outcome != DrillOutcome::Running && Some(left) != told)
+        {
+            context.record.backup(backup, EventType::Warning, "DrillLeft", "Drill", left).await;
+        }
         return;
     }
     let (type_, reason, note) = match drill.outcome {

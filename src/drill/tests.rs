@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
+use super::class::DrillClass;
 use super::cluster::{is_anchor, is_restored};
 use super::*;
-use crate::api::{DrillOutcome, PostgresBackup, PostgresCluster};
+use crate::api::{DrillOutcome, DrillReport, PostgresBackup, PostgresCluster};
 use crate::images::CatalogSeen;
 
-fn at(minute: i64) -> Timestamp {
+pub(super) fn at(minute: i64) -> Timestamp {
     let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     start + SignedDuration::from_mins(minute)
 }
 
-fn backup(phase: &str) -> PostgresBackup {
+pub(super) fn backup(phase: &str) -> PostgresBackup {
     let spec = json!({"engine": {"version": "17.90"}, "storage": {"size": "1Gi"}, "instances": 3,
         "users": [{"name": "app"}], "databases": [{"name": "bank", "owner": "app"}],
         "access": {"namespaces": ["shop-front"]}, "tuning": [{"configMap": "mine"}],
@@ -32,36 +34,52 @@ fn backup(phase: &str) -> PostgresBackup {
     .unwrap()
 }
 
-fn seen(backup: PostgresBackup) -> Seen {
+pub(super) fn seen(backup: PostgresBackup) -> Seen {
     let limit = SignedDuration::from_mins(30);
     let images = crate::fixture::catalog(&["17.91", "17.92"]);
     let backup = Arc::new(backup);
-    Seen { backup, limit, images, anchor: None, cluster: None, foreign: None, findings: None }
+    let (class, volumes, left) = (DrillClass::Same, Vec::new(), Vec::new());
+    Seen {
+        backup,
+        turn: true,
+        limit,
+        images,
+        class,
+        volumes,
+        left,
+        anchor: None,
+        cluster: None,
+        foreign: None,
+        findings: None,
+        source: Source::Silent,
+        verify_archive: None,
+    }
 }
 
 /// One round: what is told is written, what is made is there.
-fn round(seen: &mut Seen, now: Timestamp) -> Decision {
+pub(super) fn round(seen: &mut Seen, now: Timestamp) -> Decision {
     let decision = decide(seen, now);
     let status = Arc::make_mut(&mut seen.backup).status.get_or_insert_default();
     let written = status.drill != decision.drill;
     (status.drill, status.verified) = (decision.drill.clone(), decision.verified.clone());
+    status.failed_drill = decision.refuted.clone();
     // The controller takes a step only in a round that has nothing to write.
     match decision.step.as_ref().filter(|_| !written) {
         Some(Step::Anchor { .. }) => seen.anchor = Some("a-1".into()),
         Some(Step::Make { cluster }) => seen.cluster = Some(*cluster.clone()),
         Some(Step::Remove { .. }) => (seen.anchor, seen.cluster, seen.findings) = (None, None, None),
-        Some(Step::Ask { .. }) | None => {}
+        Some(Step::Mark { .. } | Step::Ask { .. }) | None => {}
     }
     decision
 }
 
-fn status(seen: &mut Seen, status: Value) {
+pub(super) fn status(seen: &mut Seen, status: Value) {
     let cluster: &mut PostgresCluster = seen.cluster.as_mut().expect("it was made");
     cluster.status = Some(serde_json::from_value(status).unwrap());
 }
 
 /// A drill whose cluster has served since the second minute.
-fn served() -> Seen {
+pub(super) fn served() -> Seen {
     let mut seen = seen(backup("Succeeded"));
     for _ in 0..4 {
         round(&mut seen, at(0));
@@ -103,12 +121,13 @@ fn what_a_drill_made_is_told_from_what_others_made_under_its_name() {
     assert!(!is_restored(&other, &backup, None), "an annotation is anybody's");
 }
 
-fn report(seen: &mut Seen, faults: &[&str], marked: Option<&str>) {
-    let key = seen.backup.status.as_ref().unwrap().drill.as_ref().unwrap().cluster.clone();
+pub(super) fn report(seen: &mut Seen, faults: &[&str], marked: Option<&str>) {
+    let key = seen.backup.status.as_ref().unwrap().drill.as_ref().unwrap().stands().to_owned();
     let faults = faults.iter().map(|fault| (*fault).to_owned()).collect();
-    let report = Report { key, state: "done".into(), checks: vec!["amcheck: 9 relations".into()], faults };
+    let checks = vec!["amcheck: 9 relations".into()];
+    let report = Report { key, state: "done".into(), checks, faults, archive: None };
     let marked_at = marked.map(|marked| marked.parse().unwrap());
-    seen.findings = Some(Findings { marked_at, report: Some(report) });
+    seen.findings = Some(Findings { marked_at, report: Some(report), ..Findings::default() });
 }
 
 #[test]
@@ -150,7 +169,9 @@ fn a_drill_runs_a_server_of_the_backups_major_also_when_nobody_offers_one() {
             spec["engine"]["image"] = json!(own);
             source.cluster_spec = spec.to_string();
         }
-        let engine = cluster::cluster(&backup, "books-drill-1", "a-1", &images).unwrap().spec.engine;
+        let drill = DrillReport::begins("books-drill-1".into(), Time(at(0)));
+        let engine =
+            cluster::cluster(&backup, &drill, "a-1", &images, &DrillClass::Same).unwrap().spec.engine;
         (engine.version, engine.image)
     };
     let offered = crate::fixture::catalog(&["17.90", "15.90"]);
@@ -299,4 +320,86 @@ fn a_new_request_waits_for_the_end_of_the_drill_that_runs() {
     let second = seen.backup.status.as_ref().unwrap().drill.clone().unwrap();
     assert_ne!(second.cluster, first);
     assert_eq!(second.outcome, DrillOutcome::Running);
+}
+
+#[test]
+fn a_failure_counts_while_the_next_drill_runs_and_until_one_passes() {
+    let mut seen = served();
+    report(&mut seen, &["books.accounts: block 7"], Some("2026-11-21T11:00:00Z"));
+    round(&mut seen, at(3));
+    let refuted = |seen: &Seen| seen.backup.status.as_ref().unwrap().refuted().is_some();
+    assert!(refuted(&seen));
+    for _ in 0..3 {
+        round(&mut seen, at(4));
+    }
+    let again = [(crate::name::ANNOTATION_VERIFY.to_owned(), "two".to_owned())];
+    Arc::make_mut(&mut seen.backup).metadata.annotations = Some(again.into());
+    for _ in 0..5 {
+        round(&mut seen, at(5));
+    }
+    let status = |seen: &Seen| seen.backup.status.clone().unwrap();
+    assert_eq!(status(&seen).drill.unwrap().outcome, DrillOutcome::Running);
+    assert!(refuted(&seen), "asking again proves nothing yet");
+    let serving = json!({"restore": {"backup": "shop/nightly", "backupUid": "b-1", "phase": "Done", "servingAt": at(6)}});
+    self::status(&mut seen, serving);
+    report(&mut seen, &[], Some("2026-11-21T11:00:00Z"));
+    round(&mut seen, at(7));
+    assert_eq!(status(&seen).drill.unwrap().outcome, DrillOutcome::Passed);
+    assert!(!refuted(&seen) && status(&seen).failed_drill.is_none());
+}
+
+#[test]
+fn a_drill_whose_turn_has_not_come_is_not_begun_and_not_forgotten() {
+    let mut seen = seen(backup("Succeeded"));
+    seen.turn = false;
+    let decision = decide(&seen, at(0));
+    assert_eq!((decision.drill, decision.step, decision.soon), (None, None, true));
+    seen.turn = true;
+    assert_eq!(decide(&seen, at(9)).drill.unwrap().started_at.0, at(9), "its time counts from here");
+}
+
+#[test]
+fn a_drill_has_a_class_that_lets_its_disk_go_and_says_so_where_there_is_none() {
+    let images = crate::fixture::catalog(&["17.91"]);
+    let made = |class: DrillClass| {
+        let made = super::cluster::cluster(
+            &backup("Succeeded"),
+            &DrillReport::begins("books-drill-1".into(), Time(at(0))),
+            "a-1",
+            &images,
+            &class,
+        );
+        made.unwrap().spec.storage.storage_class
+    };
+    assert_eq!(made(DrillClass::Own("fast-drill".into())).as_deref(), Some("fast-drill"));
+    assert_eq!(made(DrillClass::Retains("fast".into())), None);
+    let mut seen = served();
+    seen.class = DrillClass::Retains("fast".into());
+    report(&mut seen, &[], Some("2026-11-21T11:00:00Z"));
+    let ended = round(&mut seen, at(3)).drill.unwrap();
+    assert_eq!(ended.outcome, DrillOutcome::Passed, "the backup is none the worse for it");
+    assert!(ended.checks.last().unwrap().contains("StorageClass fast retains it"), "{:?}", ended.checks);
+}
+
+#[test]
+fn what_a_drill_leaves_behind_is_told_until_it_is_gone() {
+    let mut seen = served();
+    seen.volumes = vec!["pv-1".into()];
+    round(&mut seen, at(2));
+    report(&mut seen, &[], Some("2026-11-21T11:00:00Z"));
+    round(&mut seen, at(3));
+    seen.volumes.clear();
+    round(&mut seen, at(3));
+    assert!(seen.anchor.is_none() && seen.cluster.is_none(), "it is removed");
+    seen.left = vec!["pv-1".into()];
+    let told = round(&mut seen, at(4));
+    assert!(
+        told.soon && told.drill.unwrap().waiting.unwrap().contains("PersistentVolume pv-1 is there still")
+    );
+    let later = round(&mut seen, at(60));
+    assert!(!later.soon, "a person has to look at it");
+    assert_eq!(later.drill.unwrap().volumes, ["pv-1"]);
+    seen.left.clear();
+    let gone = round(&mut seen, at(61)).drill.unwrap();
+    assert_eq!((gone.waiting, gone.volumes.len(), gone.outcome), (None, 0, DrillOutcome::Passed));
 }

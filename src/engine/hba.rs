@@ -11,6 +11,9 @@ pub const MONITOR_ROLE: &str = "stylobate_monitor";
 /// Role of the pooler's metrics exporter. It logs in through Pgpool and asks Pgpool itself; in the servers it has no right but
 /// to connect to the database `postgres`.
 pub const POOLER_MONITOR_ROLE: &str = "stylobate_pooler_monitor";
+/// Role by which a pooler that looks up logins asks for their verifiers; in the servers it has no right but to that function in the database
+/// `postgres`. The operator commands such poolers by the same name.
+pub const POOLER_ROLE: &str = "stylobate_pooler";
 /// Superuser: of Patroni by socket, of the operator by TLS, SCRAM and client certificate.
 pub const SUPERUSER: &str = "postgres";
 /// Role of replication.
@@ -37,8 +40,8 @@ pub fn hba(users: &[UserTarget], copies: bool) -> Vec<String> {
     lines.extend(copies.then_some(copier));
     lines.extend([
         format!("hostssl all {REPLICATION_ROLE},{MONITOR_ROLE} all reject"),
-        format!("hostssl postgres {POOLER_MONITOR_ROLE} all scram-sha-256"),
-        format!("hostssl all {POOLER_MONITOR_ROLE} all reject"),
+        format!("hostssl postgres {POOLER_MONITOR_ROLE},{POOLER_ROLE} all scram-sha-256"),
+        format!("hostssl all {POOLER_MONITOR_ROLE},{POOLER_ROLE} all reject"),
     ]);
     for user in users.iter().filter(|user| user.options.contains(&RoleOption::Replication)) {
         let name = quoted(&user.name);

@@ -6,11 +6,13 @@ use std::cmp::Reverse;
 use serde_json::{Value, json};
 
 use crate::child::{ChildRef, Kind};
-use crate::name::{COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA};
+use crate::name::{COMPONENT_MEMBER, ROLE_PRIMARY, ROLE_REPLICA};
 use crate::observe::{
     DatabaseSeen, DiskUse, Growth, MemberSeen, Observed, OriginSeen, PatroniMap, PodSeen, RestoreSeen,
     SnapshotSeen, SourceSeen, VolumeSeen,
 };
+use crate::pooler::{Way, is_pooler};
+use crate::restore::in_place::ordered_to_stop;
 use crate::restore::{Asked, Course, RECORD, STOP_RECORD, asked};
 use crate::target::Version;
 
@@ -56,7 +58,7 @@ impl World {
             pod.main.waiting = (!starts).then(|| ("PodInitializing".to_owned(), String::new()));
             if starts {
                 pod.ip.get_or_insert_with(|| "foreseen".into());
-                pod.ready = pod.component == COMPONENT_POOLER;
+                pod.ready = is_pooler(&pod.component);
             }
         }
     }
@@ -259,14 +261,20 @@ impl World {
 
     /// The Deployment controller. What it names its pods can't be foreseen: they are counted.
     fn keep_poolers(&mut self) {
-        let name = self.seen.name().pooler();
+        for way in Way::ALL {
+            self.keep_pooler(way);
+        }
+    }
+
+    fn keep_pooler(&mut self, way: Way) {
+        let (name, component) = (way.name(&self.seen.name()), way.component());
         let reference = ChildRef::new(Kind::Deployment, &name);
         let live = self.seen.children.0.get(&reference).cloned();
         let wanted = live.as_ref().and_then(|live| live["spec"]["replicas"].as_u64()).unwrap_or(0) as usize;
-        let is_pooler = |pod: &PodSeen| pod.component == COMPONENT_POOLER;
-        self.seen.pods.retain(|_, pod| !(is_pooler(pod) && pod.deleting));
+        let is_its = |pod: &PodSeen| pod.component == component;
+        self.seen.pods.retain(|_, pod| !(is_its(pod) && pod.deleting));
         let there: Vec<String> =
-            self.seen.pods.iter().filter(|(_, pod)| is_pooler(pod)).map(|(name, _)| name.clone()).collect();
+            self.seen.pods.iter().filter(|(_, pod)| is_its(pod)).map(|(name, _)| name.clone()).collect();
         there.iter().skip(wanted).for_each(|extra| drop(self.seen.pods.remove(extra)));
         let Some(live) = live else { return };
         let template = &live["spec"]["template"];
@@ -274,11 +282,11 @@ impl World {
         let free = (0..).map(|number| format!("{name}-{number}")).filter(|name| !there.contains(name));
         for pod in free.take(if self.refuses(Kind::Deployment) { 0 } else { missing }) {
             let uid = self.uid();
-            let made = made_by(template, COMPONENT_POOLER, uid, self.now);
+            let made = made_by(template, component, uid, self.now);
             self.seen.pods.insert(pod, made);
         }
-        let ready = self.seen.pods.values().filter(|pod| is_pooler(pod) && pod.ready).count();
-        let rolls = self.pooler.replace(template.clone()).is_some_and(|before| before != *template);
+        let ready = self.seen.pods.values().filter(|pod| is_its(pod) && pod.ready).count();
+        let rolls = self.poolers.insert(way, template.clone()).is_some_and(|before| before != *template);
         if let Some(live) = self.seen.children.0.get_mut(&reference) {
             live["status"] = deployment_status(ready, rolls);
         }
@@ -334,13 +342,22 @@ impl World {
         let (children, group) = (self.children(), self.group());
         let map = children.get(Kind::ConfigMap, &group.patroni());
         let written = |entry: &str| map.is_some_and(|map| map["data"][entry].is_string());
-        if written(STOP_RECORD) {
-            return RestoreSeen::default();
-        }
-        let course = Course::recorded(children, &group);
+        let course = match written(STOP_RECORD) {
+            true => ordered_to_stop(children, &group),
+            false => Course::recorded(children, &group),
+        };
+        let backup = match (&course, &self.origin.backup) {
+            (Some(course), OriginSeen::Several { backups, .. }) => {
+                let same = backups.iter().find(|backup| backup.metadata.uid.as_ref() == Some(&course.key));
+                same.map_or(OriginSeen::NotRead, |found| OriginSeen::Found(Box::new(found.clone())))
+            }
+            (_, backup) => backup.clone(),
+        };
         let snapshot = if written(RECORD) { self.origin.snapshot.clone() } else { SnapshotSeen::default() };
-        if course.is_some() && !crate::observe::lacks_files(&self.seen.cluster, children) {
-            return RestoreSeen { snapshot, ..RestoreSeen::default() };
+        if course.is_some() {
+            let lacks = !written(STOP_RECORD) && crate::observe::lacks_files(&self.seen.cluster, children);
+            let source = if lacks { self.origin.source.clone() } else { SourceSeen::default() };
+            return RestoreSeen { backup, snapshot, source };
         }
         let served = children.get(Kind::StatefulSet, &group.scope()).is_some()
             || self.seen.cluster.status.as_ref().is_some_and(|status| status.system_identifier.is_some());
@@ -350,13 +367,6 @@ impl World {
             let backup = if in_place { self.origin.backup.clone() } else { OriginSeen::NotRead };
             return RestoreSeen { backup, snapshot, source: SourceSeen::default() };
         }
-        let backup = match (&course, &self.origin.backup) {
-            (Some(course), OriginSeen::Several { backups, .. }) => {
-                let same = backups.iter().find(|backup| backup.metadata.uid.as_ref() == Some(&course.key));
-                same.map_or(OriginSeen::NotRead, |found| OriginSeen::Found(Box::new(found.clone())))
-            }
-            (_, backup) => backup.clone(),
-        };
         RestoreSeen { backup, snapshot, source: self.origin.source.clone() }
     }
 }

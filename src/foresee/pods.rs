@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::build::{ARCHIVE_VOLUME, Revision};
 use crate::name::{ANNOTATION_ENGINE_VERSION, ANNOTATION_IMAGE, ANNOTATION_MARKS, ANNOTATION_UPGRADE};
 use crate::observe::{PodSeen, Restarts};
+use crate::pooler::kind_of;
 use crate::target::Version;
 use crate::tuning::units::quantity_bytes;
 
@@ -22,6 +23,7 @@ pub fn made_by(template: &Value, component: &str, uid: String, now: Timestamp) -
     let mut pod = PodSeen {
         uid,
         component: component.into(),
+        pooler: container["name"].as_str().and_then(kind_of),
         created: Some(now),
         revision: Revision::read(&annotations),
         restarts: Restarts::read(&annotations),

@@ -36,7 +36,7 @@ impl World {
             Step::Apply { child, .. } => self.store(child.reference.clone(), child.body.clone()),
             Step::BeginUpgrade { set, .. } => self.store(set.reference.clone(), set.body.clone()),
             Step::BeginRestore { map, .. } => self.store(map.reference.clone(), map.body.clone()),
-            Step::Delete { reference, .. } => {
+            Step::Delete { reference, .. } | Step::Withdraw { reference, .. } => {
                 if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name)
                 {
                     (self.config, self.leader) = (None, None);
@@ -104,6 +104,8 @@ impl World {
                     // An empty one is there at once; a clone when its snapshot is known.
                     volume: empty.then(|| format!("volume of {claim}")),
                     restored_from: note(crate::name::ANNOTATION_RESTORED_FROM),
+                    restored_for: note(crate::name::ANNOTATION_RESTORED_FOR),
+                    wish: note(crate::name::ANNOTATION_RESTORED_BY),
                     request: note(crate::name::ANNOTATION_RESTORE_REQUEST),
                     ..VolumeSeen::default()
                 };
@@ -112,6 +114,17 @@ impl World {
             Step::ClearPatroni { .. } => {
                 (self.config, self.leader) = (None, None);
                 self.data.clear();
+            }
+            Step::DropOrders { map, entries, .. } => {
+                let map = self.seen.children.0.get_mut(&ChildRef::new(Kind::ConfigMap, map));
+                if let Some(data) = map.and_then(|map| map["data"].as_object_mut()) {
+                    entries.iter().for_each(|entry| drop(data.remove(entry)));
+                }
+            }
+            Step::SettleVolume { claim } => {
+                if let Some(volume) = self.seen.volumes.get_mut(claim) {
+                    volume.settled = true;
+                }
             }
             Step::RetireVolume { claim, .. } => {
                 if let Some(volume) = self.seen.volumes.get_mut(claim) {

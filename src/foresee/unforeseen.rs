@@ -43,10 +43,13 @@ pub fn unforeseen(step: &Step) -> Option<&'static str> {
         | Step::Mint(_)
         | Step::Apply { cause: None, .. }
         | Step::Delete { .. }
+        | Step::Withdraw { .. }
         | Step::ReleasePods { .. }
         | Step::StopPod { .. }
         | Step::ForgetSnapshot { .. }
         | Step::ClearPatroni { .. }
+        | Step::SettleVolume { .. }
+        | Step::DropOrders { .. }
         | Step::RetireVolume { .. }
         | Step::HandOverVolume { .. }
         | Step::ForgetVolumes { .. }

@@ -13,6 +13,7 @@ use crate::decide::Decision;
 use crate::name::{COMPONENT_MEMBER, GroupName};
 use crate::observe::{Children, DatabaseSeen, Leadership, Observed, PodSeen, RestoreSeen, SecretData};
 use crate::plan::Mint;
+use crate::pooler::Way;
 use crate::secret::SecretText;
 use crate::target::Version;
 use crate::tuning::Catalog;
@@ -49,8 +50,8 @@ pub(super) struct World {
     pub stuck: BTreeSet<String>,
     /// Images that can't be had.
     pub images: BTreeSet<String>,
-    /// Template of the pooler's pods, as the Deployment controller saw it last.
-    pub pooler: Option<Value>,
+    /// Templates of the poolers' pods, as the Deployment controller saw them last.
+    pub poolers: BTreeMap<Way, Value>,
     /// What the catalogs hold, while a primary answers.
     pub catalogs: Option<DatabaseSeen>,
     /// Reports of a major upgrade.
@@ -68,7 +69,10 @@ impl World {
         let config = told.or_else(|| seen.stored.get(&0).map(|stored| stored.config.clone()));
         let members = seen.pods.iter().filter(|(_, pod)| pod.component == COMPONENT_MEMBER);
         let stuck = |(name, pod): &(&String, &PodSeen)| is_stuck(&seen, name, pod, now);
-        let pooler = seen.children.get(Kind::Deployment, &seen.name().pooler());
+        let pooler = |way: Way| {
+            let live = seen.children.get(Kind::Deployment, &way.name(&seen.name()))?;
+            Some((way, live["spec"]["template"].clone()))
+        };
         let version =
             seen.cluster.status.as_ref().and_then(|status| Version::read(status.version.as_deref()?));
         let data = members.clone().filter_map(|(name, _)| {
@@ -87,7 +91,7 @@ impl World {
             contested: matches!(seen.leadership(&group), Leadership::Unknown { .. }),
             stuck: members.filter(stuck).map(|(_, pod)| pod.uid.clone()).collect(),
             images: seen.pods.values().filter(no_image).map(|pod| pod.main.image.clone()).collect(),
-            pooler: pooler.map(|live| live["spec"]["template"].clone()),
+            poolers: Way::ALL.into_iter().filter_map(pooler).collect(),
             catalogs: seen.database.clone(),
             reports: seen.database.as_ref().map(|database| database.upgrade.clone()).unwrap_or_default(),
             origin: seen.restore.clone(),

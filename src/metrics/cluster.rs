@@ -58,6 +58,12 @@ pub struct BackupFigures {
     pub last_good: Option<i64>,
     /// Unix time in seconds at which the last drill passed; it stands still in the same way.
     pub last_verified: Option<i64>,
+    /// Seconds that the restore of that drill took.
+    pub recovery_seconds: Option<i64>,
+    /// Bytes of the databases that it restored.
+    pub recovery_bytes: Option<i64>,
+    /// Volumes that drills left behind.
+    pub drill_volumes: i64,
     /// How many there are, by outcome.
     pub outcomes: Vec<(&'static str, i64)>,
 }
@@ -108,7 +114,7 @@ type Sample = (Vec<(&'static str, String)>, i64);
 type Column = (&'static str, Option<Unit>, &'static str, fn(&ClusterFigures) -> Vec<Sample>);
 
 /// Every metric of a cluster. A new one is one line here.
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 15] = [
     ("cluster_ready_instances", None, "Members that are ready", |c| vec![(vec![], c.ready.into())]),
     ("cluster_wanted_instances", None, "Members that should be", |c| vec![(vec![], c.wanted.into())]),
     ("cluster_member_lag", Some(Unit::Bytes), "WAL that a member has yet to apply", |c| {
@@ -133,17 +139,31 @@ const COLUMNS: [Column; 12] = [
         |c| of_archive(c, |a| a.failures),
     ),
     ("cluster_last_backup_timestamp", Some(Unit::Seconds), "Cut of the last good backup, Unix time", |c| {
-        let cut = c.backups.as_ref().and_then(|backups| backups.last_good);
-        cut.map(|cut| (vec![], cut)).into_iter().collect()
+        of_backups(c, |backups| backups.last_good)
     }),
     (
         "cluster_last_passed_drill_timestamp",
         Some(Unit::Seconds),
         "End of the last drill of a backup that passed, Unix time",
-        |c| {
-            let passed = c.backups.as_ref().and_then(|backups| backups.last_verified);
-            passed.map(|at| (vec![], at)).into_iter().collect()
-        },
+        |c| of_backups(c, |backups| backups.last_verified),
+    ),
+    (
+        "cluster_last_drill_recovery",
+        Some(Unit::Seconds),
+        "Time from the order to the first query answered, in the last drill that passed",
+        |c| of_backups(c, |backups| backups.recovery_seconds),
+    ),
+    (
+        "cluster_last_drill_restored",
+        Some(Unit::Bytes),
+        "Size of the databases that the last drill that passed restored",
+        |c| of_backups(c, |backups| backups.recovery_bytes),
+    ),
+    (
+        "cluster_drill_volumes_left",
+        None,
+        "Volumes with restored data that drills left behind, since their class retains them",
+        |c| of_backups(c, |backups| Some(backups.drill_volumes)),
     ),
     ("cluster_backups", None, "Backups that there are, by outcome", |c| {
         let outcomes = c.backups.iter().flat_map(|backups| &backups.outcomes);
@@ -157,6 +177,10 @@ fn of_members(figures: &ClusterFigures, value: fn(&MemberFigures) -> Option<i64>
         value(member).map(|value| (vec![("member", name.clone())], value))
     };
     figures.members.iter().filter_map(sample).collect()
+}
+
+fn of_backups(figures: &ClusterFigures, value: fn(&BackupFigures) -> Option<i64>) -> Vec<Sample> {
+    figures.backups.iter().filter_map(value).map(|value| (vec![], value)).collect()
 }
 
 fn of_archive(figures: &ClusterFigures, value: fn(&ArchiveFigures) -> u64) -> Vec<Sample> {
@@ -214,6 +238,9 @@ mod tests {
             backups: Some(BackupFigures {
                 last_good: Some(1_795_000_000),
                 last_verified: Some(1_795_000_600),
+                recovery_seconds: Some(41),
+                recovery_bytes: Some(27_000_000),
+                drill_volumes: 1,
                 outcomes: vec![("missed", 2)],
             }),
         }
@@ -235,6 +262,9 @@ mod tests {
             "stylobate_cluster_archive_failures{namespace=\"shop\",cluster=\"db\"} 9",
             "stylobate_cluster_last_backup_timestamp_seconds{namespace=\"shop\",cluster=\"db\"} 1795000000",
             "stylobate_cluster_last_passed_drill_timestamp_seconds{namespace=\"shop\",cluster=\"db\"} 1795000600",
+            "stylobate_cluster_last_drill_recovery_seconds{namespace=\"shop\",cluster=\"db\"} 41",
+            "stylobate_cluster_last_drill_restored_bytes{namespace=\"shop\",cluster=\"db\"} 27000000",
+            "stylobate_cluster_drill_volumes_left{namespace=\"shop\",cluster=\"db\"} 1",
             "stylobate_cluster_backups{outcome=\"missed\",namespace=\"shop\",cluster=\"db\"} 2",
             "stylobate_cluster_condition{type=\"Ready\",status=\"True\",namespace=\"shop\",cluster=\"db\"} 0",
             "stylobate_cluster_condition{type=\"Ready\",status=\"False\",namespace=\"shop\",cluster=\"db\"} 1",

@@ -59,6 +59,7 @@ pub struct Metrics {
     leader: Gauge,
     catalog_usable: Gauge,
     catalog_entries: Gauge,
+    orphaned_snapshots: Gauge,
     clusters: Arc<cluster::Clusters>,
 }
 
@@ -72,6 +73,7 @@ impl Metrics {
         let writes = Family::default();
         let leader = Gauge::default();
         let (catalog_usable, catalog_entries) = (Gauge::default(), Gauge::default());
+        let orphaned_snapshots = Gauge::default();
         let clusters = Arc::new(cluster::Clusters::default());
 
         let mut all = Registry::with_prefix("stylobate");
@@ -102,6 +104,11 @@ impl Metrics {
             "Images in the image catalog; of the process that leads",
             catalog_entries.clone(),
         );
+        all.register(
+            "orphaned_snapshots",
+            "Snapshots of backups that neither a PostgresBackup nor a manifest knows; looked for once an hour by the process that leads",
+            orphaned_snapshots.clone(),
+        );
         all.register_collector(Box::new(clusters.clone()));
         let registry = Arc::new(all);
         Self {
@@ -114,8 +121,14 @@ impl Metrics {
             leader,
             catalog_usable,
             catalog_entries,
+            orphaned_snapshots,
             clusters,
         }
+    }
+
+    /// So many snapshots are there that no backup knows.
+    pub fn orphaned_snapshots(&self, count: usize) {
+        self.orphaned_snapshots.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Counts one object as in work until the guard is dropped, then records how long it took: also when the reconcile fails, is

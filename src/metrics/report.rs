@@ -46,9 +46,13 @@ fn backups(summary: &BackupSummary) -> BackupFigures {
         ("missed", missed),
         ("lost", lost),
     ];
+    let last = summary.recoveries.last();
     BackupFigures {
         last_good: summary.last_good.as_ref().map(|good| good.cut_at.0.as_second()),
         last_verified: summary.last_verified.as_ref().map(|verified| verified.at.0.as_second()),
+        recovery_seconds: last.map(|last| last.seconds),
+        recovery_bytes: last.and_then(|last| last.bytes),
+        drill_volumes: i64::from(summary.drill_volumes),
         outcomes: outcomes.map(|(outcome, count)| (outcome, i64::from(count))).to_vec(),
     }
 }
@@ -72,7 +76,9 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
         Step::Apply { child, .. } | Step::BeginUpgrade { set: child, .. } => {
             (child.reference.kind.to_string(), "apply")
         }
-        Step::Delete { reference, .. } => (reference.kind.to_string(), "delete"),
+        Step::Delete { reference, .. } | Step::Withdraw { reference, .. } => {
+            (reference.kind.to_string(), "delete")
+        }
         Step::ReleasePods { .. } => ("StatefulSet".into(), "delete"),
         Step::StopPod { .. } => ("Pod".into(), "delete"),
         Step::Expand { .. } => ("PersistentVolumeClaim".into(), "patch"),
@@ -81,7 +87,10 @@ pub fn write_of(step: &Step) -> (String, &'static str) {
         Step::ForgetSnapshot { .. } => ("VolumeSnapshot".into(), "delete"),
         Step::BeginRestore { .. } => ("ConfigMap".into(), "apply"),
         Step::ClearPatroni { .. } | Step::ForgetVolumes { .. } => ("ConfigMap".into(), "delete"),
-        Step::RetireVolume { .. } | Step::HandOverVolume { .. } => ("PersistentVolumeClaim".into(), "patch"),
+        Step::DropOrders { .. } => ("ConfigMap".into(), "patch"),
+        Step::SettleVolume { .. } | Step::RetireVolume { .. } | Step::HandOverVolume { .. } => {
+            ("PersistentVolumeClaim".into(), "patch")
+        }
         Step::RefreshFiles { .. } | Step::MarkPod { .. } => ("Pod".into(), "patch"),
         Step::ReplacePod { .. } => ("Pod".into(), "delete"),
         Step::ResizePod { .. } => ("Pod".into(), "resize"),

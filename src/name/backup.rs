@@ -5,6 +5,12 @@ use jiff::Timestamp;
 
 use super::digest;
 
+/// Annotation on a `PostgresBackup` that the operator has begun: its UID. A tool that keeps objects brings it back on an object of another
+/// UID and without a status: by that it is known for what it is, and not begun again.
+pub const ANNOTATION_BEGUN_AS: &str = "stylobate.dev/begun-as";
+/// Annotation on a manifest that was imported: where from.
+pub const ANNOTATION_IMPORTED_FROM: &str = "stylobate.dev/imported-from";
+
 /// Name of the snapshot of one group in a backup: the same whenever it is ordered again, at most 63 characters, with a prefix
 /// that an IAM condition can name.
 pub fn snapshot(backup_uid: &str, group: i32) -> String {

@@ -9,6 +9,7 @@ use kube::runtime::reflector::Store;
 use crate::api::{
     BackupStatus, ClusterState, DrillOutcome, DrillReport, PostgresBackup, PostgresCluster, RestorePhase,
 };
+use crate::backup::begun_as_another;
 use crate::name::{self, ANNOTATION_IN_USE, ANNOTATION_MISSED, ANNOTATION_VERIFY, ClusterName};
 
 use super::facts::BackupSeen;
@@ -22,7 +23,7 @@ pub fn prune(backup: &mut PostgresBackup) {
 }
 
 /// Backups of this very cluster. Those of an earlier cluster of the same name are another's: nothing here counts or deletes
-/// them.
+/// them. Nor does one count that came back without its status: it is no run of a schedule, and what it was nobody here knows.
 pub fn of_cluster<'a>(
     all: impl Iterator<Item = &'a PostgresBackup>,
     cluster: &PostgresCluster,
@@ -32,6 +33,9 @@ pub fn of_cluster<'a>(
 
 fn belongs(backup: &PostgresBackup, cluster: &PostgresCluster) -> bool {
     if backup.namespace() != cluster.namespace() || backup.spec.cluster != cluster.name_any() {
+        return false;
+    }
+    if begun_as_another(backup).is_some() {
         return false;
     }
     match backup.status.as_ref().and_then(|status| status.source.as_ref()) {
@@ -82,13 +86,26 @@ fn note<'a>(
     for cluster in clusters {
         let Some(used) = in_use(cluster).filter(|used| used.namespace == of.namespace) else { continue };
         if let Some(backup) = backups.get_mut(&used.name)
-            && used.uid.is_none_or(|uid| uid == backup.uid)
+            && used.uid.as_ref().is_none_or(|uid| *uid == backup.uid)
         {
-            let here = cluster.namespace().unwrap_or_default();
-            let what = if used.in_place { "restore in place of" } else { "restore to" };
-            backup.used_by = Some(format!("{what} {here}/{}", cluster.name_any()));
+            backup.used_by = Some(words(cluster, used.in_place));
         }
     }
+}
+
+/// Who reads a backup now: a restore that has begun with it, or is about to.
+pub fn reader(clusters: &[PostgresCluster], backup: &PostgresBackup) -> Option<String> {
+    clusters.iter().find_map(|cluster| {
+        let used = in_use(cluster)?;
+        let named = backup.namespace().as_ref() == Some(&used.namespace) && backup.name_any() == used.name;
+        let same = used.uid.is_none_or(|uid| backup.uid().as_ref() == Some(&uid));
+        (named && same).then(|| words(cluster, used.in_place))
+    })
+}
+
+fn words(cluster: &PostgresCluster, in_place: bool) -> String {
+    let what = if in_place { "restore in place of" } else { "restore to" };
+    format!("{what} {}/{}", cluster.namespace().unwrap_or_default(), cluster.name_any())
 }
 
 /// A backup that is read.
@@ -169,6 +186,30 @@ mod tests {
         let mut backups = BTreeMap::from([("nightly".to_owned(), backup(start()))]);
         note(&mut backups, &ClusterName::new("shop", "c"), [&cluster].into_iter());
         backups["nightly"].used_by.clone()
+    }
+
+    #[test]
+    fn a_backup_that_came_back_without_its_status_is_no_backup_of_this_cluster() {
+        let cluster: PostgresCluster = serde_json::from_value(json!({
+            "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
+            "metadata": {"name": "c", "namespace": "shop", "uid": "u-9", "creationTimestamp": "2026-11-21T10:00:00Z"},
+            "spec": {"engine": {"version": "17.91"}, "storage": {"size": "2Gi"}},
+        }))
+        .unwrap();
+        let counts = |was: &str, status: Value| {
+            let backup: PostgresBackup = serde_json::from_value(json!({
+                "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresBackup",
+                "metadata": {
+                    "name": "nightly", "namespace": "shop", "uid": "b-2", "creationTimestamp": "2026-11-21T11:00:00Z",
+                    "annotations": {name::ANNOTATION_BEGUN_AS: was},
+                },
+                "spec": {"cluster": "c", "schedule": "nightly", "scheduledFor": "2026-11-20T02:00:00Z"}, "status": status,
+            }))
+            .unwrap();
+            !of_cluster([&backup].into_iter(), &cluster).is_empty()
+        };
+        assert!(counts("b-2", Value::Null), "it was begun as itself");
+        assert!(!counts("b-1", Value::Null) && !counts("b-1", json!({"phase": "NotRun"})));
     }
 
     #[test]

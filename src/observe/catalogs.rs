@@ -14,6 +14,8 @@ use super::logical::LogicalSeen;
 /// What the primary's catalogs hold.
 #[derive(Clone, Debug, Default)]
 pub struct DatabaseSeen {
+    /// The function by which poolers look up logins; none where there is none, or where no pooler needs it.
+    pub lookup: Option<LookupSeen>,
     /// Roles by name: those of the spec and of the operator, no others.
     pub roles: BTreeMap<String, RoleSeen>,
     /// Databases by name: those of the spec, no others.
@@ -34,6 +36,15 @@ pub struct DatabaseSeen {
     pub logical: LogicalSeen,
     /// Lines of its configuration that the server does not take.
     pub misread: Vec<Misread>,
+}
+
+/// The function by which poolers look up who may log in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LookupSeen {
+    /// Its body.
+    pub body: String,
+    /// It is the superuser's, and open to the pooler's role alone.
+    pub guarded: bool,
 }
 
 /// A line of its configuration that a server does not take: it goes on with the value before, and may not start with this one.

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
 use crate::api::{PostgresClusterSpec, RoleOption};
-use crate::engine::hba::{MONITOR_ROLE, POOLER_MONITOR_ROLE, REPLICATION_ROLE, REWIND_ROLE, SUPERUSER};
+use crate::engine::hba::{
+    MONITOR_ROLE, POOLER_MONITOR_ROLE, POOLER_ROLE, REPLICATION_ROLE, REWIND_ROLE, SUPERUSER,
+};
 use crate::engine::paths;
+use crate::pooler::{LOOKUP_SCHEMA, program};
 use crate::secret::SecretText;
 use crate::sql::Ways;
 use crate::sql::session::{Error, Session};
@@ -15,15 +18,16 @@ use crate::upgrade::Report;
 
 use super::archive::archive;
 use super::catalogs::{
-    AvailableSeen, Closed, DatabaseFacts, DatabaseSeen, MadeAs, Misread, Right, RightSeen, RoleSeen,
+    AvailableSeen, Closed, DatabaseFacts, DatabaseSeen, LookupSeen, MadeAs, Misread, Right, RightSeen,
+    RoleSeen,
 };
 use super::inside;
 use super::logical::logical;
 use super::server::{ServerCache, ServerKey};
 
 /// The operator's own roles. The first is made with the cluster and is the one superuser.
-pub const SYSTEM_ROLES: [&str; 5] =
-    [SUPERUSER, REPLICATION_ROLE, REWIND_ROLE, MONITOR_ROLE, POOLER_MONITOR_ROLE];
+pub const SYSTEM_ROLES: [&str; 6] =
+    [SUPERUSER, REPLICATION_ROLE, REWIND_ROLE, MONITOR_ROLE, POOLER_MONITOR_ROLE, POOLER_ROLE];
 /// Predefined roles whose members are as good as superusers, or read and write what others own.
 const STRONG_ROLES: [&str; 5] = [
     "pg_execute_server_program",
@@ -52,6 +56,16 @@ const DATABASES: &str = "SELECT d.datname::text, pg_catalog.textsend(pg_catalog.
 /// What the server's libraries sort by now.
 const ORDERS: &str = "SELECT d.datname::text, pg_catalog.pg_database_collation_actual_version(d.oid)::text \
     FROM pg_catalog.pg_database d WHERE d.datname = ANY ($1::text[])";
+/// The function by which poolers look up logins: its body, and whether it is what it has to be beside that: of the superuser, with his rights
+/// and a path of names that nobody else writes to, open to the pooler's role alone.
+const LOOKUP: &str = "SELECT p.prosrc, p.prosecdef AND p.proowner = 10 AND p.provolatile = 's' AND p.pronargs = 1 \
+        AND COALESCE(p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'], false) \
+        AND pg_catalog.has_function_privilege(r.oid, p.oid, 'EXECUTE') AND pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE') \
+        AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a \
+            WHERE a.grantee NOT IN (10, r.oid)) \
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+    JOIN pg_catalog.pg_authid r ON r.rolname = $2::text::name \
+    WHERE n.nspname = $1::text::name AND p.proname = 'pooler_login'";
 /// Rights that the spec can't give. The bootstrap superuser has the number 10. Names are read as bytes: in a database of another
 /// encoding a role may get one that is no UTF-8. What is more than a hundred at a time is seen once the first are gone.
 const RIGHTS: &str = "SELECT pg_catalog.textsend(r.rolname::text), r.oid, 'superuser', NULL, NULL::pg_catalog.oid \
@@ -99,6 +113,7 @@ pub async fn database(
         failed: cache.failed(&server),
         misread: misread(&session).await?,
         logical: logical(&session).await?,
+        lookup: if program(spec.pooler.kind).looks_up() { lookup(&session).await? } else { None },
         ..DatabaseSeen::default()
     };
     let mut numbers = BTreeMap::new();
@@ -125,6 +140,14 @@ pub async fn database(
     drop(session);
     inside::look(ways, primary, spec, &server, cache, &numbers, &mut seen).await;
     Ok(seen)
+}
+
+/// What there is of the function by which poolers look up logins.
+async fn lookup(session: &Session) -> Result<Option<LookupSeen>, Error> {
+    let rows = session.query_with(LOOKUP, &[&LOOKUP_SCHEMA, &POOLER_ROLE]).await?;
+    rows.first()
+        .map(|row| Ok(LookupSeen { body: session.column(row, 0)?, guarded: session.column(row, 1)? }))
+        .transpose()
 }
 
 /// Asks what text is sorted by, for all at once. Where that fails each is asked for itself, since an owner may have made his database anew

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::api::{BackupStatus, PostgresBackup, PostgresBackupSpec, PostgresCluster};
+use crate::api::{BackupStatus, PoolerKind, PostgresBackup, PostgresBackupSpec, PostgresCluster};
 use crate::build::Revision;
 use crate::child::{ChildRef, Kind};
 use crate::contest::ClusterContests;
@@ -30,6 +30,8 @@ use super::source::SourceSeen;
 pub struct Platform {
     /// Image of the pooler, with its digest.
     pub pooler_image: String,
+    /// Image of the pooler kind PgBouncer, with its digest; empty where the operator was given none.
+    pub pgbouncer_image: String,
     /// DNS domain of the Kubernetes cluster, as `cluster.local`.
     pub domain: String,
     /// Namespace that the operator runs in: members let it in.
@@ -273,6 +275,8 @@ pub struct PodSeen {
     pub uid: String,
     /// Value of the component label.
     pub component: String,
+    /// Which program a pod of a pooler runs; none for all others.
+    pub pooler: Option<PoolerKind>,
     /// Value of Patroni's role label.
     pub role: Option<String>,
     /// Address, once it has one.
@@ -309,6 +313,8 @@ pub struct PodSeen {
     pub disk: DiskUse,
     /// Why Postgres does not start: its last words, as the member wrote them down. Whoever may write the pod may write them.
     pub fault: Option<String>,
+    /// What is wrong with the archive that its restore reads, by its own word.
+    pub source_fault: Option<super::pods::SourceFault>,
     /// It mounts a volume for the WAL archive.
     pub archives: bool,
     /// Image that it was made for, where admission put another in its place.
@@ -379,6 +385,12 @@ pub struct VolumeSeen {
     pub class: Option<String>,
     /// UID of the backup that it was cloned from.
     pub restored_from: Option<String>,
+    /// UID of the cluster for which it was made by a restore; none of what an older operator made.
+    pub restored_for: Option<String>,
+    /// Digest of the `spec.bootstrap` that it was made for.
+    pub wish: Option<String>,
+    /// All members ran on what was restored: it is nobody's clone any more.
+    pub settled: bool,
     /// The request for a restore in place that it was made for.
     pub request: Option<String>,
     /// A restore in place took it out of service; it is kept.

@@ -62,9 +62,10 @@ pub(super) fn secret_names(
 }
 
 /// The StorageClass of the volumes.
-pub(super) struct Class {
+pub(crate) struct Class {
     how: StorageClassSeen,
-    class: Option<StorageClass>,
+    /// The object; none while there is no such class.
+    pub(crate) class: Option<StorageClass>,
 }
 
 impl Class {
@@ -78,7 +79,7 @@ impl Class {
 }
 
 /// Looks for the class of this name, or for the default.
-pub(super) fn storage_class(all: &[StorageClass], name: Option<&str>) -> Class {
+pub(crate) fn storage_class(all: &[StorageClass], name: Option<&str>) -> Class {
     let found = |class: StorageClass| Class { how: StorageClassSeen::Found, class: Some(class) };
     if let Some(class) = all.iter().find(|class| name == Some(&class.name_any())) {
         return found(class.clone());

@@ -27,14 +27,15 @@ mod shelf;
 mod source;
 mod standing;
 mod stores;
+pub mod tenancy;
 mod tried;
 mod wake;
 
-pub use archive::ArchiveSeen;
-pub use backups::{note_restores, of_cluster as backups_of};
+pub use archive::{ArchiveFault, ArchiveSeen};
+pub use backups::{note_restores, of_cluster as backups_of, reader};
 pub use catalogs::{
-    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, MadeAs, Misread, Right,
-    RightSeen, RoleSeen,
+    AvailableSeen, Closed, Contents, DatabaseFacts, DatabaseSeen, FailedSql, Inside, LookupSeen, MadeAs,
+    Misread, Right, RightSeen, RoleSeen,
 };
 pub use database::{MISREAD, SYSTEM_ROLES, database as catalogs};
 pub use disk::DiskUse;
@@ -43,10 +44,12 @@ pub use facts::{
     OriginSeen, PatroniMap, PendingChange, Platform, PodSeen, RestoreSeen, SecretData, ServerSettings,
     SlotsSeen, SnapshotSeen, StorageClassSeen, StoredSettings, VolumeSeen, secret_data,
 };
+pub(crate) use given::storage_class;
 pub use inside::EXTENSIONS_SCHEMA;
 pub use leadership::{Leadership, needs_record};
 pub use logical::{LogicalSeen, SLOTS, SlotSeen, standbys as slots_of_standbys};
 pub use offline::{Offline, offline};
+pub use pods::SourceFault;
 pub use read::{Links, STORED, credentials, links, observe};
 pub use refusal::{FAILED_CREATE, Refusal, refusals, remedy as refusal_remedy, told_at};
 pub use restarts::Restarts;

@@ -326,8 +326,8 @@ impl Reader<'_> {
             namespace: "stylobate-system".into(),
             ..OperatorStatus::default()
         });
-        let OperatorStatus { pooler_image, domain, namespace, .. } = operator;
-        Platform { pooler_image, domain, namespace }
+        let OperatorStatus { pooler_image, pgbouncer_image, domain, namespace, .. } = operator;
+        Platform { pooler_image, pgbouncer_image, domain, namespace }
     }
 
     /// The image catalog. Who may not read it is told so, and what the operator last said stands in.

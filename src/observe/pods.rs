@@ -11,9 +11,11 @@ use kube::ResourceExt;
 use crate::build::{ARCHIVE_VOLUME, Revision, UPGRADE_CONTAINER};
 use crate::name::{
     ANNOTATION_DISK, ANNOTATION_ENGINE_VERSION, ANNOTATION_FAULT, ANNOTATION_FILES, ANNOTATION_IMAGE,
-    ANNOTATION_MARKS, ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_FROM, ANNOTATION_UPGRADE,
-    COMPONENT_POOLER, LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
+    ANNOTATION_MARKS, ANNOTATION_RESTORE_REQUEST, ANNOTATION_RESTORED_BY, ANNOTATION_RESTORED_FOR,
+    ANNOTATION_RESTORED_FROM, ANNOTATION_SETTLED, ANNOTATION_SOURCE_ARCHIVE, ANNOTATION_UPGRADE,
+    LABEL_COMPONENT, LABEL_RETIRED, LABEL_ROLE,
 };
+use crate::pooler::{is_pooler, kind_of, program};
 use crate::target::Version;
 use crate::text::one_line;
 use crate::tuning::units::quantity_bytes;
@@ -32,6 +34,29 @@ impl PodSeen {
     }
 }
 
+/// Why the archive that a restore reads is of no use, as `images/postgres/restore-member` found out. Whoever may write the pod may write it:
+/// it is told, and leads to another look at the Secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceFault {
+    /// The passphrase does not open it.
+    Key,
+    /// There is no such part of an archive.
+    Absent,
+    /// It could not be asked: pgBackRest's code.
+    Unread(i32),
+}
+
+impl SourceFault {
+    fn read(word: &str) -> Option<Self> {
+        match word.split_once(' ') {
+            None if word == "key" => Some(Self::Key),
+            None if word == "none" => Some(Self::Absent),
+            Some(("unread", code)) => code.parse().ok().map(Self::Unread),
+            _ => None,
+        }
+    }
+}
+
 /// Image that a pod was made for, where its spec has another one since it was made. Kubernetes counts changes of a pod's spec (1.33 and
 /// later), and nobody can count them back: what was put in by hand is no admission's, and such a pod is made anew.
 fn made_for(pod: &Pod, runs: &str) -> Option<String> {
@@ -42,14 +67,16 @@ fn made_for(pod: &Pod, runs: &str) -> Option<String> {
 /// A pod as it counts here.
 pub fn pod(pod: &Pod) -> PodSeen {
     let component = pod.labels().get(LABEL_COMPONENT).cloned().unwrap_or_default();
-    let main = if component == COMPONENT_POOLER { "pgpool" } else { "postgres" };
+    let spec = pod.spec.as_ref();
+    let mut containers = spec.iter().flat_map(|spec| &spec.containers);
+    let pooler = containers.find_map(|one| kind_of(&one.name)).filter(|_| is_pooler(&component));
+    let main = pooler.map_or("postgres", |kind| program(kind).container());
     let status = pod.status.as_ref();
     let condition = |kind: &str| {
         status
             .and_then(|s| s.conditions.as_ref())
             .and_then(|all| all.iter().find(|c| c.type_ == kind).cloned())
     };
-    let spec = pod.spec.as_ref();
     let wanted = spec.and_then(|spec| spec.containers.iter().find(|c| c.name == main));
     // Kubernetes 1.33 and later: one condition while a resize waits for room, one while the kubelet is at it.
     let resizing = ["PodResizePending", "PodResizeInProgress"].into_iter().find_map(|kind| {
@@ -65,6 +92,7 @@ pub fn pod(pod: &Pod) -> PodSeen {
         .and_then(|all| all.iter().find(|c| c.name == main));
     PodSeen {
         uid: pod.uid().unwrap_or_default(),
+        pooler,
         role: pod.labels().get(LABEL_ROLE).cloned(),
         ip: status.and_then(|s| s.pod_ip.clone()).filter(|ip| !ip.is_empty()),
         node: spec.and_then(|spec| spec.node_name.clone()),
@@ -95,6 +123,10 @@ pub fn pod(pod: &Pod) -> PodSeen {
             .and_then(|spec| spec.volumes.as_ref())
             .is_some_and(|volumes| volumes.iter().any(|volume| volume.name == ARCHIVE_VOLUME)),
         fault: pod.annotations().get(ANNOTATION_FAULT).map(|text| one_line(text, FAULT_BYTES)),
+        source_fault: pod
+            .annotations()
+            .get(ANNOTATION_SOURCE_ARCHIVE)
+            .and_then(|word| SourceFault::read(word)),
         disk: DiskUse::parse(pod.annotations().get(ANNOTATION_DISK).map(String::as_str)),
         orphan: !pod.owner_references().iter().any(|owner| owner.controller == Some(true)),
         component,
@@ -158,6 +190,9 @@ pub fn volume(claim: &PersistentVolumeClaim) -> VolumeSeen {
         volume: spec.and_then(|spec| spec.volume_name.clone()),
         class: spec.and_then(|spec| spec.storage_class_name.clone()),
         restored_from: claim.annotations().get(ANNOTATION_RESTORED_FROM).cloned(),
+        restored_for: claim.annotations().get(ANNOTATION_RESTORED_FOR).cloned(),
+        wish: claim.annotations().get(ANNOTATION_RESTORED_BY).cloned(),
+        settled: claim.annotations().contains_key(ANNOTATION_SETTLED),
         request: claim.annotations().get(ANNOTATION_RESTORE_REQUEST).cloned(),
         retired: claim.labels().contains_key(LABEL_RETIRED),
         owner: claim.owner_references().first().map(|owner| owner.uid.clone()),

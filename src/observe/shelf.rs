@@ -104,6 +104,11 @@ impl<T: Send + Sync + 'static> Shelf<T> {
         keys.map(|key| (key.1.clone(), content.objects[key].what.clone())).collect()
     }
 
+    /// What is kept of all objects.
+    pub fn all(&self) -> Vec<Arc<T>> {
+        self.content().objects.values().map(|kept| kept.what.clone()).collect()
+    }
+
     /// Clusters that have an object of which this is true.
     pub fn clusters(&self, mut of: impl FnMut(&T) -> bool) -> HashSet<ClusterName> {
         let content = self.content();

@@ -9,8 +9,10 @@ use crate::archive::{PASSPHRASE, SOURCE};
 use crate::name::ClusterName;
 use crate::restore::Course;
 use crate::restore::nearest::{Candidates, may_have};
+use crate::status::{kind, reason};
 
 use super::facts::{Children, OriginSeen, SecretData, secret_data};
+use super::tenancy;
 
 /// What is known of the archive of a backup's cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,12 +35,16 @@ pub struct Pruner {
     pub days: Option<i32>,
 }
 
-/// True while a restore that has begun reads the archive and the files that lead to it are not there.
+/// True while a restore that has begun reads the archive, and the files that lead to it are not there or do not open it.
 pub fn lacks_files(cluster: &PostgresCluster, children: &Children) -> bool {
     let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
     let files = children.secret(&name.archive()).unwrap_or_default();
     let reads = Course::recorded(children, &name.group(0)).is_some_and(|course| course.reads_archive());
-    reads && !files.keys().any(|key| key.starts_with(SOURCE))
+    let of_no_use = cluster.status.as_ref().is_some_and(|status| {
+        let told = status.conditions.iter().find(|condition| condition.type_ == kind::RESTORED);
+        told.is_some_and(|told| told.reason == reason::RESTORE_KEY_WRONG)
+    });
+    reads && (of_no_use || !files.keys().any(|key| key.starts_with(SOURCE)))
 }
 
 /// Reads it. Nothing of a backup that is not shared with this namespace: who may not have the backup may not read its WAL.
@@ -60,10 +66,13 @@ pub async fn source(
     let mut secrets = SecretData::new();
     match bootstrap.archive_secret().1 {
         Some(name) => secrets = read(client, &own, name).await?,
+        // A namespace of the same name that was made since is somebody else's, and so are its Secrets.
+        None if !is_same(client, backup, &namespace).await? => {}
         None => {
             for (secret, key) in named(backup) {
                 let text = read(client, &namespace, &secret).await?.remove(key);
-                secrets.extend(text.map(|text| (key.to_owned(), text)));
+                // The older place of a passphrase counts where the newer one has none.
+                text.map(|text| secrets.entry(key.to_owned()).or_insert(text));
             }
         }
     }
@@ -71,6 +80,12 @@ pub async fn source(
     let live = clusters.get_opt(&backup.spec.cluster).await?;
     let (archived_until, pruner) = live.map(|live| told(&live, backup)).unwrap_or_default();
     Ok(SourceSeen { secrets, archived_until, pruner })
+}
+
+/// True while the namespace that a backup was made in is there.
+async fn is_same(client: &Client, backup: &PostgresBackup, namespace: &str) -> Result<bool, kube::Error> {
+    let today = tenancy::today(client, namespace, true).await?;
+    Ok(today.is_some_and(|today| tenancy::same(backup, &today)))
 }
 
 /// What the cluster that has the name tells of the archive that goes with a backup: up to when, and who removes from it.
@@ -116,7 +131,7 @@ fn named(backup: &PostgresBackup) -> Vec<(String, &'static str)> {
     let name = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
     let source = backup.status.as_ref().and_then(|status| status.source.as_ref());
     let gcs = source.and_then(|source| source.spec().ok()?.backup.archive?.gcs);
-    let mut named = vec![(name.credentials(), PASSPHRASE)];
+    let mut named = vec![(name.archive_key(), PASSPHRASE), (name.credentials(), PASSPHRASE)];
     if let Some(gcs) = gcs {
         named.extend(gcs.service_account_secret.map(|secret| (secret, "key.json")));
         named.extend(gcs.ca_secret.map(|secret| (secret, "ca.crt")));

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
+use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, SelectAll, Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Event, Node, PersistentVolumeClaim, Pod};
@@ -228,6 +229,16 @@ impl Stores {
         let name = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
         let all = self.backups.is_ready().then(|| self.backups.of(&name))?;
         Some(backups::of_cluster(all.values().map(AsRef::as_ref), cluster))
+    }
+
+    /// Whether their first list is there.
+    pub fn backups_are_known(&self) -> bool {
+        self.backups.is_ready()
+    }
+
+    /// Backups of all clusters; what is large of them is left out.
+    pub fn all_backups(&self) -> Vec<Arc<PostgresBackup>> {
+        self.backups.all()
     }
 
     /// What can't make its pods.

@@ -9,14 +9,15 @@ use jiff::Timestamp;
 use postgres_protocol::escape::escape_identifier;
 
 use crate::api::RoleOption;
-use crate::build::{pooler_monitor_password, user_password};
-use crate::engine::hba::POOLER_MONITOR_ROLE;
+use crate::build::{pooler_password, user_password};
+use crate::engine::hba::{POOLER_MONITOR_ROLE, POOLER_ROLE};
 use crate::observe::{Closed, DatabaseSeen, Inside, Observed};
 use crate::target::{CREATE_ROLE_SINCE, DatabaseTarget, Target};
 
 use super::step::{SqlTask, Statement, Step};
 
 mod extensions;
+mod lookup;
 mod made;
 mod rights;
 mod roles;
@@ -74,8 +75,14 @@ pub fn taken_back(seen: &Observed) -> Vec<Step> {
 pub fn access(target: &Target, seen: &Observed, database: &DatabaseSeen, now: Timestamp) -> Access {
     let mut found = Access { tasks: rights::taken_back(database), ..Access::default() };
     found.tasks.extend(roles::monitor(database));
-    if let Some(password) = pooler_monitor_password(target, seen) {
-        found.tasks.extend(roles::pooler_monitor(&password, database.roles.get(POOLER_MONITOR_ROLE)));
+    let own = [POOLER_MONITOR_ROLE].into_iter().chain(target.looks_up().then_some(POOLER_ROLE));
+    for role in own {
+        if let Some(password) = pooler_password(target, seen, role) {
+            found.tasks.extend(roles::role(role, &[], &password, database.roles.get(role)));
+        }
+    }
+    if target.looks_up() && database.roles.contains_key(POOLER_ROLE) {
+        found.tasks.extend(lookup::function(database));
     }
     let mut known: BTreeSet<&str> = database.roles.keys().map(String::as_str).collect();
     for user in &target.users {

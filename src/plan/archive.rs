@@ -18,13 +18,8 @@ pub fn prune(target: &Target, seen: &Observed, now: Timestamp) -> Option<Step> {
     let archive = target.archive.as_ref()?;
     let found = seen.database.as_ref()?.archive.as_ref()?;
     // While backups are not known, nobody knows what they need.
-    let kept = seen.backups.as_ref()?.values().filter(|backup| !backup.deleting);
-    // Those of before a restore in place need another part of the archive, and say nothing of this one.
-    let group = target.groups.first()?;
-    let kept = kept.filter(|backup| generation_of(&group.name, &backup.status) == group.generation);
-    let base =
-        |backup: &BackupSeen| Some(Base { in_use: backup.used_by.is_some(), ..Base::of(&backup.status)? });
-    let bases: Vec<Base> = kept.filter_map(base).collect();
+    seen.backups.as_ref()?;
+    let bases: Vec<Base> = bases(target, seen).into_iter().map(|(_, base)| base).collect();
     let words = keep(&bases, archive.retention_days, target.serving(), now)?.words();
     if found.pruned.as_ref() == Some(&words) || found.trouble.is_some() {
         return None;
@@ -37,6 +32,22 @@ pub fn prune(target: &Target, seen: &Observed, now: Timestamp) -> Option<Step> {
     Some(Step::Sql { pod: seen.primary()?.to_owned(), task })
 }
 
+/// Backups of the cluster that a point in time can begin with, by what is archived today.
+pub fn bases<'a>(target: &Target, seen: &'a Observed) -> Vec<(&'a String, Base)> {
+    let Some(group) = target.groups.first() else { return Vec::new() };
+    let archived = |backup: &BackupSeen| backup.status.source.as_ref().and_then(|source| source.archived);
+    let kept = seen.backups.iter().flatten().filter(|(_, backup)| {
+        // Those of before a restore in place need another part of the archive, and say nothing of this one.
+        let here = generation_of(&group.name, &backup.status) == group.generation;
+        // What is held is kept, also while its object waits for the hold to be lifted: so is the WAL that it needs.
+        here && (!backup.deleting || backup.spec.hold) && archived(backup) != Some(false)
+    });
+    let base = |(name, backup): (&'a String, &BackupSeen)| {
+        Some((name, Base { in_use: backup.used_by.is_some(), ..Base::of(&backup.status)? }))
+    };
+    kept.filter_map(base).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +55,7 @@ mod tests {
     use crate::fixture::{backup as backup_seen, observed, put_pods, start, target};
     use crate::observe::{ArchiveSeen, DatabaseSeen};
     use serde_json::json;
+    use std::sync::Arc;
 
     fn world(pruned: Option<&str>) -> Observed {
         let mut seen =
@@ -121,6 +133,25 @@ mod tests {
             kept(reads, "data2-c-0").contains("17:00000002"),
             "its WAL is in another part of the archive"
         );
+    }
+
+    #[test]
+    fn what_is_held_keeps_its_wal_also_while_its_object_is_being_deleted() {
+        let older =
+            BackupSeen { status: backup("Succeeded", "1/28"), deleting: true, ..backup_seen(start()) };
+        let mut newer = backup("Succeeded", "2/28");
+        newer.cut_at.as_mut().unwrap().0 = "2026-11-10T02:00:00Z".parse().unwrap();
+        let newer = BackupSeen { status: newer, ..backup_seen(start()) };
+        let words = |older: BackupSeen| {
+            let mut seen = world(None);
+            Arc::make_mut(&mut seen.cluster).spec.backup.archive.as_mut().unwrap().retention_days = None;
+            seen.backups = Some([("older".into(), older), ("newer".into(), newer.clone())].into());
+            prune(&target(&seen), &seen, start()).expect("it was not pruned yet").to_string()
+        };
+        assert!(words(older.clone()).contains("17:00000002"), "it goes, and its WAL with it");
+        let mut held = older;
+        held.spec.hold = true;
+        assert!(words(held).contains("17:00000001"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::name::ANNOTATION_RENDERED;
 use crate::observe::{Observed, SecretData};
 use crate::pki::{self, CaState, CaVerdict, Certificate, LEAF_LIFETIME, Validity};
 use crate::secret::SecretText;
-use crate::target::Target;
+use crate::target::{PoolerTarget, Target};
 
 use super::certificates::Mint;
 use super::files;
@@ -120,9 +120,15 @@ fn loaded(target: &Target, seen: &Observed, bundle: &SecretText) -> bool {
 
 /// Whether every pooler pod is of the newest template, which names the bundle that it started with.
 fn rolled(target: &Target, seen: &Observed) -> bool {
-    let Some(live) = seen.children.get(Kind::Deployment, &target.name.pooler()) else { return false };
+    target.poolers.iter().all(|pooler| is_newest(target, pooler, seen))
+}
+
+fn is_newest(target: &Target, pooler: &PoolerTarget, seen: &Observed) -> bool {
+    let Some(live) = seen.children.get(Kind::Deployment, &pooler.way.name(&target.name)) else {
+        return false;
+    };
     let number = |path: &str| live.pointer(path).and_then(serde_json::Value::as_i64);
-    let wanted = Some(i64::from(target.pooler.instances));
+    let wanted = Some(i64::from(pooler.instances));
     live["metadata"]["annotations"][ANNOTATION_RENDERED].is_string()
         && live["metadata"]["generation"] == live["status"]["observedGeneration"]
         && number("/status/replicas") == wanted

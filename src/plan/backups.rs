@@ -3,13 +3,15 @@
 
 use jiff::Timestamp;
 
+use crate::archive::needed;
 use crate::build;
 use crate::name::ANNOTATION_MISSED;
 use crate::observe::Observed;
-use crate::schedule::retention::{Fate, Rules, fates};
+use crate::schedule::retention::{Fate, Keeper, Rules, fates};
 use crate::schedule::{Due, Facts, Hindrance, due, read};
 use crate::target::Target;
 
+use super::archive::bases;
 use super::step::Step;
 
 /// Backups that retention deletes in one round: an edit of it may bring many to their end at once, and each is a write.
@@ -20,7 +22,7 @@ pub fn runs_due(seen: &Observed, now: Timestamp) -> Option<Due> {
     let backups = seen.backups.as_ref()?;
     let rows = seen.cluster.status.as_ref().and_then(|status| status.backup.as_ref());
     let rows = rows.map(|backup| backup.schedules.as_slice()).unwrap_or_default();
-    let (schedules, _) = read(&seen.cluster.spec.backup, rows);
+    let (schedules, _) = read(&seen.name(), &seen.cluster.spec.backup, rows);
     let hindrance = hindrance(seen);
     Some(due(&Facts { cluster: &seen.name(), schedules: &schedules, rows, backups, hindrance, now }))
 }
@@ -75,7 +77,11 @@ pub fn retention(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> 
     };
     let rules: &Rules = &target.retention;
     let mut steps = Vec::new();
-    for (name, fate) in fates(backups, rules, now) {
+    let days = target.archive.as_ref().and_then(|archive| archive.retention_days);
+    let bases = bases(target, seen);
+    let promised =
+        days.map(|days| needed(&bases, days, now).into_iter().map(move |name| (name, Keeper::Window(days))));
+    for (name, fate) in fates(backups, rules, promised.into_iter().flatten(), now) {
         let backup = &backups[&name];
         match fate {
             Fate::Expired { why } => steps.push(Step::DeleteBackup {
@@ -101,3 +107,6 @@ pub fn retention(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> 
     steps.truncate(deletions.map_or(steps.len(), |first| first + MOST_DELETED));
     steps
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,6 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::archive::PASSPHRASE;
 use crate::build::certificate_names;
 use crate::engine::hba;
 use crate::observe::{Observed, SecretData};
@@ -50,6 +49,22 @@ pub enum Mint {
         /// Why.
         reason: String,
     },
+    /// The passphrase of the archive, copied to the Secret that is its own.
+    MovePassphrase {
+        /// Secret.
+        secret: String,
+        /// Secret that has it now.
+        from: String,
+    },
+    /// The same taken out of the Secret that had it before.
+    DropPassphrase {
+        /// Secret that it leaves.
+        secret: String,
+        /// Secret that has it by now, looked at once more before anything is taken out.
+        kept: String,
+        /// What that has to have.
+        same_as: SecretText,
+    },
     /// Passwords, one for each key that is absent.
     Passwords {
         /// Secret.
@@ -81,6 +96,8 @@ impl Mint {
             Mint::Authority { secret, .. }
             | Mint::Rotate { secret, .. }
             | Mint::Leaf { secret, .. }
+            | Mint::MovePassphrase { secret, .. }
+            | Mint::DropPassphrase { secret, .. }
             | Mint::Passwords { secret, .. } => secret,
         }
     }
@@ -90,6 +107,8 @@ impl Mint {
         match self {
             Mint::Leaf { authority, .. } => Some(authority),
             Mint::Rotate { secret, .. } => Some(secret),
+            Mint::MovePassphrase { from, .. } => Some(from),
+            Mint::DropPassphrase { kept, .. } => Some(kept),
             Mint::Authority { .. } | Mint::Passwords { .. } => None,
         }
     }
@@ -99,7 +118,8 @@ impl Mint {
         match self {
             Mint::Authority { .. } | Mint::Rotate { .. } => "certificate authority",
             Mint::Leaf { .. } => "certificate",
-            Mint::Passwords { .. } => "passwords",
+            Mint::MovePassphrase { .. } => "passphrase of the archive",
+            Mint::DropPassphrase { .. } | Mint::Passwords { .. } => "passwords",
         }
     }
 }
@@ -110,6 +130,12 @@ impl fmt::Display for Mint {
             Mint::Authority { secret, reason } => write!(f, "make certificate authority {secret}: {reason}"),
             Mint::Rotate { stage, reason, .. } => write!(f, "{stage}: {reason}"),
             Mint::Leaf { secret, reason, .. } => write!(f, "issue certificate {secret}: {reason}"),
+            Mint::MovePassphrase { secret, from } => {
+                write!(f, "copy the passphrase of the archive from Secret {from} to Secret {secret}, its own")
+            }
+            Mint::DropPassphrase { secret, kept, .. } => {
+                write!(f, "take the passphrase of the archive out of Secret {secret}: Secret {kept} has it")
+            }
             Mint::Passwords { secret, purpose, .. } => write!(f, "generate {purpose} in Secret {secret}"),
         }
     }
@@ -148,7 +174,8 @@ pub fn mints(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> {
         );
     }
     mints.extend(passwords(target, seen));
-    mints.into_iter().map(Step::Mint).collect()
+    let passphrase = super::passphrase::steps(seen, target.archive.is_some());
+    mints.into_iter().map(Step::Mint).chain(passphrase).collect()
 }
 
 /// Renewals that need no valid target: a spec that stays wrong for months must not let the certificates of what runs end.
@@ -210,11 +237,9 @@ fn passwords(target: &Target, seen: &Observed) -> Vec<Mint> {
     };
     let mut mints = Vec::new();
     let credentials = target.name.credentials();
-    let roles = [hba::SUPERUSER, hba::REPLICATION_ROLE, hba::REWIND_ROLE, hba::POOLER_MONITOR_ROLE];
-    let mut keys = absent(&credentials, &roles);
-    if target.archive.is_some() {
-        keys.extend(absent(&credentials, &[PASSPHRASE]));
-    }
+    let mut roles = vec![hba::SUPERUSER, hba::REPLICATION_ROLE, hba::REWIND_ROLE, hba::POOLER_MONITOR_ROLE];
+    roles.extend(target.looks_up().then_some(hba::POOLER_ROLE));
+    let keys = absent(&credentials, &roles);
     if !keys.is_empty() {
         mints.push(Mint::Passwords {
             secret: credentials,

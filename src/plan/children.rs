@@ -7,6 +7,7 @@ use crate::build;
 use crate::child::{Child, Kind, container};
 use crate::name::{ANNOTATION_ASKED, ANNOTATION_MARKS, ANNOTATION_TEMPLATE};
 use crate::observe::Observed;
+use crate::pooler;
 use crate::target::Target;
 
 use super::compare::{contains, differs, parts, same_rendering};
@@ -90,7 +91,8 @@ fn restarts(child: &Child, live: Option<&Value>) -> Option<Cause> {
     }
     let own = |template: &Value| {
         // By name: a mesh puts its own before it.
-        let image = container(&template["spec"], "pgpool").map(|pgpool| pgpool["image"].clone());
+        let named = |name| container(&template["spec"], name).map(|pooler| pooler["image"].clone());
+        let image = pooler::KINDS.into_iter().find_map(|kind| named(pooler::program(kind).container()));
         (template["metadata"]["annotations"][ANNOTATION_TEMPLATE].clone(), image)
     };
     let asked = |template: &Value| template["metadata"]["annotations"][ANNOTATION_ASKED].clone();

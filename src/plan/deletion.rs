@@ -30,7 +30,7 @@ pub fn deletion(seen: &Observed, groups: i32) -> Vec<Step> {
     let mut steps = Vec::new();
     let workloads = (0..groups)
         .map(|number| ChildRef::new(Kind::StatefulSet, cluster.group(number).scope()))
-        .chain([ChildRef::new(Kind::Deployment, cluster.pooler())]);
+        .chain([cluster.pooler(), cluster.pooler_ro()].map(|name| ChildRef::new(Kind::Deployment, name)));
     for reference in workloads {
         let live = seen.children.get(reference.kind, &reference.name);
         let standing = live.is_some_and(|live| live["metadata"]["deletionTimestamp"].is_null());
@@ -46,6 +46,10 @@ pub fn deletion(seen: &Observed, groups: i32) -> Vec<Step> {
     }
     // What nobody looked at may be there: the finalizer waits for the look.
     let Some(maps) = &seen.patroni else { return Vec::new() };
+    if let Some(step) = super::passphrase::moves(seen) {
+        // What tells how to remove the passwords comes after the passphrase is out of their Secret.
+        return vec![step];
+    }
     steps.extend(super::restore::forget(seen));
     steps.extend(maps.iter().map(|map| Step::Delete {
         reference: ChildRef::new(Kind::ConfigMap, &map.name),

@@ -12,7 +12,7 @@ pub fn drills_due(seen: &Observed, now: Timestamp) -> Option<Due> {
     let backups = seen.backups.as_ref()?;
     let status = seen.cluster.status.as_ref().and_then(|status| status.backup.as_ref());
     let row = status.and_then(|backup| backup.drill.as_ref());
-    let (schedule, _) = read(&seen.cluster.spec.backup, row);
+    let (schedule, _) = read(&seen.name(), &seen.cluster.spec.backup, row);
     Some(due(&Facts { schedule: schedule.as_ref(), row, backups, paused: seen.cluster.spec.paused, now }))
 }
 

@@ -1,9 +1,12 @@
 //! Mounted files. The kubelet brings a changed Secret or ConfigMap into a pod at its next round, up to 90 s later; a
 //! changed annotation makes it look now. The supervisors in the images then reload what reads the files.
 
+use std::collections::BTreeMap;
+
 use crate::child::Kind;
-use crate::name::{ANNOTATION_RENDERED, COMPONENT_MEMBER, COMPONENT_POOLER, digest};
+use crate::name::{ANNOTATION_RENDERED, COMPONENT_MEMBER, digest};
 use crate::observe::Observed;
+use crate::pooler::Way;
 use crate::target::Target;
 
 use super::step::Step;
@@ -15,24 +18,25 @@ pub fn refreshes(target: &Target, seen: &Observed) -> Vec<Step> {
     members.push(version(seen, Kind::Secret, &target.name.member_tls()));
     // One that has none is not made to look, so that an archive is no news for pods of clusters without.
     members.extend(target.archive.iter().map(|_| version(seen, Kind::Secret, &target.name.archive())));
-    let pooler = [
-        version(seen, Kind::ConfigMap, &target.name.pooler()),
-        version(seen, Kind::Secret, &target.name.pooler_users()),
-        version(seen, Kind::Secret, &target.name.pooler_tls()),
-        given(target, seen),
-        version(seen, Kind::ConfigMap, &target.name.authority()),
-    ];
-    let wanted = |component: &str| match component {
-        COMPONENT_MEMBER => Some(short(&members.join("\n"))),
-        COMPONENT_POOLER => Some(short(&pooler.join("\n"))),
-        _ => None,
+    let pooler = |way: Way| {
+        let versions = [
+            version(seen, Kind::ConfigMap, &way.name(&target.name)),
+            version(seen, Kind::Secret, &target.name.pooler_users()),
+            version(seen, Kind::Secret, &target.name.pooler_tls()),
+            given(target, seen),
+            version(seen, Kind::ConfigMap, &target.name.authority()),
+        ];
+        (way.component(), short(&versions.join("\n")))
     };
+    let mut wanted: BTreeMap<&str, String> = Way::ALL.into_iter().map(pooler).collect();
+    wanted.insert(COMPONENT_MEMBER, short(&members.join("\n")));
     seen.pods
         .iter()
         .filter(|(_, pod)| !pod.deleting && pod.ip.is_some())
         .filter_map(|(name, pod)| {
-            let digest = wanted(&pod.component)?;
-            (pod.files.as_ref() != Some(&digest)).then(|| Step::RefreshFiles { pod: name.clone(), digest })
+            let digest = wanted.get(pod.component.as_str())?;
+            (pod.files.as_ref() != Some(digest))
+                .then(|| Step::RefreshFiles { pod: name.clone(), digest: digest.clone() })
         })
         .collect()
 }

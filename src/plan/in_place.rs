@@ -18,7 +18,7 @@ pub fn begin(target: &Target, seen: &Observed) -> Option<Step> {
     let Request::Fit(course) = &target.request else { return None };
     let group = target.groups.first()?;
     let live = seen.children.get(Kind::ConfigMap, &group.name.patroni())?;
-    let restore = Restore { course: (**course).clone(), stage: Stage::Stopping };
+    let restore = Restore { course: (**course).clone(), stage: Stage::Stopping, unproven: None };
     let ordered = Target { restore: Some(restore), ..target.clone() };
     let kept = seen.volumes.keys().filter(|claim| {
         group.name.claim(claim).is_some_and(|(generation, _)| generation == group.generation)

@@ -23,6 +23,9 @@ mod in_place;
 mod major;
 mod marks;
 mod mend;
+mod passphrase;
+#[cfg(test)]
+mod passphrase_tests;
 mod pooler;
 mod request;
 mod restore;
@@ -31,6 +34,7 @@ mod scale;
 mod step;
 mod token;
 mod volumes;
+mod withdraw;
 mod words;
 
 use jiff::Timestamp;
@@ -39,6 +43,7 @@ use crate::observe::Observed;
 use crate::target::{Request, Target};
 
 pub use access::{Access, Trouble, access, rights_told, scram};
+pub use archive::bases;
 pub use authority::Stage;
 pub use backups::runs_due;
 pub use certificates::{LeafPurpose, Mint};
@@ -50,9 +55,11 @@ pub use deletion::{deletion, volumes_command};
 pub use doors::removal;
 pub use drain::leaving;
 pub use drills::drills_due;
+pub use passphrase::{Passphrase, passphrase};
 pub use request::{ANY, Asked, REQUEST_VALID, answered, asked};
 pub use rollout::{Halt, STANDBY_CRITICAL};
 pub use step::{Cause, Hazard, SqlTask, Statement, Step};
+pub use withdraw::WITHDRAWN;
 
 /// The way to the target.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,13 +81,16 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
     steps.extend(certificates::mints(target, seen, now));
     let mut scaling = scale::scale(target, seen);
     let (applies, mut contested) = children::applies(target, seen, &scaling, now);
+    let orders = restore::orders_of_others(target, seen, &applies);
     steps.extend(applies);
+    steps.extend(orders);
     if target.halts() {
         // Members stop for good: whatever else there is to do is done with those that come after them.
         steps.extend(in_place::stop(target, seen));
         let halt = Some(Halt::Waits("members stop, to be restored in place: see Restored".into()));
         return Plan { steps, later: Vec::new(), halt, contested };
     }
+    steps.extend(withdraw::steps(target, seen));
     steps.extend(restore::steps(target, seen));
     steps.extend(in_place::retire(target, seen));
     steps.extend(in_place::forget(target, seen));
@@ -149,6 +159,7 @@ pub fn plan(target: &Target, seen: &Observed, now: Timestamp) -> Plan {
 /// Steps that keep a running cluster alive whatever the spec says: they need no valid target.
 pub fn emergency(seen: &Observed, now: Timestamp) -> Vec<Step> {
     let mut steps = certificates::renewals(seen, now);
+    steps.extend(passphrase::moves(seen));
     steps.extend(claim::releases(seen));
     steps.extend(access::taken_back(seen));
     steps.extend(backups::runs(seen, now));

@@ -5,14 +5,20 @@ use serde_json::Value;
 
 use crate::child::Kind;
 use crate::observe::Observed;
+use crate::pooler::Way;
 
 use super::step::Step;
 
 /// True while the pooler's pods are made anew, or are about to be by one of these steps. It ends: a Deployment that does not come to an end
 /// says so after its `progressDeadlineSeconds` (10 min), and members do not wait for it any longer.
 pub fn moves(steps: &[Step], seen: &Observed) -> bool {
-    let Some(live) = seen.children.get(Kind::Deployment, &seen.name().pooler()) else { return false };
-    steps.iter().any(|step| matches!(step, Step::Apply { cause: Some(_), .. })) || rolls(live)
+    let name = seen.name();
+    let live = Way::ALL.iter().filter_map(|way| seen.children.get(Kind::Deployment, &way.name(&name)));
+    let live: Vec<&Value> = live.collect();
+    if live.is_empty() {
+        return false;
+    }
+    steps.iter().any(|step| matches!(step, Step::Apply { cause: Some(_), .. })) || live.into_iter().any(rolls)
 }
 
 /// By the `Progressing` condition of a Deployment: an update that is over has the reason `NewReplicaSetAvailable`, also when pods

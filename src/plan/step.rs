@@ -65,6 +65,13 @@ pub enum Step {
         /// UID that it must have: what somebody made anew under its name is left alone.
         uid: String,
     },
+    /// Delete what a part of the spec made that is there no longer. It holds no data.
+    Withdraw {
+        /// What.
+        reference: ChildRef,
+        /// UID that it must have.
+        uid: String,
+    },
     /// Delete a StatefulSet and leave its pods, so that it can be made anew with what can't be changed in it.
     ReleasePods {
         /// Name of the set.
@@ -107,6 +114,20 @@ pub enum Step {
         backup: String,
         /// The claim as sent.
         body: Box<Value>,
+    },
+    /// Take orders to members out of their ConfigMap that the operator did not write: applying it leaves what others added.
+    DropOrders {
+        /// Name of the ConfigMap.
+        map: String,
+        /// UID that it must have.
+        uid: String,
+        /// Entries.
+        entries: Vec<String>,
+    },
+    /// Mark a volume claim of a restore as data in service for good.
+    SettleVolume {
+        /// Volume claim.
+        claim: String,
     },
     /// Remove what made a snapshot known here. The snapshot itself stays.
     ForgetSnapshot {
@@ -371,6 +392,8 @@ impl Step {
             | Step::Expand { .. }
             | Step::ImportSnapshot { .. }
             | Step::CloneVolume { .. }
+            | Step::SettleVolume { .. }
+            | Step::DropOrders { .. }
             | Step::ForgetSnapshot { .. }
             | Step::ClearPatroni { .. }
             | Step::RetireVolume { .. }
@@ -384,6 +407,7 @@ impl Step {
             | Step::RecordMissed { .. }
             | Step::NoteKept { .. }
             | Step::RequestDrill { .. }
+            | Step::Withdraw { .. }
             | Step::Sql { .. } => Hazard::Routine,
             Step::Apply { cause: Some(_), .. }
             | Step::ReplacePod { primary: false, .. }
@@ -415,11 +439,14 @@ impl Step {
             | Step::Unguard
             | Step::Mint(_)
             | Step::Delete { .. }
+            | Step::Withdraw { .. }
             | Step::ReleasePods { .. }
             | Step::StopPod { .. }
             | Step::Expand { .. }
             | Step::ImportSnapshot { .. }
             | Step::CloneVolume { .. }
+            | Step::SettleVolume { .. }
+            | Step::DropOrders { .. }
             | Step::ForgetSnapshot { .. }
             | Step::ClearPatroni { .. }
             | Step::RetireVolume { .. }

@@ -19,6 +19,7 @@ impl Step {
             Step::Mint(_) => "Issue",
             Step::Apply { .. } => "Apply",
             Step::Delete { .. } => "Delete",
+            Step::Withdraw { .. } => "Withdraw",
             Step::ReleasePods { .. } => "ReleasePods",
             Step::StopPod { .. } => "StopPod",
             Step::Expand { .. } => "Expand",
@@ -27,6 +28,8 @@ impl Step {
             Step::ForgetSnapshot { .. } => "ForgetSnapshot",
             Step::BeginRestore { .. } => "BeginRestore",
             Step::ClearPatroni { .. } => "ClearPatroni",
+            Step::SettleVolume { .. } => "SettleVolume",
+            Step::DropOrders { .. } => "DropOrders",
             Step::RetireVolume { .. } => "RetireVolume",
             Step::HandOverVolume { .. } => "HandOverVolume",
             Step::ForgetVolumes { .. } => "ForgetVolumes",
@@ -58,6 +61,9 @@ impl fmt::Display for Step {
             Step::Mint(mint) => write!(f, "{mint}"),
             Step::Apply { child, reason, cause: _ } => write!(f, "apply {} ({reason})", child.reference),
             Step::Delete { reference, .. } => write!(f, "delete {reference}"),
+            Step::Withdraw { reference, .. } => {
+                write!(f, "delete {reference}, which the spec asks for no longer")
+            }
             Step::ReleasePods { set, field, .. } => {
                 write!(f, "delete StatefulSet {set} and leave its pods, to make it anew with another {field}")
             }
@@ -87,6 +93,15 @@ impl fmt::Display for Step {
                 let names: Vec<&str> = maps.iter().map(|map| map.name.as_str()).collect();
                 write!(f, "remove what Patroni knows of the data of before: ConfigMaps {}", names.join(", "))
             }
+            Step::DropOrders { map, entries, .. } => write!(
+                f,
+                "take {} out of ConfigMap {map}: members are ordered to do what the operator did not decide",
+                entries.join(" and ")
+            ),
+            Step::SettleVolume { claim } => write!(
+                f,
+                "mark volume claim {claim} as data in service: no restore takes it for a clone again"
+            ),
             Step::RetireVolume { claim, generation } => write!(
                 f,
                 "mark volume claim {claim} as out of service (label {LABEL_RETIRED}={generation}); it is kept with its data"

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use crate::name::ANNOTATION_WITHOUT_BACKUP;
 use crate::observe::{BackupSeen, Observed};
 use crate::plan::Step;
-use crate::schedule::retention::is_good;
+use crate::schedule::retention::is_restorable;
 use crate::target::Version;
 
 use super::{Case, Objection, Policy};
@@ -31,16 +31,23 @@ impl Policy for BackupBeforeMajor {
         if cluster.annotations().get(ANNOTATION_WITHOUT_BACKUP) == Some(&major) {
             return None;
         }
-        let mut of_this_data = case.seen.backups.iter().flatten().map(|(_, backup)| backup);
-        if of_this_data.any(|backup| serves(backup, *from, case)) {
+        let of_this_data =
+            case.seen.backups.iter().flatten().filter(|(_, backup)| serves(backup, *from, case));
+        let (refuted, good): (Vec<_>, Vec<_>) =
+            of_this_data.partition(|(_, backup)| backup.status.refuted().is_some());
+        if !good.is_empty() {
             return None;
         }
+        // The newest tells most: what its drill found may be in the server itself.
+        let refuted = refuted.into_iter().max_by_key(|(_, backup)| backup.moment());
+        let refuted = refuted.map(|(name, _)| format!(" (backup {name} is, and its drill failed)"));
         let (namespace, name) = (cluster.namespace().unwrap_or_default(), cluster.name_any());
         Some(Objection {
             reason: format!(
-                "no backup of the data of PostgreSQL {from} is younger than {} h, and once {to} has taken writes there is no \
+                "no good backup of the data of PostgreSQL {from} is younger than {} h{}, and once {to} has taken writes there is no \
                  other way back",
-                FRESH.as_hours()
+                FRESH.as_hours(),
+                refuted.unwrap_or_default()
             ),
             remedy: format!(
                 "make one: stylobate backup {name} -n {namespace}; or take one of your own and say that none of the operator's \
@@ -56,7 +63,7 @@ fn serves(backup: &BackupSeen, from: Version, case: &Case) -> bool {
     let fresh = case.now.duration_since(backup.moment()) <= FRESH;
     let source = backup.status.source.as_ref().and_then(|source| Version::read(&source.version));
     let same_major = source.is_some_and(|version| version.major == from.major);
-    is_good(backup) && fresh && same_major && of_the_data(backup, case.seen)
+    is_restorable(backup) && fresh && same_major && of_the_data(backup, case.seen)
 }
 
 fn of_the_data(backup: &BackupSeen, seen: &Observed) -> bool {
@@ -105,7 +112,10 @@ mod tests {
             backup.status.cut_at = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at));
         };
         let why = held(|backup| cut(backup, 25)).unwrap();
-        assert!(why.starts_with("no backup of the data of PostgreSQL 15.90 is younger than 24 h"), "{why}");
+        assert!(
+            why.starts_with("no good backup of the data of PostgreSQL 15.90 is younger than 24 h"),
+            "{why}"
+        );
         assert!(why.contains("stylobate backup c -n shop"), "{why}");
         for phase in [BackupPhase::Failed, BackupPhase::Lost, BackupPhase::Finishing] {
             assert!(held(|backup| backup.status.phase = phase).is_some(), "{phase:?}");
@@ -113,5 +123,17 @@ mod tests {
         assert!(held(|backup| backup.status.source.as_mut().unwrap().version = "13.9".into()).is_some());
         assert!(held(|backup| backup.status.groups[0].system_identifier = "6".into()).is_some());
         assert!(held(|backup| backup.deleting = true).is_some());
+    }
+
+    #[test]
+    fn one_that_failed_its_drill_is_none_and_is_named() {
+        let report = |outcome: &str| {
+            let report =
+                serde_json::json!({"cluster": "d", "outcome": outcome, "startedAt": start(), "at": start()});
+            serde_json::from_value(report).ok()
+        };
+        let why = held(|backup| backup.status.drill = report("Failed")).unwrap();
+        assert!(why.contains("backup b is, and its drill failed"), "{why}");
+        assert_eq!(held(|backup| backup.status.drill = report("Passed")), None);
     }
 }

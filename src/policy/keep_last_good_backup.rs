@@ -1,7 +1,8 @@
-//! The newest backup that can be restored is never deleted, whatever retention says: with it the way back would go.
+//! The newest backup that can be restored is never deleted, whatever retention says: with it the way back would go. Neither is the
+//! newest that passed a drill: newer ones may hold the same rotten pages, and nobody has looked.
 
 use crate::plan::Step;
-use crate::schedule::retention::last_good;
+use crate::schedule::retention::{Keeper, irreplaceable};
 
 use super::{Case, Objection, Policy};
 
@@ -15,11 +16,20 @@ impl Policy for KeepLastGoodBackup {
 
     fn judge(&self, step: &Step, case: &Case) -> Option<Objection> {
         let Step::DeleteBackup { backup, .. } = step else { return None };
-        let (last, _) = last_good(case.seen.backups.as_ref()?)?;
-        (last == backup).then(|| Objection {
-            reason: "it is the newest backup that can be restored".into(),
-            remedy: "make another one first: a schedule, or stylobate backup".into(),
-        })
+        let backups = case.seen.backups.as_ref()?;
+        let (_, keeper) = irreplaceable(backups).find(|(name, _)| *name == backup)?;
+        let (reason, remedy) = if keeper == Keeper::LastVerified {
+            (
+                "it is the newest backup that passed a drill",
+                "prove a newer one first: stylobate backup verify",
+            )
+        } else {
+            (
+                "it is the newest backup that can be restored",
+                "make another one first: a schedule, or stylobate backup",
+            )
+        };
+        Some(Objection { reason: reason.into(), remedy: remedy.into() })
     }
 }
 
@@ -50,5 +60,27 @@ mod tests {
             "{}",
             verdicts[0]
         );
+    }
+    #[test]
+    fn the_last_that_was_proved_stays_beside_newer_ones_that_failed_their_drill() {
+        let report = |outcome: &str| {
+            let report =
+                serde_json::json!({"cluster": "d", "outcome": outcome, "startedAt": start(), "at": start()});
+            serde_json::from_value(report).ok()
+        };
+        let mut seen = observed(serde_json::json!({}));
+        let backups = seen.backups.as_mut().unwrap();
+        for (name, days) in [("proved", 9), ("good", 5), ("rotten", 1)] {
+            backups.insert(name.into(), backup(start() - SignedDuration::from_hours(24 * days)));
+        }
+        backups.get_mut("proved").unwrap().status.verified = report("Passed");
+        backups.get_mut("rotten").unwrap().status.drill = report("Failed");
+        let steps = ["proved", "good", "rotten"].map(deletion_of).to_vec();
+        let (allowed, verdicts) = judge(steps, &Case { seen: &seen, now: start() }, CATALOG);
+        assert_eq!(allowed, [deletion_of("rotten")]);
+        assert_eq!(verdicts.len(), 2);
+        seen.backups.as_mut().unwrap().retain(|name, _| name == "rotten");
+        let (allowed, _) = judge(vec![deletion_of("rotten")], &Case { seen: &seen, now: start() }, CATALOG);
+        assert_eq!(allowed, [], "nothing better is there");
     }
 }

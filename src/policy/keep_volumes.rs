@@ -2,7 +2,7 @@
 //! volumes. What a restore in place took out of service goes by a person's word, and nothing beside it.
 
 use crate::observe::Observed;
-use crate::plan::{Hazard, Step};
+use crate::plan::{Hazard, Step, WITHDRAWN};
 use crate::restore::in_service;
 
 use super::{Case, Objection, Policy};
@@ -22,6 +22,13 @@ impl Policy for KeepVolumes {
             Step::DeleteBackup { .. } => return None,
             Step::HandOverVolume { claim, .. } => in_use(seen, |name, _| name == claim),
             Step::ForgetVolumes { uid, .. } => in_use(seen, |_, owner| owner == Some(uid)),
+            // What an optional part of the spec made, and never what holds data.
+            Step::Withdraw { reference, .. } => {
+                return (!WITHDRAWN.contains(&reference.kind)).then(|| Objection {
+                    reason: format!("{reference} may hold what can't be made anew"),
+                    remedy: "report this as a fault of the operator".into(),
+                });
+            }
             step => {
                 let standing = seen.cluster.metadata.deletion_timestamp.is_none();
                 return (step.hazard() == Hazard::Destroy && standing).then(|| Objection {

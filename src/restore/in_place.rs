@@ -17,7 +17,7 @@ use crate::name::{
 };
 use crate::observe::{Children, Observed, VolumeSeen};
 
-use super::{Course, Incomplete, RECORD, written};
+use super::{Course, Incomplete, RECORD, followed, halting, written};
 
 /// Entry of the ConfigMap that members mount with the course while they stop. Members know nothing of it: one that the kubelet
 /// starts again meanwhile must not take its own data for a clone.
@@ -103,7 +103,16 @@ pub fn asked(
 /// Generation of the volumes that are in service: by the order that members follow, else by their set, else, without a set, the
 /// first that nobody took out of service. Where all were, a new one: their data comes back by a person's hand alone.
 pub fn generation(children: &Children, volumes: &BTreeMap<String, VolumeSeen>, group: &GroupName) -> u32 {
-    let ordered = written(children, group, RECORD).and_then(|course| course.in_place);
+    told(written(children, group, RECORD).as_ref(), children, volumes, group)
+}
+
+fn told(
+    record: Option<&Course>,
+    children: &Children,
+    volumes: &BTreeMap<String, VolumeSeen>,
+    group: &GroupName,
+) -> u32 {
+    let ordered = record.and_then(|course| course.in_place.as_ref());
     let template = || {
         let set = children.get(Kind::StatefulSet, &group.scope())?;
         data_generation(set.pointer("/spec/volumeClaimTemplates/0/metadata/name")?.as_str()?)
@@ -115,9 +124,10 @@ pub fn generation(children: &Children, volumes: &BTreeMap<String, VolumeSeen>, g
     ordered.map(|in_place| in_place.generation).or_else(template).or_else(kept).unwrap_or_else(beyond)
 }
 
-/// [`generation`] of what is seen.
+/// [`generation`] of what is seen, by a record that is borne out.
 pub fn in_service(seen: &Observed, group: &GroupName) -> u32 {
-    generation(&seen.children, &seen.volumes, group)
+    let record = followed(seen, group).map(|trusted| trusted.course);
+    told(record.as_ref(), &seen.children, &seen.volumes, group)
 }
 
 /// Claims of the group that are of another generation than this one, in order of their names.
@@ -149,9 +159,14 @@ pub fn begin(
     Ok(Course { in_place: Some(in_place), ..Course::begin(backup, now)? })
 }
 
+/// The one that stands in the group's ConfigMap, whoever wrote it: as [`Course::recorded`].
+pub fn ordered_to_stop(children: &Children, group: &GroupName) -> Option<Course> {
+    written(children, group, STOP_RECORD)
+}
+
 /// The course for which members stop; none once they were told to take up clones, and without a restore in place.
 pub fn stopping(seen: &Observed, group: &GroupName) -> Option<Course> {
-    written(&seen.children, group, STOP_RECORD)
+    halting(seen, group).map(|trusted| trusted.course)
 }
 
 /// True when nothing of the old group is left that could serve or be taken for the new one: no set, no pod, and none of

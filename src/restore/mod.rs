@@ -1,12 +1,15 @@
 //! A cluster made from a backup, or brought back to one, as a course that goes on where it was cut. Pure.
 //!
 //! What is restored stands in `restore.json`, an entry of the ConfigMap that members mount (`<group>-patroni`). So the record
-//! of the operator and the order to the members are one object: no member starts on a clone without knowing that it is one,
-//! and the backup's own object may go once the record is written. How it is done: `docs/decisions/0016-restore.md`.
+//! of the operator and the order to the members are one object: no member starts on a clone without knowing that it is one.
+//! What of the record may be acted on is said by `trust`. How it is done: `docs/decisions/0016-restore.md`.
 
 pub mod in_place;
 pub mod nearest;
 mod point;
+mod trust;
+#[cfg(test)]
+mod trust_tests;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +23,7 @@ use crate::observe::{Children, Observed};
 
 pub use in_place::{Asked, InPlace, STOP_RECORD, asked, in_service};
 pub use point::{Point, Recovery};
+pub use trust::{Trusted, believe, followed, halting, was_served, wish};
 
 /// Entry of the ConfigMap with the course.
 pub const RECORD: &str = "restore.json";
@@ -36,6 +40,9 @@ pub struct Course {
     /// Why this one, where the operator chose it; none when a person named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
+    /// What the spec began with, by its digest; none in place, and in the record of an older operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<String>,
     /// Handle of the snapshot, as its CSI driver takes it; empty for a copy.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub handle: String,
@@ -75,6 +82,8 @@ pub struct Restore {
     pub course: Course,
     /// How near its end is.
     pub stage: Stage,
+    /// Why nothing more is made from the backup; none while it may be.
+    pub unproven: Option<String>,
 }
 
 /// How near the end of a restore is.
@@ -144,6 +153,7 @@ impl Course {
                 meta.name.as_deref().unwrap_or_default()
             ),
             chosen: None,
+            wish: None,
             handle,
             driver,
             copy,
@@ -182,7 +192,7 @@ impl Course {
         self.recovery.contains_key("restore_command")
     }
 
-    /// The one that stands in the group's ConfigMap.
+    /// The one that stands in the group's ConfigMap, whoever wrote it: a pointer, and nothing to act on (see [`followed`]).
     pub fn recorded(children: &Children, group: &GroupName) -> Option<Self> {
         written(children, group, RECORD)
     }
@@ -212,13 +222,19 @@ fn csi_handle(handle: &str) -> &str {
 
 /// The course that members are told to follow; none when no restore is under way.
 pub fn recorded(seen: &Observed, group: &GroupName) -> Option<Course> {
-    Course::recorded(&seen.children, group)
+    followed(seen, group).map(|trusted| trusted.course)
 }
 
-/// The course in this entry of the ConfigMap that members mount.
+/// The course in this entry of the ConfigMap that members mount. None where what leads to the backup is no name and no UID: objects
+/// are looked up by both.
 fn written(children: &Children, group: &GroupName, entry: &str) -> Option<Course> {
     let map = children.get(Kind::ConfigMap, &group.patroni())?;
-    serde_json::from_str(map["data"][entry].as_str()?).ok()
+    let course: Course = serde_json::from_str(map["data"][entry].as_str()?).ok()?;
+    let word = |text: &str, more: &str| {
+        !text.is_empty() && text.chars().all(|one| one.is_ascii_alphanumeric() || more.contains(one))
+    };
+    let (namespace, name) = course.backup.split_once('/')?;
+    (word(&course.key, "-") && word(namespace, "-") && word(name, "-.")).then_some(course)
 }
 
 /// True for a cluster that was never served: `spec.bootstrap` counts then, and never again.
@@ -247,6 +263,7 @@ mod tests {
             key: "u".into(),
             backup: "shop/b".into(),
             chosen: None,
+            wish: None,
             handle: "h".into(),
             driver: "d".into(),
             copy: None,

@@ -60,6 +60,8 @@ pub struct Candidate<'a> {
     pub cut: Option<Cut<'a>>,
     /// How it was made. Of two that are as near, the one that needs nothing fetched is taken: snapshots.
     pub method: BackupMethod,
+    /// A drill of it failed, and none passed since.
+    pub refuted: bool,
 }
 
 /// Where in WAL a backup was cut.
@@ -102,14 +104,15 @@ pub fn part(backup: &PostgresBackup) -> Option<Part<'_>> {
 impl<'a> Candidate<'a> {
     fn of(backup: &'a PostgresBackup) -> Option<Self> {
         let status = backup.status.as_ref()?;
-        let good = status.phase == BackupPhase::Succeeded && backup.metadata.deletion_timestamp.is_none();
+        let good = status.phase == BackupPhase::Succeeded && !goes(backup);
         let cut = || {
             let group = status.groups.first()?;
             let line = Line { part: part(backup)?, system_identifier: &group.system_identifier };
             Some(Cut { line, timeline: group.timeline, lsn: position(group.cut_lsn.as_deref()?)? })
         };
         let method = backup.spec.method;
-        good.then_some(Self { backup, cut_at: status.cut_at.as_ref()?.0, cut: cut(), method })
+        let refuted = status.refuted().is_some();
+        good.then_some(Self { backup, cut_at: status.cut_at.as_ref()?.0, cut: cut(), method, refuted })
     }
 }
 
@@ -147,19 +150,24 @@ impl<'a> Candidates<'a> {
         self.0.first()
     }
 
-    /// The newest that the wanted moment can be reached from; none when all were cut after it.
+    /// The newest that the wanted moment can be reached from; none when all were cut after it. One whose drill failed only where
+    /// no other reaches it: from an older one WAL leads to the same moment.
     ///
     /// A position counts on the newest data alone: that of other data may be the same number.
     pub fn choose(&self, wanted: &Wanted) -> Option<&Candidate<'a>> {
+        self.choose_of(wanted, |one| !one.refuted).or_else(|| self.choose_of(wanted, |_| true))
+    }
+
+    fn choose_of(&self, wanted: &Wanted, of: impl Fn(&Candidate) -> bool) -> Option<&Candidate<'a>> {
+        let mut all = self.iter().filter(|one| of(one));
         match wanted {
-            Wanted::Newest => self.newest(),
-            Wanted::Name => self.iter().find(|one| self.leads_on(one)),
-            Wanted::Time(at) => self.iter().find(|one| one.cut_at < *at && self.leads_on(one)),
+            Wanted::Newest => all.next(),
+            Wanted::Name => all.find(|one| self.leads_on(one)),
+            Wanted::Time(at) => all.find(|one| one.cut_at < *at && self.leads_on(one)),
             Wanted::Lsn(at) => {
                 let line = self.line()?;
                 let cut = |one: &&Candidate<'a>| one.cut.filter(|cut| cut.line == line && cut.lsn <= *at);
-                self.iter()
-                    .filter(|one| cut(one).is_some() && self.leads_on(one))
+                all.filter(|one| cut(one).is_some() && self.leads_on(one))
                     .max_by_key(|one| (cut(one).map(|cut| cut.lsn), Reverse(one.method)))
             }
         }
@@ -207,6 +215,11 @@ impl<'a> Candidates<'a> {
         };
         !self.iter().any(left)
     }
+}
+
+/// True of a backup that is being deleted, and may be gone before a restore has read it. One under legal hold stays until that is lifted.
+pub fn goes(backup: &PostgresBackup) -> bool {
+    backup.metadata.deletion_timestamp.is_some() && !backup.spec.hold
 }
 
 /// True when a cluster in namespace `own` may begin with it.
@@ -350,6 +363,20 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_its_drill_is_begun_with_only_where_nothing_better_reaches_the_moment() {
+        let failed = json!({"cluster": "d", "outcome": "Failed", "startedAt": "2026-11-21T12:00:00Z"});
+        let mut all = [cut("a", 10, ("1", 1, "0/10")), cut("b", 20, ("1", 1, "0/20"))];
+        all[1].status.as_mut().unwrap().drill = serde_json::from_value(failed.clone()).unwrap();
+        for wanted in [Wanted::Newest, Wanted::Name, at(25), lsn("0/21")] {
+            assert_eq!(chosen(&all, &wanted).as_deref(), Some("a"), "{wanted:?}");
+        }
+        all[0].status.as_mut().unwrap().drill = serde_json::from_value(failed).unwrap();
+        for wanted in [Wanted::Newest, Wanted::Name, at(25), lsn("0/21")] {
+            assert_eq!(chosen(&all, &wanted).as_deref(), Some("b"), "{wanted:?}");
+        }
+    }
+
+    #[test]
     fn what_is_not_good_goes_or_is_not_shared_is_no_candidate() {
         let good = cut("good", 10, ("1", 1, "0/10"));
         let mut lost = cut("lost", 20, ("1", 1, "0/20"));
@@ -358,6 +385,9 @@ mod tests {
         going.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
             "2026-11-21T11:00:00Z".parse().unwrap(),
         ));
+        let mut held = [good.clone(), lost.clone(), going.clone()];
+        held[2].spec.hold = true;
+        assert_eq!(chosen(&held, &Wanted::Newest).as_deref(), Some("going"), "the hold keeps it");
         let all = [good, lost, going];
         assert_eq!(chosen(&all, &Wanted::Newest).as_deref(), Some("good"));
         assert_eq!(Candidates::of(&all, "elsewhere").newest(), None);

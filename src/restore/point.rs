@@ -54,6 +54,23 @@ impl Recovery {
     }
 }
 
+/// True of settings that [`Recovery::settings`] makes, or of none: a record has a `restore_command`, which is a line for a shell. With
+/// `part` it has to fetch from that part of the archive and from no other.
+pub fn lawful(settings: &BTreeMap<String, String>, part: Option<&str>) -> bool {
+    let Some(command) = settings.get("restore_command") else { return settings.is_empty() };
+    let told = command.split_once("--stanza=").and_then(|(_, rest)| rest.split_once(' '));
+    let Some((stanza, _)) = told else { return false };
+    let word =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
+    let made = Recovery { point: Point::Own, stanza: stanza.to_owned() }.settings();
+    let known = ["recovery_target_time", "recovery_target_lsn", "recovery_target_name"];
+    word(stanza)
+        && part.is_none_or(|part| part == stanza)
+        && settings
+            .iter()
+            .all(|(name, value)| made.get(name) == Some(value) || known.contains(&name.as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +98,23 @@ mod tests {
             all["restore_command"].contains("archive-get"),
             "it lacks the WAL that was written as it was made"
         );
+    }
+
+    #[test]
+    fn settings_that_the_operator_does_not_write_are_known_in_a_record() {
+        let points = [Point::Own, Point::Lsn("2A/28".into()), Point::Name("x y".into())];
+        for all in points.map(settings) {
+            assert!(lawful(&all, Some("shop-c-1")) && lawful(&all, None), "{all:?}");
+            assert!(!lawful(&all, Some("shop-c-2")), "that is another cluster's WAL");
+            let mut forged = all.clone();
+            forged.insert("restore_command".into(), "pgbackrest --stanza=shop-c-1 x; touch /tmp/x".into());
+            assert!(!lawful(&forged, None));
+            forged = all;
+            forged.insert("archive_cleanup_command".into(), "touch /tmp/x".into());
+            assert!(!lawful(&forged, None));
+        }
+        assert!(lawful(&BTreeMap::new(), Some("shop-c-1")));
+        assert!(!lawful(&[("primary_conninfo".to_owned(), "host=x".to_owned())].into(), None));
     }
 
     #[test]

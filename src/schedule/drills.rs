@@ -15,13 +15,13 @@ use crate::api::{
     MissedDrill,
 };
 use crate::cron::Cron;
-use crate::name::scheduled_drill;
+use crate::name::{ClusterName, scheduled_drill};
 use crate::observe::BackupSeen;
 use crate::target::Problem;
 
 use super::missed::Window;
-use super::retention::last_good;
-use super::{Schedule, backlog, before, considered, deadline};
+use super::retention::nearest_to_good;
+use super::{Schedule, backlog, before, considered, deadline, in_zone};
 
 /// Where its schedule stands in the spec.
 pub const FIELD: &str = "spec.backup.drill";
@@ -76,7 +76,11 @@ pub struct Due {
 }
 
 /// Reads the schedule of a spec. In the place of one that can't be read stands what the status says was in force last.
-pub fn read(policy: &BackupPolicy, row: Option<&DrillsStatus>) -> (Option<Schedule>, Vec<Problem>) {
+pub fn read(
+    cluster: &ClusterName,
+    policy: &BackupPolicy,
+    row: Option<&DrillsStatus>,
+) -> (Option<Schedule>, Vec<Problem>) {
     let Some(wanted) = &policy.drill else { return (None, Vec::new()) };
     let mut problems = Vec::new();
     let deadline = deadline(FIELD, wanted.start_deadline_minutes, &mut problems);
@@ -85,8 +89,8 @@ pub fn read(policy: &BackupPolicy, row: Option<&DrillsStatus>) -> (Option<Schedu
         let cron = Cron::read("", &row.schedule, &row.time_zone).ok()?;
         Some((cron, row.schedule.clone(), row.time_zone.clone()))
     };
-    let read = match Cron::read(FIELD, &wanted.schedule, &wanted.time_zone) {
-        Ok(cron) => Some((cron, wanted.schedule.clone(), wanted.time_zone.clone())),
+    let read = match in_zone(FIELD, cluster, "drill", &wanted.schedule, &wanted.time_zone) {
+        Ok(read) => Some(read),
         Err(found) => {
             problems.extend(found);
             last()
@@ -173,7 +177,8 @@ fn with(run: DrillRun, report: &DrillReport) -> DrillRun {
         DrillOutcome::Failed => DrillRunOutcome::Failed,
     };
     let cut = |cause: &String| cause[..cause.floor_char_boundary(MOST_CAUSE)].to_owned();
-    DrillRun { outcome, at: report.at.clone(), cause: report.cause.as_ref().map(cut), ..run }
+    let (at, failed_of) = (report.at.clone(), report.failed_of);
+    DrillRun { outcome, at, failed_of, cause: report.cause.as_ref().map(cut), ..run }
 }
 
 /// The drill that was asked for at a moment.
@@ -187,6 +192,7 @@ fn asked(moment: Timestamp, backups: &BTreeMap<String, BackupSeen>) -> Option<Dr
         scheduled_for: Time(moment),
         outcome: DrillRunOutcome::Asked,
         at: None,
+        failed_of: None,
         cause: None,
     };
     Some(follow(run, backups))
@@ -264,7 +270,7 @@ fn ready<'a>(facts: &Facts<'a>) -> Result<&'a String, Hindrance> {
     if let Some((name, _)) = facts.backups.iter().find(|(_, backup)| busy(backup)) {
         return Err(Hindrance::Busy(name.clone()));
     }
-    last_good(facts.backups).map(|(name, _)| name).ok_or(Hindrance::NoBackup)
+    nearest_to_good(facts.backups).map(|(name, _)| name).ok_or(Hindrance::NoBackup)
 }
 
 /// Why a drill whose time is over was not asked for, and what to do.

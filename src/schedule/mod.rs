@@ -8,6 +8,7 @@ pub mod drills;
 mod missed;
 pub mod retention;
 mod spacing;
+mod spread;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::target::Problem;
 
 pub use missed::Hindrance;
 pub use spacing::{LEAST_BETWEEN_SNAPSHOTS, crowded, longest_pause};
+pub use spread::spread;
 
 /// Missed runs of one schedule that get an object of their own, the newest of them; those before are told by a count. A day
 /// of hourly runs: enough to see what an outage cost, and no flood of objects after a month.
@@ -105,9 +107,13 @@ pub struct Due {
     pub rows: Vec<ScheduleStatus>,
 }
 
-/// Reads the schedules of a spec. In the place of one that can't be read stands what the status says was in force last: a
+/// Reads the schedules of a cluster's spec. In the place of one that can't be read stands what the status says was in force last: a
 /// slip of the pen must not stop the nightly backup.
-pub fn read(policy: &BackupPolicy, rows: &[ScheduleStatus]) -> (Vec<Schedule>, Vec<Problem>) {
+pub fn read(
+    cluster: &ClusterName,
+    policy: &BackupPolicy,
+    rows: &[ScheduleStatus],
+) -> (Vec<Schedule>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut schedules: Vec<Schedule> = Vec::new();
     for (index, wanted) in policy.schedules.iter().enumerate() {
@@ -118,20 +124,34 @@ pub fn read(policy: &BackupPolicy, rows: &[ScheduleStatus]) -> (Vec<Schedule>, V
             continue;
         }
         let deadline = deadline(&field, wanted.start_deadline_minutes, &mut problems);
-        let (cron, text, zone) = match Cron::read(&field, &wanted.schedule, &wanted.time_zone) {
-            Ok(cron) => (cron, wanted.schedule.clone(), wanted.time_zone.clone()),
-            Err(found) => {
-                problems.extend(found);
-                match last_good(wanted, rows) {
-                    Some(last) => last,
-                    None => continue,
+        let (cron, text, zone) =
+            match in_zone(&field, cluster, &wanted.name, &wanted.schedule, &wanted.time_zone) {
+                Ok(read) => read,
+                Err(found) => {
+                    problems.extend(found);
+                    match last_good(wanted, rows) {
+                        Some(last) => last,
+                        None => continue,
+                    }
                 }
-            }
-        };
+            };
         let (name, method) = (wanted.name.clone(), wanted.method);
         schedules.push(Schedule { name, text, zone, method, cron, deadline });
     }
     (schedules, problems)
+}
+
+/// Reads the text and the time zone of the object at `field`: what they are, and what they come to for this cluster.
+fn in_zone(
+    field: &str,
+    cluster: &ClusterName,
+    name: &str,
+    text: &str,
+    zone: &str,
+) -> Result<(Cron, String, String), Vec<Problem>> {
+    let spread = spread(text, cluster, name)
+        .map_err(|why| vec![Problem::new(format!("{field}.schedule"), text, why)])?;
+    Ok((Cron::read(field, &spread, zone)?, spread, zone.to_owned()))
 }
 
 /// How late a run may begin; of minutes that can't be, the nearest that can.

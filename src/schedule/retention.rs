@@ -48,10 +48,16 @@ pub enum Keeper {
     Hold,
     /// Something reads it now.
     InUse(String),
-    /// It is the newest that can be restored.
+    /// It is the newest that can be restored and that no drill speaks against.
     LastGood,
+    /// It is the newest of those that passed a drill.
+    LastVerified,
+    /// It is the newest, and there is no good one: a drill of each failed.
+    Newest,
     /// There is no rule, so nothing is deleted.
     NoRule,
+    /// Moments of the last so many days are brought back from it and archived WAL.
+    Window(i32),
     /// It is among the newest so many.
     Last(usize),
     /// It is at most so many days old.
@@ -73,7 +79,10 @@ impl fmt::Display for Keeper {
             Keeper::Hold => write!(f, "legal hold"),
             Keeper::InUse(what) => write!(f, "in use by {what}"),
             Keeper::LastGood => write!(f, "last good one"),
+            Keeper::LastVerified => write!(f, "last verified one"),
+            Keeper::Newest => write!(f, "newest one, though its drill failed"),
             Keeper::NoRule => write!(f, "no retention rule"),
+            Keeper::Window(days) => write!(f, "base of the last {days} days"),
             Keeper::Last(count) => write!(f, "last {count}"),
             Keeper::Days(days) => write!(f, "{days} days"),
             Keeper::Daily(count) => write!(f, "daily {count}"),
@@ -141,10 +150,12 @@ impl Rules {
     }
 }
 
-/// What becomes of each backup. One whose deletion was asked for is left out, and counts for nothing.
-pub fn fates(
-    backups: &BTreeMap<String, BackupSeen>,
+/// What becomes of each backup. One whose deletion was asked for is left out, and counts for nothing. `promised` are those on which the
+/// window of a point in time rests.
+pub fn fates<'a>(
+    backups: &'a BTreeMap<String, BackupSeen>,
     rules: &Rules,
+    promised: impl IntoIterator<Item = (&'a String, Keeper)>,
     now: Timestamp,
 ) -> BTreeMap<String, Fate> {
     let mut living: Vec<(&String, &BackupSeen)> =
@@ -152,12 +163,19 @@ pub fn fates(
     living.sort_by_key(|(name, backup)| (std::cmp::Reverse(backup.moment()), *name));
     let mut keepers: BTreeMap<&String, Vec<Keeper>> =
         living.iter().map(|(name, backup)| (*name, whatever_it_is(backup))).collect();
+    let whole: Vec<(&String, &BackupSeen)> =
+        living.iter().copied().filter(|(_, backup)| is_restorable(backup)).collect();
     let good: Vec<(&String, &BackupSeen)> =
-        living.iter().copied().filter(|(_, backup)| is_good(backup)).collect();
-    for (name, keeper) in by_rules(&good, rules, now) {
-        keepers.entry(name).or_default().push(keeper);
+        whole.iter().copied().filter(|(_, backup)| is_good(backup)).collect();
+    // What failed its drill takes no good one's place in a count. It stays for as long as it would have: a drill may fail of
+    // what surrounds it, and all but one page may be wanted some day.
+    let by_rules = by_rules(&good, rules, now).into_iter().chain(by_rules(&whole, rules, now));
+    for (name, keeper) in by_rules.chain(irreplaceable(backups)).chain(promised) {
+        if let Some(of) = keepers.get_mut(name).filter(|of| !of.contains(&keeper)) {
+            of.push(keeper);
+        }
     }
-    let oldest = good.iter().filter(|(name, _)| !keepers[*name].is_empty()).map(|(_, b)| b.moment()).min();
+    let oldest = whole.iter().filter(|(name, _)| !keepers[*name].is_empty()).map(|(_, b)| b.moment()).min();
     let mut evidence = 0;
     living
         .iter()
@@ -181,19 +199,49 @@ pub fn fates(
         .collect()
 }
 
-/// True when it can be restored.
-pub fn is_good(backup: &BackupSeen) -> bool {
+/// True when all is there that a restore needs, whatever a drill found in it.
+pub fn is_restorable(backup: &BackupSeen) -> bool {
     backup.status.phase == BackupPhase::Succeeded && !backup.deleting
 }
 
-/// The newest that can be restored.
+/// True when it can be restored, and no drill speaks against it.
+pub fn is_good(backup: &BackupSeen) -> bool {
+    is_restorable(backup) && backup.status.refuted().is_none()
+}
+
+/// The newest good one.
 pub fn last_good(backups: &BTreeMap<String, BackupSeen>) -> Option<(&String, &BackupSeen)> {
-    backups.iter().filter(|(_, backup)| is_good(backup)).max_by_key(|(_, backup)| backup.moment())
+    newest(backups, is_good)
+}
+
+/// The newest good one that passed a drill.
+pub fn last_verified(backups: &BTreeMap<String, BackupSeen>) -> Option<(&String, &BackupSeen)> {
+    newest(backups, |backup| is_good(backup) && backup.status.verified.is_some())
+}
+
+/// What a restore begins with while nobody names another: the last good one, and where a drill of each failed the newest.
+pub fn nearest_to_good(backups: &BTreeMap<String, BackupSeen>) -> Option<(&String, &BackupSeen)> {
+    last_good(backups).or_else(|| newest(backups, is_restorable))
+}
+
+/// What is never deleted by a rule, and why: with these the way back would go, or the only one that is known to lead anywhere.
+pub fn irreplaceable(backups: &BTreeMap<String, BackupSeen>) -> impl Iterator<Item = (&String, Keeper)> {
+    let good = last_good(backups).map(|(name, _)| (name, Keeper::LastGood));
+    let any = || newest(backups, is_restorable).map(|(name, _)| (name, Keeper::Newest));
+    let verified = last_verified(backups).map(|(name, _)| (name, Keeper::LastVerified));
+    good.or_else(any).into_iter().chain(verified)
+}
+
+fn newest(
+    backups: &BTreeMap<String, BackupSeen>,
+    which: impl Fn(&BackupSeen) -> bool,
+) -> Option<(&String, &BackupSeen)> {
+    backups.iter().filter(|(_, backup)| which(backup)).max_by_key(|(_, backup)| backup.moment())
 }
 
 fn is_evidence(backup: &BackupSeen) -> bool {
     match backup.status.phase {
-        BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Lost => true,
+        BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Lost | BackupPhase::NotRun => true,
         BackupPhase::Pending
         | BackupPhase::Checkpointing
         | BackupPhase::Cutting
@@ -219,7 +267,6 @@ fn by_rules<'a>(
 ) -> Vec<(&'a String, Keeper)> {
     let mut kept = Vec::new();
     let names = || good.iter().map(|(name, _)| *name);
-    kept.extend(names().take(1).map(|name| (name, Keeper::LastGood)));
     if rules.is_empty() {
         kept.extend(names().map(|name| (name, Keeper::NoRule)));
     }

@@ -15,13 +15,16 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use super::{Error, Order, Provider, Seen, Stage};
+use super::held;
+use super::{Error, Held, Made, Order, Provider, Seen, Stage, backup_uid};
 use crate::name::{LABEL_BACKUP_UID, MANAGER};
-use crate::repeat::gone;
+use crate::repeat::{gone, there};
 use crate::tuning::units::quantity_bytes;
 
 /// Group of snapshots.
-const GROUP: &str = "snapshot.storage.k8s.io";
+pub(super) const GROUP: &str = "snapshot.storage.k8s.io";
+/// Where a snapshot tells its content.
+const BOUND: &str = "/status/boundVolumeSnapshotContentName";
 
 /// What the API server calls the kinds.
 fn resource(kind: &str, plural: &str) -> ApiResource {
@@ -98,11 +101,46 @@ impl Csi {
         let Some(snapshot) = self.snapshots(namespace).get_opt(name).await.map_err(failed)? else {
             return Ok(None);
         };
-        let content = match text(&snapshot.data, "/status/boundVolumeSnapshotContentName") {
+        let content = match text(&snapshot.data, BOUND) {
             Some(bound) => self.contents().get_opt(&bound).await.map_err(failed)?,
             None => None,
         };
         Ok(Some(seen(&snapshot, content.as_ref())))
+    }
+
+    async fn health_of(&self, held: &Held) -> Result<Option<Seen>, kube::Error> {
+        let snapshot = self.snapshots(&held.namespace).get_opt(&held.name).await?;
+        let bound = snapshot.as_ref().and_then(|one| text(&one.data, BOUND));
+        let content = match bound {
+            Some(bound) => self.contents().get_opt(&bound).await?,
+            None => None,
+        };
+        Ok(Some(held::health(held, snapshot.as_ref(), content.as_ref())))
+    }
+
+    /// Whatever of it was done before, and whatever is left of what held it.
+    async fn take_in(&self, held: &Held) -> Result<(), kube::Error> {
+        let name = held::content_name(held);
+        let snapshots = self.snapshots(&held.namespace);
+        let snapshot = snapshots.get_opt(&held.name).await?;
+        if let Some(stale) = snapshot.as_ref().filter(|one| is_ours(&one.metadata, &held.name)) {
+            // It may be bound to what is gone, and can't be to anything else.
+            if text(&stale.data, "/spec/source/volumeSnapshotContentName").as_ref() != Some(&name) {
+                let only = Preconditions { uid: stale.uid(), resource_version: None };
+                let params = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+                return gone(snapshots.delete(&held.name, &params).await);
+            }
+        }
+        for old in self.set_policy(&held.namespace, &held.name, "Retain").await? {
+            let bound = text(&old.data, "/spec/volumeSnapshotRef/uid");
+            let to_this = bound.is_none() || bound == snapshot.as_ref().and_then(ResourceExt::uid);
+            if old.name_any() != name || !to_this {
+                gone(self.contents().delete(&old.name_any(), &DeleteParams::default()).await)?;
+            }
+        }
+        let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        there(self.contents().create(&params, &held::content(held)).await)?;
+        there(snapshots.create(&params, &held::snapshot(held)).await)
     }
 
     /// Contents are found by what they are bound to: with its namespace the snapshot itself may be gone.
@@ -139,6 +177,10 @@ impl Csi {
             return Ok(());
         }
         let found = self.set_policy(namespace, name, "Delete").await?;
+        // What was taken in a moment ago is not guarded yet: it would go at once, and what it stands for would stay.
+        if found.iter().any(|content| content.finalizers().is_empty()) {
+            return Ok(());
+        }
         if let Some(uid) = live.and_then(|live| live.uid) {
             let only = Preconditions { uid: Some(uid), resource_version: None };
             let params = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
@@ -160,6 +202,18 @@ impl Provider for Csi {
         self.see(namespace, name).boxed()
     }
 
+    fn health<'a>(&'a self, held: &'a Held) -> BoxFuture<'a, Result<Option<Seen>, Error>> {
+        let seen = self.health_of(held);
+        seen.map(move |seen| seen.map_err(|cause| error(format!("look at snapshot {}", held.name), cause)))
+            .boxed()
+    }
+
+    fn import<'a>(&'a self, held: &'a Held) -> BoxFuture<'a, Result<(), Error>> {
+        let done = self.take_in(held);
+        done.map(move |done| done.map_err(|cause| error(format!("take in snapshot {}", held.name), cause)))
+            .boxed()
+    }
+
     fn delete<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<(), Error>> {
         let removed = self.remove(namespace, name);
         removed.map(move |done| done.map_err(|cause| error(format!("delete snapshot {name}"), cause))).boxed()
@@ -171,31 +225,37 @@ impl Provider for Csi {
             .boxed()
     }
 
-    fn list<'a>(
-        &'a self,
-        namespace: &'a str,
-        label: &'a str,
-        value: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Seen>, Error>> {
+    fn made(&self) -> BoxFuture<'_, Result<Vec<Made>, Error>> {
         async move {
-            let params = ListParams::default().labels(&format!("{label}={value}"));
-            let found = self.snapshots(namespace).list(&params).await;
-            let found =
-                found.map_err(|cause| error(format!("list snapshots with {label}={value}"), cause))?;
-            Ok(found.items.iter().map(|snapshot| seen(snapshot, None)).collect())
+            // Of contents, and not of snapshots: those go with their namespaces.
+            let found = self.contents().list(&ListParams::default()).await;
+            let found = found.map_err(|cause| error("list the contents of snapshots".into(), cause))?;
+            Ok(found.items.iter().filter_map(made).collect())
         }
         .boxed()
     }
 }
 
+fn made(content: &DynamicObject) -> Option<Made> {
+    let bound = |field: &str| text(&content.data, &format!("/spec/volumeSnapshotRef/{field}"));
+    let name = bound("name")?;
+    Some(Made {
+        backup_uid: backup_uid(&name)?.to_owned(),
+        namespace: bound("namespace").unwrap_or_default(),
+        place: format!("VolumeSnapshotContent {}", content.name_any()),
+        made_at: content.creation_timestamp().map_or(0, |at| at.0.as_second()),
+        name,
+    })
+}
+
 /// True of a snapshot that a backup ordered: its label has the UID that its name is made of.
-fn is_ours(meta: &ObjectMeta, name: &str) -> bool {
+pub(super) fn is_ours(meta: &ObjectMeta, name: &str) -> bool {
     let uid = meta.labels.as_ref().and_then(|labels| labels.get(LABEL_BACKUP_UID));
     uid.is_some_and(|uid| name.starts_with(&format!("stylobate-{uid}-")))
 }
 
 /// What the two objects say together.
-fn seen(snapshot: &DynamicObject, content: Option<&DynamicObject>) -> Seen {
+pub(super) fn seen(snapshot: &DynamicObject, content: Option<&DynamicObject>) -> Seen {
     let status = |path: &str| text(&snapshot.data, &format!("/status/{path}"));
     let cut_at = status("creationTime").and_then(|at| at.parse::<Timestamp>().ok());
     let trouble = status("error/message");
@@ -220,7 +280,7 @@ fn seen(snapshot: &DynamicObject, content: Option<&DynamicObject>) -> Seen {
     }
 }
 
-fn text(data: &Value, path: &str) -> Option<String> {
+pub(super) fn text(data: &Value, path: &str) -> Option<String> {
     data.pointer(path).and_then(Value::as_str).map(str::to_owned)
 }
 

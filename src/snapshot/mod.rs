@@ -5,11 +5,15 @@
 
 pub mod csi;
 pub mod gce;
+mod held;
+mod made;
 
 use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+
+pub use made::{Made, backup_uid};
 
 /// Makes, looks up and deletes snapshots. Every call can be made again after a crash.
 pub trait Provider: Send + Sync {
@@ -20,19 +24,24 @@ pub trait Provider: Send + Sync {
     /// Looks at a snapshot by its name; none when there is none.
     fn look<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Option<Seen>, Error>>;
 
+    /// Looks at a snapshot whose handle is known: that counts, not the objects that hold it in Kubernetes. None when it is gone.
+    fn health<'a>(&'a self, held: &'a Held) -> BoxFuture<'a, Result<Option<Seen>, Error>> {
+        self.look(&held.namespace, &held.name)
+    }
+
+    /// Takes a snapshot in by its handle, so that Kubernetes knows it under its name again. It is not deleted with what holds it.
+    fn import<'a>(&'a self, _held: &'a Held) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Deletes a snapshot and what it holds. One that is not there counts as deleted.
     fn delete<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;
 
     /// From now on only [`Provider::delete`] lets go of what the snapshot holds, not the end of its namespace.
     fn keep<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// All snapshots that bear this label with this value, to find those that no backup knows.
-    fn list<'a>(
-        &'a self,
-        namespace: &'a str,
-        label: &'a str,
-        value: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Seen>, Error>>;
+    /// All snapshots that backups of this installation made, to find those that no backup knows.
+    fn made(&self) -> BoxFuture<'_, Result<Vec<Made>, Error>>;
 }
 
 /// A snapshot to make.
@@ -50,6 +59,21 @@ pub struct Order {
     pub class: Option<String>,
     /// Where to store it, for providers that let one choose.
     pub location: Option<String>,
+}
+
+/// A snapshot that was made, as its backup knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Namespace of the backup.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// What the provider calls it.
+    pub handle: String,
+    /// Driver that made it.
+    pub driver: String,
+    /// Labels that it was ordered with.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A volume in Kubernetes.
@@ -97,6 +121,8 @@ pub enum Stage {
     Ready,
     /// It will never be.
     Failed(String),
+    /// What held it in Kubernetes is gone, and why that is known. The provider has it all the same, as far as anybody knows.
+    Adrift(String),
 }
 
 /// Why a provider did not do what it was told.

@@ -1,5 +1,7 @@
 //! What everything that speaks SQL to a Postgres server shares.
 
+pub mod console;
+mod dial;
 mod majors;
 mod pins;
 pub mod session;

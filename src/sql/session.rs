@@ -7,14 +7,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, ToSql};
-use tokio_postgres::{CancelToken, Client, Config, Row};
+use tokio_postgres::{CancelToken, Client, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::dial::{self, Dialed, explain};
 use super::pins::{self, STATEMENT_TIMEOUT, SWEEP, TRANSACTION_TIMEOUT_SINCE};
 use super::tls::{self, Identity, Verify};
 use super::{majors, ways::Door};
@@ -28,6 +30,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REACH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much longer than the server we wait for a statement: its own word about a time-out comes first, where it can say one.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
+/// Longest answer that is kept, in bytes. What is asked for most are users and databases that a spec names, hundreds of lines of a few hundred
+/// bytes; what a tenant's server answers, a view in the place of a table say, must not fill the operator's memory.
+const ANSWER_BYTES: usize = 8 << 20;
 
 /// How the operator shows itself to members.
 #[derive(Clone, Debug)]
@@ -120,29 +125,19 @@ impl Session {
     ) -> Result<(Self, i32), Error> {
         let connector =
             tls::connector(Verify::Full(credentials.authority.as_bytes()), Some(credentials.identity()))?;
-        let mut config = Config::new();
+        let mut config = dial::config(door);
         config
-            .host(&door.host)
-            .hostaddr(door.address.ip())
-            .port(door.address.port())
             .user(hba::SUPERUSER)
             .password(credentials.password.expose())
             .dbname(database)
             .application_name("stylobate")
-            .ssl_mode(tokio_postgres::config::SslMode::Require)
             .options(pins::options(major))
             .connect_timeout(REACH_TIMEOUT);
-        let failed = |cause: String, code| Error::Connect { host: door.host.clone(), cause, code };
-        let (client, connection) = timeout(CONNECT_TIMEOUT, config.connect(connector.clone()))
-            .await
-            .map_err(|_| failed(format!("no answer within {CONNECT_TIMEOUT:?}"), None))?
-            .map_err(|error| failed(explain(&error), error.code().cloned()))?;
-        let version = connection.parameter("server_version").unwrap_or_default();
+        let Dialed { client, connection, version } =
+            dial::dial(door, &config, connector.clone(), CONNECT_TIMEOUT).await?;
         let digits = version.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
         let major = digits.parse().unwrap_or_default();
         let cancel = client.cancel_token();
-        // The connection ends when the client is dropped; its error then is of no interest.
-        let connection = tokio::spawn(async move { connection.await.unwrap_or_default() });
         let busy = AtomicBool::new(false);
         let database = database.to_owned();
         Ok((Self { client, database, connection, cancel, connector, busy }, major))
@@ -165,7 +160,25 @@ impl Session {
         statement: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        self.bounded(STATEMENT_TIMEOUT, self.client.query(statement, parameters)).await
+        let rows = async {
+            let stream = self.client.query_raw(statement, parameters.iter().copied()).await?;
+            let mut stream = std::pin::pin!(stream);
+            let (mut rows, mut room) = (Vec::new(), ANSWER_BYTES);
+            while let Some(row) = stream.try_next().await? {
+                match room.checked_sub(row.raw_size_bytes()) {
+                    Some(left) => room = left,
+                    None => return Ok(None),
+                }
+                rows.push(row);
+            }
+            Ok(Some(rows))
+        };
+        let rows = self.bounded(STATEMENT_TIMEOUT, rows).await?;
+        rows.ok_or_else(|| {
+            // What is still under way is cancelled with the session.
+            self.busy.store(true, Ordering::Relaxed);
+            self.failed(format!("the answer is of more than {ANSWER_BYTES} bytes"))
+        })
     }
 
     /// Runs a statement outside of a transaction block.
@@ -197,6 +210,15 @@ impl Session {
     /// [`Error::Statement`].
     pub fn column<'a, T: FromSql<'a>>(&self, row: &'a Row, column: usize) -> Result<T, Error> {
         row.try_get(column).map_err(|error| self.failed(explain(&error)))
+    }
+
+    /// The first column of the first row; none where there is no row, or where it is NULL.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub fn first<T: for<'a> FromSql<'a>>(&self, rows: &[Row]) -> Result<Option<T>, Error> {
+        let first: Option<Option<T>> = rows.first().map(|row| self.column(row, 0)).transpose()?;
+        Ok(first.flatten())
     }
 
     fn failed(&self, cause: String) -> Error {
@@ -235,16 +257,5 @@ impl Drop for Session {
             timeout(CONNECT_TIMEOUT, cancel.cancel_query(connector)).await.ok();
             connection.abort();
         });
-    }
-}
-
-/// The server's own message where there is one.
-fn explain(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(db) => format!("{} (SQLSTATE {})", db.message(), db.code().code()),
-        None => {
-            use std::error::Error as _;
-            error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
-        }
     }
 }

@@ -4,11 +4,14 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::ArchiveStatus;
-use crate::archive::{ArchiveTarget, Base, Health, Place, backlog, health};
+use crate::archive::{ArchiveTarget, CONF, Health, PASSPHRASE, Place, backlog, health};
+use crate::name::{LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 use crate::observe::{ArchiveSeen, Observed};
+use crate::plan::{Passphrase, bases, passphrase};
 use crate::target::{Target, archive_mounted};
 
 use super::conditions::{Finding, good, reason};
+use super::window::window;
 
 /// A moment of the status moves in steps of 10 minutes: each move is a write to the API server.
 const STEP_SECONDS: i64 = 600;
@@ -22,9 +25,17 @@ fn parts<'a>(
 }
 
 /// Whether WAL is archived; none without an archive.
-pub fn archiving(seen: &Observed, target: Option<&Target>, now: Timestamp) -> Option<Finding> {
+pub fn archiving(
+    seen: &Observed,
+    target: Option<&Target>,
+    told: Option<&ArchiveStatus>,
+    now: Timestamp,
+) -> Option<Finding> {
     let (archive, found) = parts(seen, target)?;
     let place = archive.place.human();
+    if let Some(finding) = keyless(seen) {
+        return Some(finding);
+    }
     if matches!(archive.place, Place::Volume { .. }) && !archive_mounted(seen) {
         let message = format!(
             "WAL is not archived to {place} yet: members are made anew one by one to mount it (see Converged), and it begins with the last"
@@ -41,10 +52,14 @@ pub fn archiving(seen: &Observed, target: Option<&Target>, now: Timestamp) -> Op
         .map(|pod| format!("kubectl -n {namespace} logs {pod} -c postgres"))
         .unwrap_or_default();
     let volume = target?.storage_bytes;
-    let backups = seen.backups.iter().flat_map(|backups| backups.values());
-    let newest = backups.filter_map(|backup| Base::of(&backup.status)).map(|base| base.cut_at).max();
-    Some(match health(found, volume, newest, now) {
-        Health::Good => good(format!("WAL is archived to {place} as {}", archive.stanza)),
+    let cuts = cuts(target?, seen);
+    let (newest, given_up_at) = (cuts.iter().max().copied(), lost(told, Some(found), &cuts));
+    let window = told.and_then(|told| told.window.as_ref()?.reason.as_ref());
+    Some(match health(&ArchiveSeen { given_up_at, ..found.clone() }, volume, newest, now) {
+        Health::Good => {
+            let short = window.map(|why| format!("; fewer moments than promised can be brought back: {why}"));
+            good(format!("WAL is archived to {place} as {}{}", archive.stanza, short.unwrap_or_default()))
+        }
         Health::Failing(why) => {
             let kept = match archive.max_backlog {
                 None => "Until it works again all WAL is kept, and the volume fills",
@@ -52,6 +67,32 @@ pub fn archiving(seen: &Observed, target: Option<&Target>, now: Timestamp) -> Op
             };
             let message = format!("WAL is not archived to {place}: {why}. {kept}. More: {log}");
             (false, reason::ARCHIVE_FAILING, message)
+        }
+        Health::Another(writer) => {
+            let (what, back) = match writer {
+                Some(identifier) => (
+                    format!(
+                        "a server with the system identifier {identifier} writes there, which is not this cluster's"
+                    ),
+                    format!(
+                        "; or stop the other one and take the place back: kubectl -n {namespace} exec {} -c postgres -- pgbackrest \
+                         --config=/etc/stylobate/archive/{CONF} --stanza={} --no-online stanza-upgrade",
+                        seen.primary().unwrap_or_default(),
+                        archive.stanza
+                    ),
+                ),
+                None => (
+                    "a segment is there already with other contents, so a copy of this server writes there"
+                        .to_owned(),
+                    String::new(),
+                ),
+            };
+            let message = format!(
+                "WAL is not archived to {place} as {}: {what}. Nothing there is overwritten; all WAL is kept, and the volume fills. Give \
+                 spec.backup.archive another place (gcs.prefix or gcs.bucket) and make a backup{back}. More: {log}",
+                archive.stanza
+            );
+            (false, reason::ARCHIVE_OF_ANOTHER, message)
         }
         Health::Slow => {
             let message = format!(
@@ -72,24 +113,78 @@ pub fn archiving(seen: &Observed, target: Option<&Target>, now: Timestamp) -> Op
     })
 }
 
+/// What is wrong with the passphrase.
+fn keyless(seen: &Observed) -> Option<Finding> {
+    let (name, namespace) = (seen.name(), &seen.name().namespace);
+    let (secret, conf) = (name.archive_key(), name.archive());
+    match passphrase(seen) {
+        Passphrase::Lost => Some((
+            false,
+            reason::ARCHIVE_KEY_LOST,
+            format!(
+                "Secret {secret} with the passphrase of what this cluster has archived is gone, and no other one is made: with another \
+                 one that could never be read again. Put back your copy: kubectl -n {namespace} create secret generic {secret} \
+                 --from-file={PASSPHRASE}=FILE && kubectl -n {namespace} label secret {secret} {LABEL_MANAGED_BY}={MANAGER} \
+                 {LABEL_CLUSTER}={}. If there is none, what was archived is lost: give spec.backup.archive another place (prefix or \
+                 bucket), put a new passphrase there in the same way, and make a backup",
+                name.name
+            ),
+        )),
+        Passphrase::Changed(_) => Some((
+            false,
+            reason::ARCHIVE_KEY_CHANGED,
+            format!(
+                "Secret {secret} has another passphrase than the one that this cluster archives with, and is not taken: what was archived \
+                 could not be read with it. Members go on with the old one. Put that back into the Secret: it is in Secret {conf}, entry \
+                 {CONF}, line repo1-cipher-pass"
+            ),
+        )),
+        Passphrase::Kept(_) | Passphrase::Elsewhere(..) | Passphrase::Never => None,
+    }
+}
+
+/// The Secret with the passphrase. Once there was one, no other passphrase is made: so this stays, whatever becomes of Secret and archive.
+pub fn key(before: Option<String>, seen: &Observed, target: Option<&Target>) -> Option<String> {
+    let secret = seen.name().archive_key();
+    let there = seen.children.secret(&secret).is_some_and(|data| data.contains_key(PASSPHRASE));
+    before.or_else(|| (parts(seen, target).is_some() && there).then_some(secret))
+}
+
 /// What the status tells; none without an archive.
 pub fn status(
     before: Option<&ArchiveStatus>,
     seen: &Observed,
     target: Option<&Target>,
+    now: Timestamp,
 ) -> Option<ArchiveStatus> {
-    let Some((archive, found)) = parts(seen, target) else {
+    let (Some((archive, found)), Some(target)) = (parts(seen, target), target) else {
         // A spec that can't be carried out leaves all as it was.
         return if target.is_none() { before.cloned() } else { None };
     };
     let before = before.filter(|before| before.stanza == archive.stanza);
+    let lost = lost(before, found, &cuts(target, seen));
     let until = found.and_then(|found| found.last_archived_at).and_then(step).map(Time);
     Some(ArchiveStatus {
         place: archive.place.human(),
         stanza: archive.stanza.clone(),
         archived_until: until.or_else(|| before.and_then(|before| before.archived_until.clone())),
         backlog_bytes: found.map(backlog).map(coarse),
+        window: window(before, (archive, target, seen), lost, now),
+        lost_at: lost.map(Time),
     })
+}
+
+/// Cuts of the backups that a point in time can begin with.
+fn cuts(target: &Target, seen: &Observed) -> Vec<Timestamp> {
+    bases(target, seen).iter().filter(|(_, base)| !base.refuted).map(|(_, base)| base.cut_at).collect()
+}
+
+/// When WAL was lost last, for as long as a backup is there from which one might want to go over that moment. The note of it is on the
+/// volume of the member that found out: another one that takes writes knows nothing of it.
+fn lost(told: Option<&ArchiveStatus>, found: Option<&ArchiveSeen>, cuts: &[Timestamp]) -> Option<Timestamp> {
+    let told = told.and_then(|told| told.lost_at.as_ref()).map(|at| at.0);
+    let noted = found.and_then(|found| found.given_up_at);
+    told.max(noted).filter(|lost| cuts.iter().min().is_none_or(|oldest| oldest <= lost))
 }
 
 fn step(at: Timestamp) -> Option<Timestamp> {
@@ -109,7 +204,7 @@ fn coarse(bytes: u64) -> i64 {
 mod tests {
     use super::*;
     use crate::fixture::{observed, put_pods, start, target};
-    use crate::observe::DatabaseSeen;
+    use crate::observe::{ArchiveFault, DatabaseSeen};
     use serde_json::json;
 
     fn told(archive: Option<ArchiveSeen>) -> Finding {
@@ -118,14 +213,14 @@ mod tests {
         seen.database =
             archive.map(|archive| DatabaseSeen { archive: Some(archive), ..DatabaseSeen::default() });
         let target = target(&seen);
-        archiving(&seen, Some(&target), start()).unwrap()
+        archiving(&seen, Some(&target), None, start()).unwrap()
     }
 
     #[test]
     fn a_cluster_without_an_archive_has_no_such_condition() {
         let seen = observed(json!({}));
-        assert_eq!(archiving(&seen, Some(&target(&seen)), start()), None);
-        assert_eq!(status(None, &seen, Some(&target(&seen))), None);
+        assert_eq!(archiving(&seen, Some(&target(&seen)), None, start()), None);
+        assert_eq!(status(None, &seen, Some(&target(&seen)), start()), None);
     }
 
     #[test]
@@ -143,6 +238,14 @@ mod tests {
         {
             assert!(message.contains(part), "{part}: {message}");
         }
+        let another = ArchiveSeen { fault: Some(ArchiveFault::Other("77".into())), ..ArchiveSeen::default() };
+        let (_, why, message) = told(Some(another));
+        assert_eq!(why, reason::ARCHIVE_OF_ANOTHER);
+        assert!(message.contains("system identifier 77") && message.contains("gcs.prefix"), "{message}");
+        assert!(message.contains("exec c-0 -c postgres -- pgbackrest"), "{message}");
+        let copy = ArchiveSeen { fault: Some(ArchiveFault::Duplicate), ..ArchiveSeen::default() };
+        let (_, why, message) = told(Some(copy));
+        assert!(why == reason::ARCHIVE_OF_ANOTHER && !message.contains("stanza-upgrade"), "{message}");
         assert_eq!(told(None).1, reason::NO_PRIMARY);
         assert!(told(Some(ArchiveSeen::default())).0);
     }
@@ -157,7 +260,7 @@ mod tests {
                 ..ArchiveSeen::default()
             };
             seen.database = Some(DatabaseSeen { archive: Some(archive), ..DatabaseSeen::default() });
-            status(None, &seen, Some(&target(&seen))).unwrap()
+            status(None, &seen, Some(&target(&seen)), start()).unwrap()
         };
         assert_eq!(at(0, 0), at(9, 3));
         assert_ne!(at(0, 0), at(10, 0));

@@ -7,10 +7,11 @@ use crate::api::{BackupCounts, BackupPhase, BackupSummary, GoodBackup, ScheduleS
 use crate::cron::Cron;
 use crate::observe::Observed;
 use crate::plan::{drills_due, runs_due};
+use crate::schedule::CLOCK_SLACK;
 use crate::schedule::retention::last_good;
 
 use super::conditions::{Finding, good, reason};
-use super::drills::last_verified;
+use super::drills::{last_verified, left_volumes, recoveries};
 
 /// The summary; none where there is neither a schedule nor a backup.
 pub fn summary(seen: &Observed, before: Option<BackupSummary>, now: Timestamp) -> Option<BackupSummary> {
@@ -28,12 +29,16 @@ pub fn summary(seen: &Observed, before: Option<BackupSummary>, now: Timestamp) -
             BackupPhase::Failed => &mut counts.failed,
             BackupPhase::Missed => &mut counts.missed,
             BackupPhase::Lost => &mut counts.lost,
+            // No backup of this cluster (`observe::backups`).
+            BackupPhase::NotRun => continue,
         };
         *count += 1;
         counts.held += i32::from(backup.spec.hold);
     }
     let passed = before.as_ref().and_then(|before| before.last_verified.as_ref());
     let last_verified = last_verified(backups, passed, now);
+    let known = before.as_ref().map(|before| before.recoveries.as_slice()).unwrap_or_default();
+    let (recoveries, drill_volumes) = (recoveries(backups, known, now), left_volumes(backups));
     let (schedules, drill) = match seen.cluster.metadata.deletion_timestamp {
         // Nothing more begins, and nothing more is due.
         Some(_) => before.map(|before| (before.schedules, before.drill)).unwrap_or_default(),
@@ -43,13 +48,23 @@ pub fn summary(seen: &Observed, before: Option<BackupSummary>, now: Timestamp) -
     let last_good =
         last_good.map(|(name, backup)| GoodBackup { name: name.clone(), cut_at: Time(backup.moment()) });
     let told = !schedules.is_empty() || !backups.is_empty() || drill.is_some() || last_verified.is_some();
-    told.then_some(BackupSummary { schedules, last_good, drill, last_verified, counts })
+    told.then_some(BackupSummary {
+        schedules,
+        last_good,
+        drill,
+        last_verified,
+        recoveries,
+        drill_volumes,
+        counts,
+    })
 }
 
 /// Whether backups are as fresh as the schedules promise; none where none is promised.
 pub fn current(seen: &Observed, summary: Option<&BackupSummary>, now: Timestamp) -> Option<Finding> {
     let summary = summary.filter(|summary| !summary.schedules.is_empty())?;
-    let cut = summary.last_good.as_ref().map(|good| good.cut_at.0);
+    // One that lies ahead was told by a clock that was wrong, and makes up for nothing that was missed.
+    let known = |cut: &Timestamp| cut.duration_since(now) <= CLOCK_SLACK;
+    let cut = summary.last_good.as_ref().map(|good| good.cut_at.0).filter(known);
     let since = |moment: Timestamp| cut.is_some_and(|cut| cut >= moment);
     let name = seen.name();
     let now_one = format!("one now: stylobate backup {} -n {}", name.name, name.namespace);
@@ -57,12 +72,17 @@ pub fn current(seen: &Observed, summary: Option<&BackupSummary>, now: Timestamp)
         let Some(last) = ended(row, seen).filter(|last| !since(last.scheduled_for.0)) else { continue };
         let run = format!("{} of schedule {}", last.backup, row.name);
         let told = seen.backups.iter().flatten().find(|(name, _)| **name == last.backup);
-        let why = told.and_then(|(_, backup)| backup.status.reason.clone().or(backup.missed.clone()));
+        let refuted = told.and_then(|(_, backup)| backup.status.refuted());
+        let why = match refuted {
+            Some(drill) => drill.cause.clone(),
+            None => told.and_then(|(_, backup)| backup.status.reason.clone().or(backup.missed.clone())),
+        };
         let why = why.unwrap_or_else(|| "its status says no more".into());
         let (reason, word) = match last.phase {
             BackupPhase::Missed => (reason::BACKUP_MISSED, "was missed"),
             BackupPhase::Failed => (reason::BACKUP_FAILED, "failed"),
             BackupPhase::Lost => (reason::BACKUP_LOST, "is lost"),
+            BackupPhase::Succeeded if refuted.is_some() => (reason::BACKUP_FAILED, "failed its drill"),
             _ => continue,
         };
         return Some((false, reason, format!("{run} {word}: {why}; {}; {now_one}", have(summary))));
@@ -129,4 +149,67 @@ fn overdue<'a>(
     let cron = Cron::read("", &row.schedule, &row.time_zone).ok()?;
     let late = cron.next(promised)? <= now;
     (late || !there).then_some((row, promised))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{backup, observed, start};
+    use jiff::SignedDuration;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_backup_of_the_future_makes_up_for_no_run_that_was_missed() {
+        let mut seen =
+            observed(json!({"backup": {"schedules": [{"name": "nightly", "schedule": "0 2 * * *"}]}}));
+        let due = "2026-11-21T02:00:00Z";
+        let rows = json!([{
+            "name": "nightly", "schedule": "0 2 * * *", "timeZone": "UTC", "since": "2026-11-01T00:00:00Z", "considered": due,
+            "last": {"backup": "c-nightly", "scheduledFor": due, "phase": "Missed"},
+        }]);
+        let mut of = |cut: &str| {
+            seen.backups.as_mut().unwrap().insert("older".into(), backup(cut.parse().unwrap()));
+            let good = json!({"name": "older", "cutAt": cut});
+            let told: BackupSummary =
+                serde_json::from_value(json!({"schedules": rows, "lastGood": good})).unwrap();
+            current(&seen, Some(&told), start()).unwrap()
+        };
+        assert!(of("2026-11-21T03:00:00Z").0, "it was made since");
+        let (fine, why, message) = of("2031-01-01T00:00:00Z");
+        assert_eq!((fine, why), (false, reason::BACKUP_MISSED), "{message}");
+    }
+
+    #[test]
+    fn a_run_whose_drill_failed_is_no_good_one_and_the_condition_says_so() {
+        let mut seen =
+            observed(json!({"backup": {"schedules": [{"name": "nightly", "schedule": "0 2 * * *"}]}}));
+        let due = "2026-11-21T02:00:00Z";
+        let report =
+            json!({"cluster": "d", "outcome": "Failed", "startedAt": due, "cause": "block 7 of accounts"});
+        let mut rotten = backup(due.parse().unwrap());
+        let spec = json!({"cluster": "c", "schedule": "nightly", "scheduledFor": due});
+        rotten.spec = serde_json::from_value(spec).unwrap();
+        let all = seen.backups.as_mut().unwrap();
+        all.insert("c-nightly".into(), rotten);
+        all.insert("older".into(), backup(start() - SignedDuration::from_hours(50)));
+        let rows = json!([{
+            "name": "nightly", "schedule": "0 2 * * *", "timeZone": "UTC", "since": "2026-11-01T00:00:00Z", "considered": due,
+            "last": {"backup": "c-nightly", "scheduledFor": due, "phase": "Succeeded"},
+        }]);
+        let before: BackupSummary = serde_json::from_value(json!({"schedules": rows})).unwrap();
+        let told = |seen: &Observed| {
+            let summary = summary(seen, Some(before.clone()), start());
+            let good = summary.as_ref().unwrap().last_good.as_ref().unwrap().name.clone();
+            (good, current(seen, summary.as_ref(), start()).unwrap())
+        };
+        Arc::make_mut(&mut seen.cluster).status.get_or_insert_default().backup = Some(before.clone());
+        let (good, finding) = told(&seen);
+        assert_eq!((good.as_str(), finding.0), ("c-nightly", true), "{}", finding.2);
+        let all = seen.backups.as_mut().unwrap();
+        all.get_mut("c-nightly").unwrap().status.drill = serde_json::from_value(report).unwrap();
+        let (good, (fine, why, message)) = told(&seen);
+        assert_eq!((good.as_str(), fine, why), ("older", false, reason::BACKUP_FAILED));
+        assert!(message.contains("failed its drill: block 7 of accounts"), "{message}");
+    }
 }

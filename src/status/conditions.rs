@@ -11,7 +11,7 @@ use crate::fleet::PULL_FAULTS;
 use crate::images::place;
 use crate::observe::{Leadership, Misread, Observed, PodSeen};
 use crate::plan::{Halt, Step, volumes_command};
-use crate::target::{Problem, Target, Tunings, in_the_way, tuned};
+use crate::target::{Problem, Target, Tunings, archive_refused, in_the_way, tuned};
 use crate::text::one_line;
 
 use super::contested::{contested, corrects};
@@ -63,6 +63,8 @@ pub mod reason {
     pub const AS_WANTED: &str = "AsWanted";
     /// The spec names something that can't be.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// What the archive is read with that the cluster is to be made from is missing, or that archive is not known.
+    pub const SOURCE_ARCHIVE_REFUSED: &str = "SourceArchiveRefused";
     /// An object of others has a name that the cluster needs.
     pub const OBJECT_IN_THE_WAY: &str = "ObjectInTheWay";
     /// A tuning ConfigMap asks for something that can't be.
@@ -107,6 +109,10 @@ pub mod reason {
     pub const CHECK_FAILED: &str = "CheckFailed";
     /// Volumes can't be cloned, or no member starts on its clone.
     pub const RESTORE_FAILED: &str = "RestoreFailed";
+    /// The archive that is restored from can't be asked: no right, or no way to it.
+    pub const RESTORE_UNREAD: &str = "RestoreArchiveUnread";
+    /// The passphrase that was given does not open the archive that is restored from.
+    pub const RESTORE_KEY_WRONG: &str = "RestoreKeyWrong";
     /// A restore in place is asked for and can't begin.
     pub const RESTORE_REFUSED: &str = "RestoreRefused";
     /// A volume is used to 85 % or more.
@@ -129,6 +135,12 @@ pub mod reason {
     pub const ARCHIVE_SLOW: &str = "ArchiveSlow";
     /// WAL was given up, so that some moments can't be brought back.
     pub const ARCHIVE_GAP: &str = "ArchiveGap";
+    /// Another cluster writes to the archive.
+    pub const ARCHIVE_OF_ANOTHER: &str = "ArchiveOfAnother";
+    /// The passphrase of the archive is gone.
+    pub const ARCHIVE_KEY_LOST: &str = "ArchiveKeyLost";
+    /// The passphrase of the archive was changed.
+    pub const ARCHIVE_KEY_CHANGED: &str = "ArchiveKeyChanged";
     /// A logical slot is gone or has lost WAL: its subscriber misses changes.
     pub const SLOT_LOST: &str = "SlotLost";
     /// A logical slot keeps more than half of the WAL that may be kept.
@@ -180,7 +192,10 @@ pub fn conditions(
     .chain(super::engine::current(target).map(|finding| (kind::ENGINE, finding)))
     .chain(target.map(|target| (kind::DATABASES, databases::databases(seen, target, now))))
     .chain(slots::slots(seen, target, status.replication.as_ref()).map(|finding| (kind::SLOTS, finding)))
-    .chain(super::archive::archiving(seen, target, now).map(|finding| (kind::ARCHIVING, finding)))
+    .chain(
+        super::archive::archiving(seen, target, status.archive.as_ref(), now)
+            .map(|finding| (kind::ARCHIVING, finding)),
+    )
     .chain(backup::current(seen, status.backup.as_ref(), now).map(|finding| (kind::BACKUPS, finding)))
     .chain(drills::current(seen, status.backup.as_ref(), now).map(|finding| (kind::DRILLS, finding)))
     .chain(super::upgrade::checked(seen, target).map(|finding| (kind::UPGRADE_CHECKED, finding)))
@@ -228,7 +243,9 @@ fn accepted(seen: &Observed, target: Option<&Target>, problems: &[Problem]) -> F
     }
     let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
     let taken = in_the_way(seen).next().is_some();
-    let reason = if taken { reason::OBJECT_IN_THE_WAY } else { reason::INVALID_SPEC };
+    let of_source = archive_refused(seen, problems);
+    let refused = if of_source { reason::SOURCE_ARCHIVE_REFUSED } else { reason::INVALID_SPEC };
+    let reason = if taken { reason::OBJECT_IN_THE_WAY } else { refused };
     (false, reason, format!("{}. What runs was not touched", text.join("; ")))
 }
 
@@ -240,7 +257,7 @@ fn tuning_accepted(seen: &Observed, target: Option<&Target>) -> Finding {
     let (postgres, pooler) = match target {
         Some(target) => (target.tuning.clone(), target.pooler_tuning.clone()),
         None => {
-            let Tunings { postgres, pooler, clients: _ } = tuned(seen);
+            let Tunings { postgres, pooler, sizes: _ } = tuned(seen);
             (postgres, pooler)
         }
     };
@@ -466,8 +483,8 @@ fn trouble(seen: &Observed, which: impl Fn(&PodSeen) -> bool) -> Option<Finding>
         }
         let (why, _) = pod.main.waiting.as_ref()?;
         PULL_FAULTS.contains(&why.as_str()).then(|| {
-            let field = match (pod.component == crate::name::COMPONENT_POOLER, &seen.cluster.spec.engine.image) {
-                (true, _) => "pooler.image of the operator's chart".to_owned(),
+            let field = match (crate::pooler::is_pooler(&pod.component), &seen.cluster.spec.engine.image) {
+                (true, _) => format!("{} of the operator's chart", crate::pooler::program(seen.cluster.spec.pooler.kind).image_value()),
                 (false, Some(_)) => "spec.engine.image".to_owned(),
                 (false, None) => place(&seen.platform.namespace),
             };

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{
-    BackupSummary, ClusterStatus, DrillRun, DrillRunOutcome, DrillSchedule, DrillsStatus, MissedDrill,
-    VerifiedBackup,
+    BackupSummary, ClusterStatus, DrillBlame, DrillOutcome, DrillRun, DrillRunOutcome, DrillSchedule,
+    DrillsStatus, MissedDrill, Recovery, VerifiedBackup,
 };
 use crate::observe::{BackupSeen, Observed};
 use crate::plan::drills_due;
@@ -36,6 +36,47 @@ fn verified(name: &str, backup: &BackupSeen) -> Option<VerifiedBackup> {
     Some(VerifiedBackup { name: name.to_owned(), cut_at: Time(backup.moment()), at })
 }
 
+/// How many restores are remembered: half a year of weekly drills.
+const MOST_RECOVERIES: usize = 24;
+
+/// How long restores took, by the drills that passed: those that are told, and those that are new. They outlive their backups, since what is
+/// wanted is how the time grows with the data.
+pub fn recoveries(
+    backups: &BTreeMap<String, BackupSeen>,
+    before: &[Recovery],
+    now: Timestamp,
+) -> Vec<Recovery> {
+    let found = backups.iter().filter_map(|(name, backup)| {
+        let drill = backup.status.verified.as_ref()?;
+        Some(Recovery {
+            backup: name.clone(),
+            at: drill.at.clone()?,
+            method: backup.spec.method,
+            seconds: drill.recovery_seconds?,
+            bytes: drill.bytes,
+            replayed_bytes: drill.replays().and_then(|replay| replay.bytes),
+        })
+    });
+    let mut all: Vec<Recovery> = before.to_vec();
+    for one in found {
+        if !all.iter().any(|told| told.backup == one.backup && told.at == one.at) {
+            all.push(one);
+        }
+    }
+    // What a clock told that was wrong would stay the newest for ever.
+    all.retain(|one| one.at.0.duration_since(now) <= CLOCK_SLACK);
+    all.sort_by_key(|one| one.at.0);
+    all.drain(..all.len().saturating_sub(MOST_RECOVERIES));
+    all
+}
+
+/// Volumes that drills left behind.
+pub fn left_volumes(backups: &BTreeMap<String, BackupSeen>) -> i32 {
+    let over = backups.values().filter_map(|backup| backup.status.drill.as_ref());
+    let left = over.filter(|drill| drill.outcome != DrillOutcome::Running && drill.waiting.is_some());
+    i32::try_from(left.map(|drill| drill.volumes.len()).sum::<usize>()).unwrap_or(i32::MAX)
+}
+
 /// The moment that was missed since the status was written last: an event tells of each.
 pub fn missed_drill<'a>(before: &ClusterStatus, after: &'a ClusterStatus) -> Option<&'a MissedDrill> {
     let drill = |status: &'a ClusterStatus| status.backup.as_ref()?.drill.as_ref()?.missed.as_ref();
@@ -55,7 +96,19 @@ pub fn current(seen: &Observed, summary: Option<&BackupSummary>, now: Timestamp)
     };
     if let Some((reason, what)) = trouble(seen, summary, row, now) {
         let (cluster, namespace) = (seen.name().name, seen.name().namespace);
+        let failed = row.last.as_ref().filter(|_| reason == reason::DRILL_FAILED);
+        let of =
+            failed.and_then(|run| Some((run, run.failed_of?))).filter(|(_, of)| *of != DrillBlame::Backup);
         let remedy = match &summary.last_good {
+            // The backup is as good as it was: once the rest is mended the same one can be proved.
+            _ if of.is_some_and(|(_, of)| of == DrillBlame::Archive) => format!(
+                "the archive is to blame and not the backup: see Archiving, then stylobate backup verify {} -n {namespace}",
+                of.map(|(run, _)| run.backup.clone()).unwrap_or_default()
+            ),
+            _ if of.is_some() => format!(
+                "it says nothing of the backup; once that is mended: stylobate backup verify {} -n {namespace}",
+                of.map(|(run, _)| run.backup.clone()).unwrap_or_default()
+            ),
             // The same backup would most likely fail again, and what the drill found may be in the cluster itself by now.
             Some(_) if reason == reason::DRILL_FAILED => format!(
                 "find the cause, then prove another backup: stylobate backup {cluster} -n {namespace}, and stylobate \
@@ -202,6 +255,20 @@ mod tests {
             ),
             "{message}"
         );
+        for (of, part) in [
+            (
+                DrillBlame::Archive,
+                "the archive is to blame and not the backup: see Archiving, then stylobate backup verify new -n shop",
+            ),
+            (
+                DrillBlame::Surroundings,
+                "it says nothing of the backup; once that is mended: stylobate backup verify new -n shop",
+            ),
+        ] {
+            let mut summary = summary.clone();
+            summary.drill.as_mut().unwrap().last.as_mut().unwrap().failed_of = Some(of);
+            assert!(told(&seen, &summary).1.ends_with(part), "{}", told(&seen, &summary).1);
+        }
         passes(&mut seen, &mut summary, "old", "2026-11-22T08:00:00Z");
         assert_eq!(told(&seen, &summary).0, "DrillFailed", "an older backup heals nothing");
         passes(&mut seen, &mut summary, "new", "2026-11-22T09:00:00Z");
@@ -254,6 +321,49 @@ mod tests {
         let (mut seen, mut summary) = world(json!({}));
         passes(&mut seen, &mut summary, "new", "2031-01-01T00:00:00Z");
         assert_eq!(summary.last_verified, None);
+    }
+
+    #[test]
+    fn how_long_restores_take_is_remembered_beside_their_size_and_beyond_their_backups() {
+        let (mut seen, _) = world(json!({}));
+        let backups = seen.backups.as_mut().unwrap();
+        let report = |when: &str, seconds: i64| {
+            let replay = json!({"to": when, "lsn": "0/2", "wal": "w", "bytes": 16, "reached": true});
+            serde_json::from_value(
+                json!({"cluster": "c-drill-1", "outcome": "Passed", "startedAt": when, "at": when,
+                "recoverySeconds": seconds, "bytes": 27_000_000, "replay": replay}),
+            )
+            .unwrap()
+        };
+        backups.get_mut("old").unwrap().status.verified = report("2026-11-21T06:00:00Z", 40);
+        let first = recoveries(backups, &[], at(NOW));
+        assert_eq!(
+            (first[0].seconds, first[0].bytes, first[0].replayed_bytes),
+            (40, Some(27_000_000), Some(16))
+        );
+        assert_eq!(recoveries(backups, &first, at(NOW)), first, "each drill once");
+        backups.remove("old");
+        backups.get_mut("new").unwrap().status.verified = report("2026-11-22T06:00:00Z", 50);
+        let second = recoveries(backups, &first, at(NOW));
+        assert_eq!(second.iter().map(|one| one.seconds).collect::<Vec<_>>(), [40, 50]);
+        backups.get_mut("new").unwrap().status.verified = report("2031-01-01T00:00:00Z", 60);
+        assert_eq!(recoveries(backups, &second, at(NOW)), second, "a clock that was wrong tells nothing");
+        let many: Vec<Recovery> = (0..40).map(|n| Recovery { seconds: n, ..first[0].clone() }).collect();
+        let kept = recoveries(&BTreeMap::new(), &many, at(NOW));
+        assert_eq!((kept.len(), kept.last().unwrap().seconds), (24, 39));
+    }
+
+    #[test]
+    fn volumes_that_drills_left_are_counted_once_they_are_told() {
+        let (mut seen, _) = world(json!({}));
+        let backups = seen.backups.as_mut().unwrap();
+        let mut of = |outcome: &str, waiting: Value| {
+            let report = json!({"cluster": "c-drill-1", "outcome": outcome, "startedAt": NOW, "volumes": ["pv-1"], "waiting": waiting});
+            backups.get_mut("old").unwrap().status.drill = serde_json::from_value(report).unwrap();
+            left_volumes(backups)
+        };
+        assert_eq!(of("Running", json!("volumes are cloned")), 0);
+        assert_eq!((of("Passed", Value::Null), of("Failed", json!("pv-1 is there still"))), (0, 1));
     }
 
     #[test]

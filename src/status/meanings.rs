@@ -112,6 +112,13 @@ pub const REASONS: &[Reason] = &[
     },
     Reason {
         kinds: &[kind::ACCEPTED],
+        reason: reason::SOURCE_ARCHIVE_REFUSED,
+        means: "what opens the archive that the cluster is to be made from is missing (passphrase, key, authority), or the backup does not tell \
+                of that archive; the message has field, value and remedy",
+        remedy: "put what is missing into the Secret that is named, or name another backup: `docs/restore.md`",
+    },
+    Reason {
+        kinds: &[kind::ACCEPTED],
         reason: reason::OBJECT_IN_THE_WAY,
         means: "an object that the cluster did not make has a name that it needs; the message has its kind and name, and whose it seems to \
                 be. It is neither changed nor removed, nothing is made beside it, and what runs goes on",
@@ -334,6 +341,24 @@ pub const REASONS: &[Reason] = &[
         remedy: "make a backup now: moments from then to that backup can't be brought back",
     },
     Reason {
+        kinds: &[kind::ARCHIVING],
+        reason: reason::ARCHIVE_OF_ANOTHER,
+        means: "another cluster, or a copy of this one, writes to the same part of the archive; nothing is overwritten",
+        remedy: "give `spec.backup.archive` another place and make a backup, or take it back by the command in the message",
+    },
+    Reason {
+        kinds: &[kind::ARCHIVING],
+        reason: reason::ARCHIVE_KEY_LOST,
+        means: "Secret `<cluster>-archive-key` is gone, and something was archived with the passphrase in it; none is made anew",
+        remedy: "put your copy of it back by the command in the message",
+    },
+    Reason {
+        kinds: &[kind::ARCHIVING],
+        reason: reason::ARCHIVE_KEY_CHANGED,
+        means: "Secret `<cluster>-archive-key` has another passphrase than the one that is archived with; it is not taken",
+        remedy: "put the old one back: the message says where it is",
+    },
+    Reason {
         kinds: &[kind::SLOTS],
         reason: reason::SLOT_LOST,
         means: "a logical slot is gone, or the WAL that its subscriber still needs; it is named, and not made anew by itself",
@@ -366,7 +391,7 @@ pub const REASONS: &[Reason] = &[
     Reason {
         kinds: &[kind::BACKUPS],
         reason: reason::BACKUP_FAILED,
-        means: "the last run of a schedule failed, and nothing good was made since; run and reason are named",
+        means: "the last run of a schedule failed, or a drill of it did, and nothing good was made since; run and reason are named",
         remedy: "do what the reason says; `stylobate backup NAME -n NS` makes one now",
     },
     Reason {
@@ -419,6 +444,18 @@ pub const REASONS: &[Reason] = &[
     },
     Reason {
         kinds: &[kind::RESTORED],
+        reason: reason::RESTORE_KEY_WRONG,
+        means: "the passphrase that was given does not open the archive of the backup's cluster; nothing was restored yet",
+        remedy: "put the right one into the Secret that the message names: it is read again and the restore goes on",
+    },
+    Reason {
+        kinds: &[kind::RESTORED],
+        reason: reason::RESTORE_UNREAD,
+        means: "the archive of the backup's cluster can't be asked: no right to it, or no way there; it says nothing of the backup",
+        remedy: "rights of `<cluster>-member` on that bucket, and the network to it: `docs/restore.md`; it is tried again",
+    },
+    Reason {
+        kinds: &[kind::RESTORED],
         reason: reason::RESTORE_FAILED,
         means: "volumes can't be cloned, or no member starts on its clone; Kubernetes' words, or the member to look at, follow",
         remedy: "`docs/restore.md`",
@@ -437,56 +474,4 @@ pub(super) fn explains(kind: &str, reason: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Values of the constants in this module of the source.
-    fn constants(module: &str) -> Vec<String> {
-        let source = include_str!("conditions.rs");
-        let begin = source.find(&format!("pub mod {module} {{")).expect("the module is in conditions.rs");
-        let body = source[begin..].split("\n}\n").next().expect("it has an end");
-        let values = body.split("&str = \"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
-        values.collect()
-    }
-
-    #[test]
-    fn each_condition_and_each_reason_is_explained_and_none_that_is_not_there() {
-        let kinds: Vec<String> = KINDS.iter().map(|row| row.kind.to_owned()).collect();
-        let mut wanted = constants("kind");
-        assert!(wanted.len() >= 12, "{wanted:?}");
-        wanted.sort();
-        let mut told = kinds.clone();
-        told.sort();
-        assert_eq!(told, wanted, "give each condition one row in KINDS");
-
-        let wanted = constants("reason");
-        assert!(wanted.len() >= 33, "{wanted:?}");
-        for reason in wanted.iter().filter(|reason| *reason != reason::AS_WANTED) {
-            assert!(REASONS.iter().any(|row| row.reason == reason), "{reason} has no row in REASONS");
-        }
-        for row in REASONS {
-            assert!(
-                !row.means.is_empty() && !row.remedy.is_empty() && !row.kinds.is_empty(),
-                "{}",
-                row.reason
-            );
-            for kind in row.kinds {
-                let rows =
-                    REASONS.iter().filter(|other| other.reason == row.reason && other.kinds.contains(kind));
-                assert_eq!(rows.count(), 1, "{kind} {}", row.reason);
-            }
-        }
-    }
-
-    #[test]
-    fn each_policy_that_may_hold_a_step_back_has_its_remedy() {
-        let row = REASONS.iter().find(|row| row.reason == reason::HELD_BACK).unwrap();
-        for policy in crate::policy::CATALOG {
-            assert!(
-                row.remedy.contains(&format!("`{}`", policy.id())),
-                "{} is not in the row of HeldBack",
-                policy.id()
-            );
-        }
-    }
-}
+mod tests;

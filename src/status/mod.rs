@@ -19,20 +19,24 @@ mod starved;
 mod storage;
 mod tuning;
 mod upgrade;
+mod window;
 
 use jiff::Timestamp;
 
-use crate::api::{ClusterState, ClusterStatus, OperatorStatus, PoolerStatus};
+use crate::api::{ClusterState, ClusterStatus, OperatorStatus, PodsStatus, PoolerStatus};
 use crate::child::Kind;
 use crate::name::COMPONENT_MEMBER;
 use crate::observe::{Leadership, Observed, Platform};
 use crate::plan::{Contested, Halt, Step};
 use crate::policy::Verdict;
+use crate::pooler::Way;
 use crate::target::{Problem, Target, Version};
 
 pub use conditions::{kind, reason};
 pub use drills::missed_drill;
 pub use restore::cut;
+#[cfg(test)]
+pub use restore::restored;
 pub use tuning::COMPUTED;
 
 /// What there is to do.
@@ -85,7 +89,7 @@ pub fn status(
             (true, true) => ClusterState::Degraded,
             (true, false) => ClusterState::Down,
         }
-    } else if ready >= wanted && pooler.ready >= pooler.wanted && pooler.wanted > 0 {
+    } else if ready >= wanted && pooler.wanted > 0 && poolers_ready(&pooler) {
         ClusterState::Healthy
     } else if before.state == ClusterState::Creating {
         ClusterState::Creating
@@ -126,7 +130,8 @@ pub fn status(
         restore: restore::restore(before.restore.as_ref(), seen, target, now),
         rollout: rollout::rollout(before.rollout.as_ref(), seen, work, now),
         replication: slots::status(before.replication.as_ref(), seen, target),
-        archive: archive::status(before.archive.as_ref(), seen, target),
+        archive: archive::status(before.archive.as_ref(), seen, target, now),
+        archive_key: archive::key(before.archive_key, seen, target),
         backup: backup::summary(seen, before.backup, now),
         conditions: Vec::new(),
     };
@@ -137,24 +142,35 @@ pub fn status(
 }
 
 fn operator(seen: &Observed) -> OperatorStatus {
-    let Platform { pooler_image, domain, namespace } = seen.platform.clone();
+    let Platform { pooler_image, pgbouncer_image, domain, namespace } = seen.platform.clone();
     OperatorStatus {
         version: env!("CARGO_PKG_VERSION").into(),
         pooler_image,
+        pgbouncer_image,
         domain,
         namespace,
         disruption_slots: seen.slots.total as i64,
     }
 }
 
+fn poolers_ready(pooler: &PoolerStatus) -> bool {
+    let reader = pooler.read_only.as_ref();
+    pooler.ready >= pooler.wanted && reader.is_none_or(|pods| pods.ready >= pods.wanted)
+}
+
 fn pooler(seen: &Observed) -> PoolerStatus {
-    let live = seen.children.get(Kind::Deployment, &seen.name().pooler());
-    let count = |path: &str| {
-        live.and_then(|d| d.pointer(path)).and_then(serde_json::Value::as_i64).unwrap_or(0) as i32
+    let ready = |way: Way| {
+        let live = seen.children.get(Kind::Deployment, &way.name(&seen.name()));
+        let count = live.and_then(|live| live.pointer("/status/readyReplicas")?.as_i64());
+        count.unwrap_or(0) as i32
     };
+    let spec = &seen.cluster.spec.pooler;
+    let read_only = spec.read_only.as_ref();
     PoolerStatus {
-        wanted: seen.cluster.spec.pooler.instances,
-        ready: count("/status/readyReplicas"),
+        wanted: spec.instances,
+        ready: ready(Way::Primary),
         tuning: Vec::new(),
+        read_only: read_only
+            .map(|reader| PodsStatus { wanted: reader.instances, ready: ready(Way::Replicas) }),
     }
 }

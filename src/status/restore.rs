@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{RestorePhase, RestoreStatus};
+use crate::archive::PASSPHRASE;
 use crate::name::{ANNOTATION_FORGET_OLD_VOLUMES, ANNOTATION_RESTORE_IN_PLACE};
-use crate::observe::Observed;
+use crate::observe::{Observed, SourceFault};
 use crate::restore::in_place::others;
-use crate::restore::{Restore, Stage};
+use crate::restore::{Course, Restore, Stage};
 use crate::target::{GroupTarget, Request, Target};
 
 use super::conditions::{Finding, good, reason};
@@ -22,7 +23,7 @@ pub fn restore(
     // Without a target it stands still where it is.
     let Some(target) = target else { return before.cloned() };
     let old_claims = old_claims(seen, target);
-    let Some(Restore { course, stage }) = &target.restore else {
+    let Some(Restore { course, stage, unproven: _ }) = &target.restore else {
         return before.map(|before| RestoreStatus { old_claims, ..before.clone() });
     };
     let started_at = Some(Time(course.started_at));
@@ -80,8 +81,15 @@ pub fn restored(seen: &Observed, target: Option<&Target>, status: Option<&Restor
     let from = from(status);
     let course = target.and_then(|target| target.restore.as_ref()).map(|restore| &restore.course);
     let copy = course.is_some_and(|course| course.copy.is_some());
+    let unproven = target.and_then(|target| target.restore.as_ref()?.unproven.as_deref());
     let under_way = |message: String| (false, reason::IN_PROGRESS, message);
     let failed = |message: String| (false, reason::RESTORE_FAILED, message);
+    // Whoever may write a pod may write what it says: it counts only where an archive is read, and until it was.
+    let unfinished = matches!(status.phase, RestorePhase::Cloning | RestorePhase::Recovering)
+        && course.is_some_and(Course::reads_archive);
+    if let Some((fault, pod)) = source_fault(seen, target).filter(|_| unfinished) {
+        return Some(unreadable(seen, status, fault, pod));
+    }
     Some(match status.phase {
         RestorePhase::Done => good(format!(
             "restored {from}: it took writes after {}, and all members ran after {}{}",
@@ -91,6 +99,11 @@ pub fn restored(seen: &Observed, target: Option<&Target>, status: Option<&Restor
         )),
         RestorePhase::Stopping => under_way(format!(
             "members stop, to be restored in place {from}; their volumes are kept as they are"
+        )),
+        RestorePhase::Cloning if unproven.is_some() => failed(format!(
+            "failed to clone volumes {from}: {}. Nothing more is made from it: delete this cluster and restore another backup; or, where \
+             it is only not shared, share it again (spec.shareWith of the backup)",
+            unproven.unwrap_or_default()
         )),
         RestorePhase::Cloning => match &seen.restore.snapshot.error {
             Some(error) if status.in_place => failed(format!(
@@ -170,6 +183,50 @@ fn took(status: &RestoreStatus, end: Option<&Time>) -> String {
     let seconds =
         status.started_at.as_ref().zip(end).map(|(start, end)| end.0.duration_since(start.0).as_secs());
     seconds.map_or_else(|| "an unknown time".into(), |seconds| format!("{seconds} s"))
+}
+
+/// What a member says of the archive that it is to be restored from, before it touches anything.
+fn source_fault<'a>(seen: &'a Observed, target: Option<&Target>) -> Option<(SourceFault, &'a String)> {
+    let groups = &target?.groups;
+    let members =
+        seen.pods.iter().filter(|(pod, _)| groups.iter().any(|group| group.name.ordinal(pod).is_some()));
+    members.filter_map(|(pod, member)| Some((member.source_fault?, pod))).next()
+}
+
+fn unreadable(seen: &Observed, status: &RestoreStatus, fault: SourceFault, pod: &str) -> Finding {
+    let from = from(status);
+    let namespace = seen.name().namespace;
+    let (field, secret) = seen.cluster.spec.bootstrap.archive_secret();
+    match fault {
+        SourceFault::Key => {
+            let which = match secret {
+                Some(secret) => format!("Secret {secret} ({field})"),
+                None => "Secret <cluster>-archive-key of the backup's cluster".to_owned(),
+            };
+            let message = format!(
+                "not restored {from}: the passphrase in {which}, entry {PASSPHRASE}, does not open the archive of the backup's cluster. Put \
+                 the one there that it was written with: it is read again within two minutes, and the restore goes on. Nothing was changed"
+            );
+            (false, reason::RESTORE_KEY_WRONG, message)
+        }
+        SourceFault::Absent => {
+            let message = format!(
+                "not restored {from}: there is no archive of the backup's cluster where it had one. Look whether the bucket and the folder that \
+                 status.source.clusterSpec of the backup names are the right ones and were not emptied; or restore a snapshot without a point in \
+                 time. It is tried again"
+            );
+            (false, reason::RESTORE_FAILED, message)
+        }
+        SourceFault::Unread(code) => {
+            let message = format!(
+                "not restored {from}: the archive of the backup's cluster can't be read (pgBackRest's code {code}). Give the ServiceAccount \
+                 {}-member, or the account of the key, the right to read it; look at the network to it; and that it is this customer's \
+                 bucket. It is tried again. pgBackRest's words: kubectl -n {namespace} logs {pod} -c postgres",
+                seen.name().name
+            );
+            (false, reason::RESTORE_UNREAD, message)
+        }
+    }
 }
 
 /// The member whose container ended most often. Once may be anything; a start that fails fails again.

@@ -1,7 +1,7 @@
 //! A pooler pod that was ended for want of memory: Kubernetes starts it again, so that nothing else tells why sessions ended.
 
-use crate::name::COMPONENT_POOLER;
 use crate::observe::Observed;
+use crate::pooler::is_pooler;
 
 /// What is well, and what is told of such a pod.
 pub fn beside(seen: &Observed, well: &str) -> String {
@@ -10,7 +10,7 @@ pub fn beside(seen: &Observed, well: &str) -> String {
 
 /// What is told of the latest such pod.
 fn pooler(seen: &Observed) -> Option<String> {
-    let poolers = seen.pods.iter().filter(|(_, pod)| pod.component == COMPONENT_POOLER);
+    let poolers = seen.pods.iter().filter(|(_, pod)| is_pooler(&pod.component));
     let starved = poolers.filter(|(_, pod)| pod.main.out_of_memory);
     let (name, pod) = starved.max_by_key(|(_, pod)| pod.main.ended_at)?;
     let at = pod.main.ended_at.map_or_else(String::new, |at| format!(" at {at:.0}"));

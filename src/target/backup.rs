@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use crate::api::{BackupMethod, BackupSummary, PostgresClusterSpec, ProviderName};
+use crate::name::ClusterName;
 use crate::schedule::retention::{self, Rules};
 use crate::schedule::{LEAST_BETWEEN_SNAPSHOTS, Schedule, crowded, drills, longest_pause, read};
 
@@ -14,20 +15,21 @@ const SLACK: SignedDuration = SignedDuration::from_hours(2);
 
 /// Adds what can't be; the rules of retention, or none that delete anything.
 pub fn check(
+    cluster: &ClusterName,
     spec: &PostgresClusterSpec,
     status: Option<&BackupSummary>,
     problems: &mut Vec<Problem>,
 ) -> Rules {
     let policy = &spec.backup;
     let rows = status.map(|status| status.schedules.as_slice()).unwrap_or_default();
-    let (schedules, found) = read(policy, rows);
+    let (schedules, found) = read(cluster, policy, rows);
     let readable = found.is_empty();
     problems.extend(found);
     problems.extend(without_bucket(spec));
     if readable && policy.provider == ProviderName::Gce {
         problems.extend(too_close(&schedules));
     }
-    problems.extend(drills::read(policy, status.and_then(|status| status.drill.as_ref())).1);
+    problems.extend(drills::read(cluster, policy, status.and_then(|status| status.drill.as_ref())).1);
     match retention::read(&policy.retention) {
         Ok(rules) => {
             if readable {

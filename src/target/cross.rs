@@ -2,21 +2,16 @@
 
 use crate::api::{PostgresClusterSpec, Synchronous};
 use crate::observe::{Observed, StorageClassSeen};
-use crate::pooler::METRICS_SESSIONS;
 use crate::tuning::computed::{BACKEND_BYTES, BASE_BYTES};
 use crate::tuning::memory::{self, Extra};
 use crate::tuning::units::{MIB, human_mib};
 use crate::tuning::{Misfit, View, rules};
 
-use super::{Problem, Target, replication};
+use super::{Problem, Target, pooler, replication};
 
 /// Connections that are kept back from the pooler: 3 for superusers (`superuser_reserved_connections`), 3 for
 /// Patroni and the operator, 2 for the exporter, 2 spare for a person at night.
 pub const RESERVED_CONNECTIONS: i64 = 10;
-
-/// Clients of a pooler pod, when they are computed.
-const LEAST_CLIENTS: i64 = 4;
-const MOST_CLIENTS: i64 = 32;
 
 /// Most members of a group: the schema's limit, held here too, since work is done for each.
 const MAX_INSTANCES: i32 = 9;
@@ -51,7 +46,7 @@ pub fn misfits(spec: &PostgresClusterSpec, memory: u64, view: &View) -> Vec<Misf
     let takers: Vec<&str> = most.into_iter().chain(["shared_buffers", "max_connections"]).collect();
     found.extend(memory_fits(spec, memory, view, &extra).map(|problem| blamed(&takers, problem)));
     let counts = ["max_connections", "superuser_reserved_connections", "reserved_connections"];
-    found.extend(pooler_fits(spec, view).map(|problem| blamed(&counts, problem)));
+    found.extend(pooler::fits(&spec.pooler, view).map(|problem| blamed(&counts, problem)));
     found.extend(replication::misfits(spec, members, view).into_iter().map(alone));
     found
 }
@@ -103,43 +98,12 @@ fn shown(view: &View, name: &str, number: f64) -> String {
 
 /// Connections that clients of the pooler can't have: [`RESERVED_CONNECTIONS`], and what the settings keep back beyond the
 /// server's own 3.
-fn kept_back(view: &View) -> i64 {
+pub(super) fn kept_back(view: &View) -> i64 {
     let reserved = ["superuser_reserved_connections", "reserved_connections"]
         .into_iter()
         .filter_map(|name| view.number(name))
         .sum::<f64>();
     RESERVED_CONNECTIONS + (reserved as i64 - 3).max(0)
-}
-
-/// Clients of each pooler pod: what the spec says, else as many as the server has room for, and no more than an ordinary
-/// cluster needs, since each takes a process of 6 MiB in the pod.
-pub fn clients(spec: &PostgresClusterSpec, view: &View) -> i32 {
-    spec.pooler.clients.unwrap_or_else(|| {
-        let room = (view.number("max_connections").unwrap_or(0.0) as i64 - kept_back(view))
-            / i64::from(spec.pooler.instances.max(1))
-            - i64::from(METRICS_SESSIONS);
-        room.clamp(LEAST_CLIENTS, MOST_CLIENTS) as i32
-    })
-}
-
-fn pooler_fits(spec: &PostgresClusterSpec, view: &View) -> Option<Problem> {
-    let (clients, pods) = (clients(spec, view), i64::from(spec.pooler.instances));
-    let wanted = pods * (i64::from(clients) + i64::from(METRICS_SESSIONS));
-    let connections = view.number("max_connections")? as i64;
-    let back = kept_back(view);
-    let room = connections - back;
-    (wanted > room).then(|| {
-        Problem::new(
-            "spec.pooler.clients",
-            clients,
-            format!(
-                "{pods} pooler pods of {clients} clients and {METRICS_SESSIONS} metrics sessions open up to {wanted} \
-                 connections, but max_connections {connections} leaves {room} after {back} reserved: at most {} clients, \
-                 or raise max_connections or memory",
-                (room / pods.max(1) - i64::from(METRICS_SESSIONS)).max(0)
-            ),
-        )
-    })
 }
 
 fn storage_class(seen: &Observed, target: &Target, problems: &mut Vec<Problem>) {

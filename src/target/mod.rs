@@ -14,6 +14,7 @@ mod networks;
 mod origin;
 mod pods;
 mod point;
+mod pooler;
 mod problem;
 mod reach;
 pub(crate) mod replication;
@@ -28,7 +29,6 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Toleration;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
 use crate::api::{Flavor, Pods, RenderedStatus, Services, Spread, Synchronous};
@@ -51,7 +51,8 @@ pub use databases::encoding as encoding_name;
 use engine::Engine;
 pub use in_place::Request;
 pub use pods::reserved as reserved_key;
-pub use point::files as source_files;
+pub use point::{archive_refused, files as source_files};
+pub use pooler::PoolerTarget;
 pub use problem::Problem;
 pub use replication::{ReplicationTarget, SLOTS_SINCE};
 pub use standing::in_the_way;
@@ -89,8 +90,6 @@ pub struct Target {
     pub request: Request,
     /// It is there for a drill alone: it goes with its volumes, and nobody may reach it.
     pub drill: bool,
-    /// Image of the pooler.
-    pub pooler_image: String,
     /// Groups with their member counts.
     pub groups: Vec<GroupTarget>,
     /// CPU request of a member, as a Kubernetes quantity.
@@ -111,8 +110,8 @@ pub struct Target {
     pub pooler_tuning: Tuned,
     /// When a commit is acknowledged.
     pub synchronous: Synchronous,
-    /// The pooler.
-    pub pooler: PoolerTarget,
+    /// The poolers: the one for all clients first, and where it is asked for the one for sessions that only read.
+    pub poolers: Vec<PoolerTarget>,
     /// Secret with a certificate of a person's own for the pooler.
     pub given_tls: Option<String>,
     /// The continuous archive of WAL; none when there is none.
@@ -121,6 +120,8 @@ pub struct Target {
     pub reminders: Vec<String>,
     /// Namespaces whose pods may reach the pooler.
     pub client_namespaces: Vec<String>,
+    /// Namespaces whose pods may go past it to members.
+    pub direct_namespaces: Vec<String>,
     /// Login roles.
     pub users: Vec<UserTarget>,
     /// Databases.
@@ -155,6 +156,16 @@ impl Target {
         self.restore.as_ref()?.order()
     }
 
+    /// The pooler for all clients.
+    pub fn pooler(&self) -> &PoolerTarget {
+        &self.poolers[0]
+    }
+
+    /// True where poolers look up who may log in, and are commanded by the operator.
+    pub fn looks_up(&self) -> bool {
+        self.pooler().program().looks_up()
+    }
+
     /// True while members stop for a restore in place.
     pub fn halts(&self) -> bool {
         self.restore.as_ref().is_some_and(|restore| restore.halts().is_some())
@@ -182,36 +193,6 @@ impl GroupTarget {
     pub fn volume(&self, ordinal: i32) -> String {
         self.name.volume(self.generation, ordinal)
     }
-}
-
-/// The pooler.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolerTarget {
-    /// Pods.
-    pub instances: i32,
-    /// Clients of each pod.
-    pub clients: i32,
-    /// Memory of each pod's Pgpool, as Kubernetes reads it.
-    pub memory: String,
-    /// Reads go to replicas.
-    pub load_balancing: bool,
-}
-
-/// Memory of a pooler pod: what the spec says, which has to carry its processes and a small message, or what they take and room for messages.
-fn pooler_memory(given: Option<&Quantity>, clients: i32, problems: &mut Vec<Problem>) -> String {
-    let idle = crate::pooler::idle_memory(clients);
-    let Some(Quantity(given)) = given else {
-        return format!("{}Mi", (idle + crate::pooler::MESSAGES_MEMORY) >> 20);
-    };
-    let least = idle + crate::pooler::LEAST_MESSAGES_MEMORY;
-    if size("spec.pooler.memory", given, problems) < least {
-        let rule = format!(
-            "the processes for {clients} clients take that alone: give {}Mi or more, or lower spec.pooler.clients",
-            least >> 20
-        );
-        problems.push(Problem::new("spec.pooler.memory", given, rule));
-    }
-    given.clone()
 }
 
 /// Checks the spec against all that is seen.
@@ -242,7 +223,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     cpu(&spec.resources.cpu.0, &mut problems);
     size("spec.resources.memory", &spec.resources.memory.0, &mut problems);
     let storage_bytes = size("spec.storage.size", &spec.storage.size.0, &mut problems);
-    let Tunings { postgres: tuning, pooler: pooler_tuning, clients } = tuned(seen);
+    let Tunings { postgres: tuning, pooler: pooler_tuning, sizes } = tuned(seen);
     // With a stand-in for what can't be read, a check of it against others would tell of problems that are none.
     let readable = problems.is_empty();
     let (users, databases) = users::check(seen, &name, &mut problems);
@@ -258,7 +239,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
     databases::check_major(&databases, version.major, &mut problems);
     let replication = replication::check(seen, version.major, &mut problems);
     let restore = restore::restore(seen, &group, version, storage_bytes, now, &mut problems);
-    if let Some(Restore { course: RestoreCourse { in_place: Some(made), .. }, stage }) = &restore
+    if let Some(Restore { course: RestoreCourse { in_place: Some(made), .. }, stage, unproven: _ }) = &restore
         && *stage != Stage::Stopping
     {
         group.generation = made.generation;
@@ -289,7 +270,6 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         restore,
         request,
         drill: cluster.annotations().contains_key(ANNOTATION_DRILL),
-        pooler_image: seen.platform.pooler_image.clone(),
         groups: vec![group],
         cpu: spec.resources.cpu.0.clone(),
         memory: spec.resources.memory.0.clone(),
@@ -297,17 +277,13 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         storage_bytes,
         storage_class: spec.storage.storage_class.clone(),
         synchronous: spec.high_availability.synchronous,
-        pooler: PoolerTarget {
-            instances: spec.pooler.instances,
-            clients,
-            memory: pooler_memory(spec.pooler.memory.as_ref(), clients, &mut problems),
-            load_balancing: spec.pooler.load_balancing,
-        },
+        poolers: pooler::check(seen, &sizes, &mut problems),
         settings,
         tuning,
         pooler_tuning,
         given_tls: spec.access.tls.as_ref().map(|tls| tls.secret.clone()),
         client_namespaces: spec.access.namespaces.clone(),
+        direct_namespaces: spec.access.direct_namespaces.clone(),
         users,
         databases,
         replication,
@@ -320,7 +296,7 @@ pub fn validate(seen: &Observed, now: Timestamp) -> Result<Target, Vec<Problem>>
         services,
         retention: {
             let status = cluster.status.as_ref().and_then(|status| status.backup.as_ref());
-            backup::check(spec, status, &mut refused)
+            backup::check(&seen.name(), spec, status, &mut refused)
         },
         member_deadline: SignedDuration::from_secs(spec.maintenance.member_deadline_seconds.into()),
         rendered: RenderedStatus::default(),

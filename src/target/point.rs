@@ -7,7 +7,7 @@ use crate::archive::{
     ArchiveTarget, Login, PASSPHRASE, Place, SOURCE, conf, generation_of, position, stanza,
 };
 use crate::name::ClusterName;
-use crate::observe::{Observed, SecretData};
+use crate::observe::{Observed, OriginSeen, SecretData};
 use crate::restore::{Point, Recovery};
 
 use super::Problem;
@@ -74,6 +74,17 @@ pub fn files(seen: &Observed, backup: &PostgresBackup) -> Option<SecretData> {
         }
     }
     Some(files)
+}
+
+/// True when all that is wrong is that the archive which the new cluster would be made from can't be read by what its Secrets and the backup's
+/// record have.
+pub fn archive_refused(seen: &Observed, problems: &[Problem]) -> bool {
+    let OriginSeen::Found(backup) = &seen.restore.backup else { return false };
+    let reads =
+        backup.spec.method == BackupMethod::Archive || seen.cluster.spec.bootstrap.point_in_time.is_some();
+    let status = backup.status.clone().unwrap_or_default();
+    let of_source = problems.iter().all(|problem| problem.field.starts_with("spec.bootstrap"));
+    reads && of_source && archive(seen, backup, &status).is_err()
 }
 
 fn point(
@@ -195,7 +206,7 @@ fn archive(
 mod tests {
     use super::*;
     use crate::fixture::{entries, observed, start};
-    use crate::observe::OriginSeen;
+    use crate::observe::{OriginSeen, SourceFault};
     use crate::target::validate;
     use serde_json::{Value, json};
 
@@ -320,6 +331,15 @@ mod tests {
 
     #[test]
     fn a_copy_whose_passphrase_is_gone_says_where_to_put_it() {
+        let refused = |seen: &Observed| {
+            let decision = crate::fixture::step(&mut seen.clone(), start());
+            let found = decision.status.conditions.iter().find(|found| found.type_ == "Accepted").cloned();
+            found.expect("it is told").reason
+        };
+        assert_eq!(refused(&from_copy(&[])), "SourceArchiveRefused");
+        let mut also = from_copy(&[]);
+        std::sync::Arc::make_mut(&mut also.cluster).spec.engine.version = "99".into();
+        assert_eq!(refused(&also), "InvalidSpec", "what else is wrong is not of the archive");
         let problems = validate(&from_copy(&[]), start()).unwrap_err();
         assert!(problems[0].to_string().contains("name it in spec.bootstrap.archiveSecret"), "{problems:?}");
         let mut seen = from_copy(&[]);
@@ -329,6 +349,47 @@ mod tests {
             named.starts_with("spec.bootstrap.archiveSecret is 'mine': there is no entry archive-passphrase"),
             "{named}"
         );
+    }
+
+    #[test]
+    fn a_wrong_passphrase_is_told_by_its_field_and_gives_way_to_the_right_one() {
+        let named = json!({"targetLsn": "1/0", "archiveSecret": "mine"});
+        let mut seen = world(named, json!({"gcs": {"bucket": "wal"}}), &[(PASSPHRASE, "wrong")]);
+        crate::fixture::step(&mut seen, start());
+        crate::fixture::step(&mut seen, start());
+        let pass = |seen: &Observed| {
+            let files = seen.children.secret("c-archive").expect("the files come before the members");
+            files["source-pgbackrest.conf"].expose().contains("repo1-cipher-pass=right")
+        };
+        assert!(!pass(&seen));
+        seen.pods.insert("c-0".into(), crate::observe::PodSeen::default());
+        let told = |seen: &Observed| {
+            let target = crate::fixture::target(seen);
+            let status = json!({"backup": "shop/b", "backupUid": "b-1", "phase": "Recovering"});
+            crate::status::restored(seen, Some(&target), Some(&serde_json::from_value(status).unwrap()))
+                .unwrap()
+        };
+        assert_eq!(told(&seen).1, crate::status::reason::IN_PROGRESS);
+        for (fault, reason, part) in [
+            (
+                SourceFault::Key,
+                "RestoreKeyWrong",
+                "Secret mine (spec.bootstrap.pointInTime.archiveSecret), entry archive-passphrase",
+            ),
+            (SourceFault::Unread(39), "RestoreArchiveUnread", "pgBackRest's code 39"),
+            (SourceFault::Absent, "RestoreFailed", "there is no archive"),
+        ] {
+            seen.pods.get_mut("c-0").unwrap().source_fault = Some(fault);
+            let (fine, why, message) = told(&seen);
+            assert!(!fine && why == reason && message.contains(part), "{why}: {message}");
+        }
+        // The operator reads the Secrets again while the condition says so, and writes what it finds.
+        seen.restore.source.secrets = entries(&[(PASSPHRASE, "right")]);
+        crate::fixture::step(&mut seen, start());
+        assert!(pass(&seen));
+        seen.restore.source.secrets.clear();
+        crate::fixture::step(&mut seen, start());
+        assert!(pass(&seen), "what was written is kept");
     }
 
     #[test]

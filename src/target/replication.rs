@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::api::{LogicalSlot, PostgresClusterSpec, WalLevel};
+use crate::api::{LogicalSlot, PostgresClusterSpec, Subscriptions, WalLevel};
 use crate::name::GroupName;
 use crate::observe::{LogicalSeen, Observed, SlotSeen};
 use crate::tuning::units::{quantity_bytes, setting_mb};
@@ -157,6 +157,27 @@ fn parameter<'a>(seen: &'a Observed, name: &str) -> Option<&'a Value> {
     let configs = seen.members.values().filter_map(|member| member.config.as_ref());
     let stored = seen.stored.values().map(|stored| &stored.config);
     configs.chain(stored).find_map(|config| config.pointer(&format!("/postgresql/parameters/{name}")))
+}
+
+/// What no ConfigMap overrules: in what was restored, the source's subscriptions would go on where those of the source have been already.
+pub fn settled(seen: &Observed) -> Settings {
+    match rest(seen) {
+        true => Settings::from([("max_logical_replication_workers".into(), "0".into())]),
+        false => Settings::new(),
+    }
+}
+
+fn rest(seen: &Observed) -> bool {
+    let spec = &seen.cluster.spec;
+    let from = &spec.bootstrap;
+    // Volumes say it too, once nothing of it stands in the spec, and after a restore in place.
+    let restored = from.from_backup.is_some()
+        || from.from_cluster.is_some()
+        || seen.volumes.values().any(|volume| volume.restored_from.is_some() || volume.request.is_some());
+    match spec.replication.subscriptions {
+        Some(asked) => asked == Subscriptions::Rest,
+        None => restored,
+    }
 }
 
 /// The settings. Whatever the number of slots, room is the same, so that one more needs no restart.

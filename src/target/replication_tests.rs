@@ -183,3 +183,40 @@ fn patroni_leaves_logical_slots_alone_and_nobody_new_is_let_in() {
         with.as_array().unwrap().iter().filter(|line| !without.as_array().unwrap().contains(line)).collect();
     assert_eq!(new, ["hostssl postgres standby all scram-sha-256 clientcert=verify-ca"]);
 }
+
+#[test]
+fn subscriptions_rest_in_what_was_restored_until_somebody_asks_for_them() {
+    let workers = |spec: serde_json::Value, claim: Option<&str>| {
+        let mut seen = crate::fixture::observed(spec);
+        seen.given.tuning.insert(
+            "own".into(),
+            Some([("max_logical_replication_workers".to_owned(), "6".to_owned())].into()),
+        );
+        if let Some(uid) = claim {
+            let volume = crate::observe::VolumeSeen { restored_from: Some(uid.into()), ..Default::default() };
+            seen.volumes.insert("data-c-0".into(), volume);
+        }
+        crate::target::tuning::tuned(&seen)
+            .postgres
+            .settings()
+            .get("max_logical_replication_workers")
+            .cloned()
+    };
+    let tuning = json!([{"configMap": "own"}]);
+    let from = json!({"fromBackup": {"name": "b"}});
+    assert_eq!(workers(json!({}), None), None);
+    assert_eq!(workers(json!({"bootstrap": from}), None).as_deref(), Some("0"));
+    assert_eq!(
+        workers(json!({"bootstrap": from, "tuning": tuning}), None).as_deref(),
+        Some("0"),
+        "a ConfigMap does not wake them"
+    );
+    assert_eq!(workers(json!({}), Some("u")).as_deref(), Some("0"), "volumes remember it");
+    let run = json!({"subscriptions": "Run"});
+    assert_eq!(workers(json!({"bootstrap": from, "replication": run}), Some("u")), None);
+    assert_eq!(
+        workers(json!({"bootstrap": from, "replication": run, "tuning": tuning}), None).as_deref(),
+        Some("6")
+    );
+    assert_eq!(workers(json!({"replication": {"subscriptions": "Rest"}}), None).as_deref(), Some("0"));
+}

@@ -8,10 +8,10 @@
 use jiff::Timestamp;
 
 use crate::api::{BackupPhase, BackupStatus, FromBackup, PostgresBackup};
-use crate::observe::{Observed, OriginSeen};
-use crate::restore::in_place::{others, stopped, stopping};
-use crate::restore::nearest::may_have;
-use crate::restore::{Course, Restore, Stage, driver, is_new, recorded};
+use crate::observe::{Observed, OriginSeen, VolumeSeen};
+use crate::restore::in_place::{others, stopped};
+use crate::restore::nearest::{goes, may_have};
+use crate::restore::{Course, Restore, Stage, Trusted, driver, followed, halting, is_new, was_served, wish};
 use crate::tuning::units::quantity_bytes;
 
 use super::origin::{Origin, origin};
@@ -32,26 +32,28 @@ pub fn restore(
     now: Timestamp,
     problems: &mut Vec<Problem>,
 ) -> Option<Restore> {
-    if let Some(course) = stopping(seen, &group.name) {
+    if let Some(Trusted { course, unproven }) = halting(seen, &group.name) {
         let stage = if stopped(seen, &group.name) { Stage::UnderWay } else { Stage::Stopping };
-        return Some(Restore { course, stage });
+        return Some(Restore { course, stage, unproven });
     }
-    if let Some(course) = recorded(seen, &group.name) {
+    if let Some(Trusted { course, unproven }) = followed(seen, &group.name) {
         let pair = &seen.restore.snapshot;
-        let stage = match runs(seen, group) {
+        let settled = settled(seen, group, &course);
+        let stage = match settled || runs(seen, group) {
             false => Stage::UnderWay,
-            // The record goes last: by it the pair is found.
+            // The record goes last: by it the pair is found, and by the marks no other one is ever begun over these volumes.
             true if pair.snapshot.is_some()
                 || pair.content.is_some()
+                || !settled
                 || !kept_aside(seen, group, &course) =>
             {
                 Stage::Over
             }
             true => Stage::Ended,
         };
-        return Some(Restore { course, stage });
+        return Some(Restore { course, stage, unproven });
     }
-    if !is_new(seen, &group.name) {
+    if !is_new(seen, &group.name) || was_served(seen, &group.name, group.generation) {
         return None;
     }
     let before = problems.len();
@@ -61,9 +63,17 @@ pub fn restore(
     let mut course =
         Course::begin(origin.backup, now).map_err(|lack| problems.push(origin.problem(lack.0))).ok()?;
     course.chosen.clone_from(&origin.chosen);
+    course.wish = Some(wish(&seen.cluster.spec.bootstrap));
     course.recovery = recovery.map(|recovery| recovery.settings()).unwrap_or_default();
     problems.extend(occupied(seen, group, &course, &origin));
-    (problems.len() == before).then_some(Restore { course, stage: Stage::UnderWay })
+    (problems.len() == before).then_some(Restore { course, stage: Stage::UnderWay, unproven: None })
+}
+
+/// True when the volumes that are made for the course are marked as data in service: then it is over, whatever a record says.
+fn settled(seen: &Observed, group: &GroupTarget, course: &Course) -> bool {
+    let clones = (0..course.clones(group.instances)).map(|ordinal| seen.volumes.get(&group.volume(ordinal)));
+    clones.flatten().filter(|volume| volume.restored_from.is_some()).all(|volume| volume.settled)
+        && seen.volumes.contains_key(&group.volume(0))
 }
 
 /// True once all volumes of before a restore in place are marked as out of service: by the record it is known that they are.
@@ -125,6 +135,11 @@ pub(super) fn usable<'a>(
 /// Why nothing can be restored from it; none when it can.
 fn unfinished(backup: &PostgresBackup) -> Option<String> {
     let status = backup.status.clone().unwrap_or_default();
+    if goes(backup) {
+        return Some(
+            "the backup is being deleted, and may be gone before it is restored; name another one".into(),
+        );
+    }
     let why = status.reason.map(|why| format!(": {why}")).unwrap_or_default();
     Some(match status.phase {
         BackupPhase::Succeeded => return None,
@@ -141,6 +156,7 @@ fn unfinished(backup: &PostgresBackup) -> Option<String> {
         BackupPhase::Failed => format!("the backup failed{why}; name one that has succeeded"),
         BackupPhase::Missed => format!("the backup was never made{why}; name one that has succeeded"),
         BackupPhase::Lost => format!("the backup's snapshots or its copy are gone{why}; name another one"),
+        BackupPhase::NotRun => format!("the object came without its status{why}"),
     })
 }
 
@@ -211,14 +227,19 @@ fn needs(status: &BackupStatus, storage: &str) -> u64 {
     told.max(quantity_bytes(storage).unwrap_or(0)).next_multiple_of(MIB)
 }
 
+/// True of a volume that this very cluster had made for this very course, and that nobody was served from.
+fn made_for(volume: &VolumeSeen, seen: &Observed, course: &Course) -> bool {
+    volume.restored_from.as_ref() == Some(&course.key)
+        && volume.restored_for == seen.cluster.metadata.uid
+        && !volume.settled
+}
+
 /// Volumes of an earlier cluster of the same name: their data is neither overwritten nor mixed with a clone.
 fn occupied(seen: &Observed, group: &GroupTarget, course: &Course, origin: &Origin) -> Option<Problem> {
     let own =
         |claim: &str| group.name.claim(claim).is_some_and(|(generation, _)| generation == group.generation);
-    let (claim, _) = seen
-        .volumes
-        .iter()
-        .find(|(claim, volume)| own(claim) && volume.restored_from.as_ref() != Some(&course.key))?;
+    let (claim, _) =
+        seen.volumes.iter().find(|(claim, volume)| own(claim) && !made_for(volume, seen, course))?;
     let remedy = format!(
         "volume claim {claim} has the data of an earlier cluster of this name: give the new cluster another name; or leave \
          spec.bootstrap out to take the old data up; or, to give it up, {}",

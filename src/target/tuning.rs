@@ -8,13 +8,14 @@ use crate::archive;
 use crate::child::Kind;
 use crate::name::{COMPONENT_MEMBER, ClusterName};
 use crate::observe::Observed;
-use crate::pooler;
+use crate::pooler::{self, Size};
 use crate::tuning::catalog::Entry;
 use crate::tuning::computed::{Machine, PRELOADED, computed};
 use crate::tuning::units::quantity_bytes;
 use crate::tuning::value::Checked;
 use crate::tuning::{Book, Catalog, Layer, Overlay, Settings, Tuned, Tuning, View, limits, reserved};
 
+use super::pooler::sizes;
 use super::version::{MAJORS, Wanted};
 use super::{cross, machine, replication};
 
@@ -25,8 +26,8 @@ pub struct Tunings {
     pub postgres: Tuned,
     /// Of the pooler, from ConfigMaps alone.
     pub pooler: Tuned,
-    /// Clients of each pooler pod: as many as the members' settings leave room for, when the spec says nothing.
-    pub clients: i32,
+    /// Clients and connections of a pod of each pooler: as many as the members' settings leave room for, when the spec says nothing.
+    pub sizes: Vec<Size>,
 }
 
 /// Entry of the kept ConfigMap with the members' settings.
@@ -70,22 +71,24 @@ pub fn tuned(seen: &Observed) -> Tunings {
             .chain(archive::settings(spec.backup.archive.as_ref(), archive_mounted(seen)))
             .chain(replication::settings(seen))
             .collect(),
+        settled: replication::settled(seen),
         layers: &layers(seen, &spec.tuning),
         kept: &kept_postgres,
         book: &book,
         misfits: &|view| memory.map_or(Vec::new(), |memory| cross::misfits(spec, memory, view)),
     }
     .choose();
-    let clients = cross::clients(spec, &View { chosen: &postgres.chosen, catalog: &catalog });
+    let sizes = sizes(&spec.pooler, &View { chosen: &postgres.chosen, catalog: &catalog });
     let pooler = Tuning {
         base: Settings::new(),
+        settled: Settings::new(),
         layers: &layers(seen, &spec.pooler.tuning),
         kept: &kept(seen, KEPT_POOLER),
-        book: &pooler::book(&own),
+        book: &pooler::program(spec.pooler.kind).book(&own),
         misfits: &|_| Vec::new(),
     }
     .choose();
-    Tunings { postgres, pooler, clients }
+    Tunings { postgres, pooler, sizes }
 }
 
 /// What the server itself said of it, in its own words: it was asked before anything was sent (`src/observe/tried.rs`).

@@ -82,6 +82,8 @@ pub struct Misfit {
 pub struct Tuning<'a> {
     /// What is computed.
     pub base: Settings,
+    /// What is computed and no ConfigMap overrules.
+    pub settled: Settings,
     /// ConfigMaps in the order of the spec.
     pub layers: &'a [Layer],
     /// The set that was accepted last; empty when none was.
@@ -119,15 +121,15 @@ impl Tuning<'_> {
     }
 
     fn laid(&self, overlay: &Overlay) -> BTreeMap<String, Chosen> {
-        let computed = self.base.iter().map(|(name, value)| {
+        let computed = |(name, value): (&String, &String)| {
             let value = value.clone();
             (name.clone(), Chosen { value, source: Source::Computed, overrides: Vec::new() })
-        });
+        };
         let given = overlay.iter().map(|(name, kept)| {
             let Kept { value, source, overrides } = kept.clone();
             (name.clone(), Chosen { value, source: Source::ConfigMap(source), overrides })
         });
-        computed.chain(given).collect()
+        self.base.iter().map(computed).chain(given).chain(self.settled.iter().map(computed)).collect()
     }
 }
 
@@ -161,6 +163,7 @@ mod tests {
         };
         Tuning {
             base: Settings::from([("work_mem".into(), "4MB".into())]),
+            settled: Settings::new(),
             layers: &[Layer { name: "mine".into(), data: Some(data) }],
             kept,
             book: &book,

@@ -24,6 +24,8 @@ pub(super) struct Second {
     /// Since the start of the run.
     pub elapsed_s: f64,
     pub transfers_per_s: f64,
+    /// Transfers whose COMMIT was answered, since the start of the run.
+    pub acknowledged: u64,
     pub latency: Option<Latency>,
     pub errors: BTreeMap<String, u64>,
     /// Since the last acknowledged commit; nothing before the first.
@@ -116,6 +118,7 @@ impl Meter {
             at: self.started + now,
             elapsed_s: now.as_secs_f64(),
             transfers_per_s: self.second.len() as f64 / length,
+            acknowledged: self.total.len(),
             latency: percentiles(&self.second),
             errors: std::mem::take(&mut self.second_errors),
             gap_s: self.gaps.current(now).map(|gap| gap.as_secs_f64()),
@@ -172,6 +175,7 @@ mod tests {
 
         let second = meter.take_second(ms(1500));
         assert_eq!((second.transfers_per_s, second.latency, second.gap_s), (0.0, None, Some(0.5)));
+        assert_eq!((first.acknowledged, second.acknowledged), (100, 100), "since the start of the run");
         assert!(second.errors.is_empty());
 
         assert!(meter.take_rest(ms(1600)).is_none());

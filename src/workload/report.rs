@@ -119,6 +119,7 @@ mod tests {
             at: "2026-11-21T12:00:01Z".parse().unwrap(),
             elapsed_s: 1.0,
             transfers_per_s: 812.0,
+            acknowledged: 812,
             latency: Some(latency),
             errors: BTreeMap::new(),
             gap_s: Some(0.002),

@@ -143,7 +143,11 @@ fn stage(status: &BackupStatus) -> String {
         BackupPhase::Cutting => "cutting the snapshots",
         BackupPhase::Finishing => "cut; the provider makes the snapshots ready",
         BackupPhase::Copying => "copying into the archive",
-        BackupPhase::Succeeded | BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Lost => "ended",
+        BackupPhase::Succeeded
+        | BackupPhase::Failed
+        | BackupPhase::Missed
+        | BackupPhase::Lost
+        | BackupPhase::NotRun => "ended",
     };
     match &status.reason {
         Some(reason) => format!("{stage}: {reason}"),

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use crate::api::{BackupPhase, BackupSummary, DrillOutcome, PostgresCluster};
+use crate::api::{ArchiveStatus, BackupPhase, BackupSummary, PostgresCluster, Recovery};
 use crate::observe::{BackupSeen, backups_of};
 use crate::target::human_size;
 
@@ -108,9 +108,8 @@ fn line(row: &Row) -> Vec<String> {
 /// Whether somebody looked at what a restore of it gives.
 fn verified(backup: &BackupSeen) -> String {
     let status = &backup.status;
-    let failed = status.drill.as_ref().is_some_and(|drill| drill.outcome == DrillOutcome::Failed);
     match &status.verified {
-        _ if failed => "FAILED".into(),
+        _ if status.refuted().is_some() => "FAILED".into(),
         Some(drill) => drill.at.as_ref().map_or_else(|| "yes".into(), |at| format!("{:.0}", at.0)),
         None => "no".into(),
     }
@@ -165,10 +164,43 @@ fn summary(cluster: &PostgresCluster, rows: &[Row]) -> String {
             writeln!(text, "next {}: {next} ({} {})", schedule.name, schedule.schedule, schedule.time_zone);
     }
     text.push_str(&status.map(drills).unwrap_or_default());
+    let archive = cluster.status.as_ref().and_then(|status| status.archive.as_ref());
+    text.push_str(&archive.map(moments).unwrap_or_default());
     if cluster.spec.backup.schedules.is_empty() {
         text.push_str("spec.backup names no schedule: there are backups on demand alone\n");
     }
     text
+}
+
+/// The moments that can be brought back.
+fn moments(archive: &ArchiveStatus) -> String {
+    let Some(window) = &archive.window else { return String::new() };
+    let until =
+        archive.archived_until.as_ref().map_or_else(String::new, |at| format!(" to about {:.0}", at.0));
+    let mut text = match &window.from {
+        Some(from) => format!("any moment from {:.0}{until} can be brought back\n", from.0),
+        None => "no moment between backups can be brought back\n".into(),
+    };
+    if let Some(why) = &window.reason {
+        let _ = writeln!(text, "no longer window: {why}");
+    }
+    text
+}
+
+/// How long the last restores took, beside how much they restored.
+fn restores(all: &[Recovery]) -> String {
+    const SHOWN: usize = 6;
+    let mut rows = vec![["RESTORED", "TOOK", "DATABASES", "WAL", "BACKUP"].map(str::to_owned).to_vec()];
+    rows.extend(all.iter().rev().take(SHOWN).map(|one| {
+        vec![
+            format!("{:.0}", one.at.0),
+            format!("{} s", one.seconds),
+            size(one.bytes),
+            size(one.replayed_bytes),
+            one.backup.clone(),
+        ]
+    }));
+    if all.is_empty() { String::new() } else { columns(&rows) }
 }
 
 /// What is proved, and when the next proof is due; nothing where no drill was made nor promised.
@@ -180,6 +212,14 @@ fn drills(backup: &BackupSummary) -> String {
         }
         None if backup.drill.is_some() => text.push_str("last drill that passed: none\n"),
         None => {}
+    }
+    text.push_str(&restores(&backup.recoveries));
+    if backup.drill_volumes > 0 {
+        let _ = writeln!(
+            text,
+            "volumes that drills left behind: {}; status.drill.waiting of the backups names them",
+            backup.drill_volumes
+        );
     }
     let Some(row) = &backup.drill else { return text };
     for (word, run) in [("drill that runs", &row.running), ("last drill by schedule", &row.last)] {
@@ -226,5 +266,6 @@ pub fn document(
         "to": now,
         "runs": rows.iter().map(one).collect::<Vec<_>>(),
         "summary": cluster.status.as_ref().and_then(|status| status.backup.as_ref()),
+        "window": cluster.status.as_ref().and_then(|status| status.archive.as_ref()?.window.as_ref()),
     })
 }

@@ -1,8 +1,9 @@
-//! `stylobate backup`: makes a backup now, lists those that should be and are, and has one verified.
+//! `stylobate backup`: makes a backup now, lists those that should be and are, has one verified, and imports those of an archive.
 //!
-//! All of it is reading and writing `PostgresBackup` objects: the operator does the work, and goes on when nobody waits.
+//! All but the import is reading and writing `PostgresBackup` objects: the operator does the work, and goes on when nobody waits.
 
 mod create;
+mod import;
 mod list;
 mod runs;
 #[cfg(test)]
@@ -39,6 +40,8 @@ enum BackupCommand {
     List(list::ListArgs),
     /// Have a backup restored aside and looked at, and wait for what is found
     Verify(verify::VerifyArgs),
+    /// Make backups known that lie in an archive, where this Kubernetes cluster knows nothing of them
+    Import(import::ImportArgs),
 }
 
 /// Runs the command.
@@ -50,6 +53,7 @@ pub async fn run(args: BackupArgs, connection: &Connection) -> Result<(), Error>
         (Some(BackupCommand::Create(args)), _) | (None, Some(args)) => create::run(args, connection).await,
         (Some(BackupCommand::List(args)), _) => list::run(args, connection).await,
         (Some(BackupCommand::Verify(args)), _) => verify::run(args, connection).await,
+        (Some(BackupCommand::Import(args)), _) => import::run(args, connection).await,
         (None, None) => Err(Error::Plain(
             "failed to make a backup: no cluster is named; write stylobate backup NAME, or see stylobate backup --help".into(),
         )),

@@ -164,3 +164,24 @@ fn the_list_ends_with_what_is_proved_and_when_the_next_proof_is_due() {
     assert!(text.contains("last drill that passed: by-hand, at 2026-11-20T05:10:00Z\n"), "{text}");
     assert!(!text.contains("next drill"), "{text}");
 }
+
+#[test]
+fn the_list_tells_how_long_restores_took_beside_their_size_the_newest_first() {
+    let mut cluster = cluster();
+    let status = Arc::make_mut(&mut cluster).status.as_mut().unwrap().backup.as_mut().unwrap();
+    let one = |day: u32, seconds: i64| {
+        let recovery = json!({"backup": format!("day-{day}"), "at": format!("2026-11-{day}T05:00:00Z"), "method": "Snapshot",
+            "seconds": seconds, "bytes": 27 << 20, "replayedBytes": 16 << 20});
+        serde_json::from_value(recovery).unwrap()
+    };
+    (status.recoveries, status.drill_volumes) = (vec![one(14, 40), one(21, 44)], 2);
+    let text = table(&cluster, &backups(), at("2026-11-17T00:00:00Z"), at("2026-11-22T02:10:00Z"));
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let head = rows
+        .iter()
+        .position(|row| row[..] == ["RESTORED", "TOOK", "DATABASES", "WAL", "BACKUP"])
+        .expect(&text);
+    assert_eq!(rows[head + 1], ["2026-11-21T05:00:00Z", "44", "s", "27Mi", "16Mi", "day-21"], "{text}");
+    assert_eq!(rows[head + 2][1], "40");
+    assert!(text.contains("volumes that drills left behind: 2; "), "{text}");
+}

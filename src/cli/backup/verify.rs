@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::api::{BackupPhase, DrillOutcome, DrillReport, PostgresBackup};
+use crate::api::{BackupPhase, DrillBlame, DrillOutcome, DrillReport, PostgresBackup};
 use crate::name::ANNOTATION_VERIFY;
 
 use super::super::connect::{Cluster, Connection};
@@ -106,8 +106,8 @@ async fn end(
                 Some(drill) => {
                     let done = drill.checks.last().map(|check| format!(": {check}")).unwrap_or_default();
                     let pods =
-                        pods.get_or_insert_with(|| Watcher::new(cluster, &drill.cluster, Room::ByBackup));
-                    let stage = format!("{name}: restored aside as {}{done}", drill.cluster);
+                        pods.get_or_insert_with(|| Watcher::new(cluster, drill.stands(), Room::ByBackup));
+                    let stage = format!("{name}: restored aside as {}{done}", drill.stands());
                     progress.show(&stage, pods.look().await.or(drill.waiting.as_deref()));
                 }
                 None => {}
@@ -136,7 +136,14 @@ fn told(name: &str, drill: &DrillReport) -> Result<(), Error> {
         ));
     }
     let cause = drill.cause.as_deref().unwrap_or("its status gives no cause");
-    Err(Error::Plain(format!("the drill of backup {name} failed: {cause}\n{checks}").trim_end().to_owned()))
+    let of = match drill.failed_of.unwrap_or_default() {
+        DrillBlame::Backup => "",
+        DrillBlame::Archive => " of the archive, and not of the backup",
+        DrillBlame::Surroundings => " of what surrounds it, and not of the backup",
+    };
+    Err(Error::Plain(
+        format!("the drill of backup {name} failed{of}: {cause}\n{checks}").trim_end().to_owned(),
+    ))
 }
 
 #[cfg(test)]
@@ -159,6 +166,13 @@ mod tests {
         assert_eq!(answer(Some(old.clone()), None), Some(old));
         assert!(
             told("b", &new).unwrap_err().to_string().contains("the drill of backup b failed: page 7 of bank")
+        );
+        let of_archive = DrillReport { failed_of: Some(DrillBlame::Archive), ..new };
+        assert!(
+            told("b", &of_archive)
+                .unwrap_err()
+                .to_string()
+                .contains("failed of the archive, and not of the backup:")
         );
     }
 

@@ -2,6 +2,7 @@
 //! rule stands in `docs/benchmarks.md`.
 
 use crate::build::GRACE_SECONDS;
+use crate::child::Kind;
 use crate::name::ClusterName;
 use crate::patroni::{RESTART_LIMIT, SWITCHOVER_TIMEOUT};
 use crate::plan::Step;
@@ -65,6 +66,11 @@ pub fn cost(step: &Step, name: &ClusterName, deadline: u64) -> Option<Cost> {
             seconds: None,
             source: String::new(),
         }),
+        Step::Withdraw { reference, .. } if reference.kind == Kind::Deployment => Some(Cost {
+            who: "clients of that pooler: their sessions end".into(),
+            seconds: None,
+            source: String::new(),
+        }),
         Step::Delete { .. } | Step::StopPod { .. } => {
             Some(Cost { who: "everybody: it is removed".into(), seconds: None, source: String::new() })
         }
@@ -72,12 +78,15 @@ pub fn cost(step: &Step, name: &ClusterName, deadline: u64) -> Option<Cost> {
         | Step::Unguard
         | Step::Mint(_)
         | Step::Apply { cause: None, .. }
+        | Step::Withdraw { .. }
         | Step::ReleasePods { .. }
         | Step::Expand { .. }
         | Step::ImportSnapshot { .. }
         | Step::CloneVolume { .. }
         | Step::ForgetSnapshot { .. }
         | Step::ClearPatroni { .. }
+        | Step::SettleVolume { .. }
+        | Step::DropOrders { .. }
         | Step::RetireVolume { .. }
         | Step::RefreshFiles { .. }
         | Step::MarkPod { .. }

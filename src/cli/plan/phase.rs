@@ -10,12 +10,15 @@ pub fn phase(step: &Step) -> Option<&'static str> {
         | Step::Mint(_)
         | Step::Apply { .. }
         | Step::Delete { .. }
+        | Step::Withdraw { .. }
         | Step::ReleasePods { .. } => Some("objects"),
         Step::RefreshFiles { .. } | Step::MarkPod { .. } => None,
         Step::Expand { .. }
         | Step::ImportSnapshot { .. }
         | Step::CloneVolume { .. }
         | Step::ForgetSnapshot { .. }
+        | Step::SettleVolume { .. }
+        | Step::DropOrders { .. }
         | Step::RetireVolume { .. }
         | Step::HandOverVolume { .. }
         | Step::ForgetVolumes { .. } => Some("volumes"),

@@ -119,7 +119,9 @@ fn next(cause: &str, name: &ClusterName, status: &ClusterStatus) -> String {
     let ClusterName { namespace, name: cluster } = name;
     let weak = status.members.iter().find(|member| !member.ready).map(|member| member.name.as_str());
     match cause {
-        reason::INVALID_SPEC => format!("kubectl -n {namespace} edit pgc {cluster}"),
+        reason::INVALID_SPEC | reason::SOURCE_ARCHIVE_REFUSED => {
+            format!("kubectl -n {namespace} edit pgc {cluster}")
+        }
         reason::OBJECT_IN_THE_WAY => {
             "make the cluster under another name, or remove the object that is named above".to_owned()
         }

@@ -6,7 +6,7 @@
 use postgres_protocol::escape::escape_identifier;
 
 use crate::api::RoleOption;
-use crate::engine::hba::{MONITOR_ROLE, POOLER_MONITOR_ROLE};
+use crate::engine::hba::MONITOR_ROLE;
 use crate::observe::{DatabaseSeen, RoleSeen};
 use crate::secret::SecretText;
 
@@ -27,11 +27,6 @@ pub(super) fn monitor(seen: &DatabaseSeen) -> Option<SqlTask> {
     statements.push(format!("GRANT pg_monitor TO {MONITOR_ROLE}"));
     statements.push(format!("ALTER ROLE {MONITOR_ROLE} SET search_path = pg_catalog, pg_temp"));
     Some(task("postgres", format!("keep role {MONITOR_ROLE} of the metrics exporter"), statements))
-}
-
-/// The pooler's exporter is a login without any option, kept as a user's is.
-pub(super) fn pooler_monitor(password: &SecretText, live: Option<&RoleSeen>) -> Option<SqlTask> {
-    role(POOLER_MONITOR_ROLE, &[], password, live)
 }
 
 /// A login with these options and no others.
@@ -63,7 +58,9 @@ pub(super) fn role(
     let verb = if live.is_some() { "ALTER" } else { "CREATE" };
     let what = match (live.is_some(), known) {
         (false, _) => format!("create user {user}"),
-        (true, false) => format!("set the password of user {user}"),
+        (true, false) => format!(
+            "set the password of user {user} to that of its Secret, where it is changed (one set by SQL does not last)"
+        ),
         (true, true) => format!("set {} of user {user}", differing.join(" ")),
     };
     let statement = Statement {

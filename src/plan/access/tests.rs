@@ -170,13 +170,17 @@ fn the_poolers_exporter_gets_a_login_without_any_right_and_one_line_in_pgpools_f
     let users = seen.children.secret("c-pooler-users").unwrap();
     assert!(users["pool_passwd"].expose().starts_with("stylobate_pooler_monitor:TEXT"));
 
-    let password = pooler_monitor_password(&target(&seen), &seen).unwrap();
+    let password = pooler_password(&target(&seen), &seen, POOLER_MONITOR_ROLE).unwrap();
     let verifier = postgres_protocol::password::scram_sha_256(password.expose().as_bytes());
     let role = RoleSeen { login: true, verifier: Some(SecretText::new(verifier)), ..RoleSeen::default() };
-    assert_eq!(roles::pooler_monitor(&password, Some(&role)), None, "a role as wanted is left alone");
+    assert_eq!(
+        roles::role(POOLER_MONITOR_ROLE, &[], &password, Some(&role)),
+        None,
+        "a role as wanted is left alone"
+    );
     let wider = RoleSeen { create_role: true, ..role };
     assert_eq!(
-        roles::pooler_monitor(&password, Some(&wider)).unwrap().statements[0].text,
+        roles::role(POOLER_MONITOR_ROLE, &[], &password, Some(&wider)).unwrap().statements[0].text,
         r#"ALTER ROLE "stylobate_pooler_monitor" NOCREATEROLE"#
     );
 }

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
 use crate::api::{BackupPhase, BackupPolicy, DrillOutcome, DrillReport, DrillsStatus};
+use crate::name::ClusterName;
 use crate::name::{drill, scheduled_drill};
 use crate::observe::BackupSeen;
 use crate::schedule::drills::{Due, Facts, due, read};
@@ -57,7 +58,7 @@ impl World {
     }
 
     pub fn due(&self) -> Due {
-        let (schedule, _) = read(&self.policy, self.row.as_ref());
+        let (schedule, _) = read(&ClusterName::new("n", "c"), &self.policy, self.row.as_ref());
         due(&Facts {
             schedule: schedule.as_ref(),
             row: self.row.as_ref(),
@@ -94,8 +95,9 @@ impl World {
             (report.outcome, report.at) = (self.ends, Some(Time(now)));
             if self.ends == DrillOutcome::Failed {
                 report.cause = Some("block 5 of t ".repeat(200));
+                backup.status.failed_drill = Some(report.clone());
             } else {
-                backup.status.verified = Some(report.clone());
+                (backup.status.verified, backup.status.failed_drill) = (Some(report.clone()), None);
             }
             backup.status.drill = Some(report);
         }

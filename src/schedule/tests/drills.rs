@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::api::{DrillOutcome, DrillRunOutcome};
+use crate::name::ClusterName;
 use crate::name::scheduled_drill;
 use crate::schedule::drills::{Due, Hindrance, read};
 
@@ -178,6 +179,19 @@ fn a_failed_drill_keeps_the_head_of_its_cause() {
 }
 
 #[test]
+fn after_a_failure_the_next_drill_looks_for_what_a_restore_would_take_instead() {
+    let mut world = World::new(hourly(), "2026-11-21T12:30:00Z");
+    world.ends = DrillOutcome::Failed;
+    world.run_until("2026-11-21T13:30:00Z", minutes(1));
+    let rotten = world.begun[0].1.clone();
+    world.add("older", at("2019-10-01T02:00:00Z"));
+    world.run_until("2026-11-21T14:30:00Z", minutes(1));
+    assert_eq!(world.begun[1].1, "older", "{rotten} is known by now");
+    world.run_until("2026-11-21T15:30:00Z", minutes(1));
+    assert_eq!(world.begun[2].1, rotten, "where all failed, the newest is looked at once more");
+}
+
+#[test]
 fn a_clock_that_goes_back_an_hour_brings_its_moment_again_and_loses_none() {
     let mut world = World::new(hourly(), "2026-11-21T12:30:00Z");
     world.run_until("2026-11-21T14:30:00Z", minutes(1));
@@ -266,8 +280,11 @@ fn a_slip_of_the_pen_leaves_the_schedule_as_it_was_last() {
     let mut world = World::new(nightly(), "2026-11-21T12:00:00Z");
     let drill = world.policy.drill.as_mut().unwrap();
     (drill.schedule, drill.time_zone, drill.start_deadline_minutes) = ("0 25 * * *".into(), "Mars".into(), 0);
-    let told: Vec<String> =
-        read(&world.policy, world.row.as_ref()).1.iter().map(ToString::to_string).collect();
+    let told: Vec<String> = read(&ClusterName::new("n", "c"), &world.policy, world.row.as_ref())
+        .1
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(told.len(), 3, "{told:#?}");
     assert!(
         told.iter().any(|problem| problem.starts_with("spec.backup.drill.schedule is '0 25 * * *'")),
@@ -275,7 +292,10 @@ fn a_slip_of_the_pen_leaves_the_schedule_as_it_was_last() {
     );
     world.run_until("2026-11-22T12:00:00Z", minutes(1));
     assert_eq!(world.moments(), ["11-22 05:00"]);
-    assert!(read(&world.policy, None).0.is_none(), "nothing was in force before");
+    assert!(
+        read(&ClusterName::new("n", "c"), &world.policy, None).0.is_none(),
+        "nothing was in force before"
+    );
 }
 
 #[test]
@@ -318,7 +338,7 @@ proptest! {
         world.add("last", world.now);
         world.live();
         world.settle();
-        let (schedule, _) = read(&world.policy, world.row.as_ref());
+        let (schedule, _) = read(&ClusterName::new("n", "c"), &world.policy, world.row.as_ref());
         let newest = schedule.unwrap().cron.after(start).take_while(|at| *at <= world.now).last().unwrap();
         prop_assert_eq!(world.row().considered.0, newest, "nothing is left open");
         let told = world.row().missed.as_ref().is_some_and(|missed| missed.scheduled_for.0 == newest);

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::api::BackupPhase::{self, Failed, Lost, Missed, Pending, Succeeded};
+use crate::api::DrillReport;
 use crate::observe::BackupSeen;
 use crate::schedule::retention::{EVIDENCE, Fate, MOST_EVIDENCE, Rules, fates, last_good, read};
 
@@ -32,13 +33,13 @@ fn ago(phase: BackupPhase, all: impl IntoIterator<Item = i64>) -> BTreeMap<Strin
 }
 
 fn kept(backups: &BTreeMap<String, BackupSeen>, rules: &Rules) -> Vec<String> {
-    let fates = fates(backups, rules, now());
+    let fates = fates(backups, rules, [], now());
     let kept = fates.into_iter().filter(|(_, fate)| matches!(fate, Fate::Kept { .. }));
     kept.map(|(name, _)| name.trim_start_matches(['b', '0']).to_owned()).collect()
 }
 
 fn why(backups: &BTreeMap<String, BackupSeen>, rules: &Rules, name: &str) -> String {
-    match &fates(backups, rules, now())[name] {
+    match &fates(backups, rules, [], now())[name] {
         Fate::Kept { by, until } => {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();
             let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
@@ -110,6 +111,56 @@ fn what_is_being_deleted_does_not_count_as_the_last_good_one() {
     assert_eq!(last_good(&all).unwrap().0, "b01000");
 }
 
+/// The last drill of a backup, as its status tells it.
+fn drilled(backup: &mut BackupSeen, outcome: &str) {
+    let at = backup.moment() + hours(1);
+    let report = json!({"cluster": "c-drill-1", "outcome": outcome, "startedAt": at, "at": at});
+    let report: DrillReport = serde_json::from_value(report).unwrap();
+    if outcome == "Passed" {
+        backup.status.verified = Some(report.clone());
+    }
+    backup.status.drill = Some(report);
+}
+
+#[test]
+fn what_failed_its_drill_is_not_the_last_good_one_and_drives_none_that_is_out() {
+    // The pages rot: each night's backup fails its drill, and only the oldest was ever proved.
+    let mut all = ago(Succeeded, [1, 25, 49, 73, 97]);
+    drilled(all.get_mut("b00097").unwrap(), "Passed");
+    for rotten in ["b00001", "b00025", "b00049"] {
+        drilled(all.get_mut(rotten).unwrap(), "Failed");
+    }
+    assert_eq!(last_good(&all).unwrap().0, "b00073");
+    let two = rules(json!({"last": 2}));
+    assert_eq!(kept(&all, &two), ["1", "25", "73", "97"], "a rule counts what can be relied on");
+    assert_eq!(why(&all, &two, "b00073"), "last good one, last 2");
+    assert_eq!(why(&all, &two, "b00097"), "last verified one, last 2");
+    let day = rules(json!({"days": 1}));
+    assert_eq!(kept(&all, &day), ["1", "73", "97"], "the last good and the last verified outlive every rule");
+}
+
+#[test]
+fn where_all_failed_their_drills_the_newest_stays_all_the_same() {
+    let mut all = ago(Succeeded, [100, 200]);
+    all.values_mut().for_each(|backup| drilled(backup, "Failed"));
+    assert_eq!(last_good(&all), None);
+    let day = rules(json!({"days": 1}));
+    assert_eq!(kept(&all, &day), ["100"]);
+    assert_eq!(why(&all, &day, "b00100"), "newest one, though its drill failed");
+}
+
+#[test]
+fn a_verified_one_that_fails_a_later_drill_is_verified_no_more() {
+    let mut all = ago(Succeeded, [1, 100, 200, 300]);
+    for name in ["b00100", "b00200"] {
+        drilled(all.get_mut(name).unwrap(), "Passed");
+    }
+    let day = rules(json!({"days": 1}));
+    assert_eq!(kept(&all, &day), ["1", "100"]);
+    drilled(all.get_mut("b00100").unwrap(), "Failed");
+    assert_eq!(kept(&all, &day), ["1", "200"]);
+}
+
 #[test]
 fn evidence_is_kept_for_400_days_and_beside_an_older_good_backup_for_longer() {
     let (old, older) = (EVIDENCE.as_hours() + 1, EVIDENCE.as_hours() + 50);
@@ -169,7 +220,7 @@ proptest! {
             backup.used_by = used.then(|| "a drill".to_owned());
             backups.insert(format!("b{age:05}"), backup);
         }
-        let first = fates(&backups, &rules, now());
+        let first = fates(&backups, &rules, [], now());
         let stays = |name: &str| matches!(first.get(name), Some(Fate::Kept { .. }));
         if let Some((name, _)) = last_good(&backups) {
             prop_assert!(stays(name), "the last good one");
@@ -183,7 +234,7 @@ proptest! {
         backups.retain(|name, _| !matches!(first.get(name), Some(Fate::Expired { .. })));
         let wanted = last.unwrap_or(1).max(1).unsigned_abs() as usize;
         prop_assert!(good(&backups) >= before.min(wanted), "count rule");
-        let second = fates(&backups, &rules, now());
+        let second = fates(&backups, &rules, [], now());
         prop_assert!(second.values().all(|fate| matches!(fate, Fate::Kept { .. })), "it comes to rest in one round");
     }
 }

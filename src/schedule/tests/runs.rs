@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::api::BackupPhase::{Finishing, Missed, Succeeded};
+use crate::name::ClusterName;
 use crate::schedule::{Hindrance, MOST_TOLD, crowded, longest_pause, read};
 
 use super::world::{World, at, minutes, seen};
@@ -252,7 +253,7 @@ fn what_a_schedule_named_before_it_was_edited_or_removed_is_recorded_first() {
 fn a_slip_of_the_pen_leaves_the_schedule_as_it_was_last() {
     let mut world = World::new(nightly(), "2026-11-21T12:00:00Z");
     world.policy.schedules[0].schedule = "0 25 * * *".into();
-    assert_eq!(read(&world.policy, &world.rows).1.len(), 1, "it is told");
+    assert_eq!(read(&ClusterName::new("n", "c"), &world.policy, &world.rows).1.len(), 1, "it is told");
     world.run_until("2026-11-22T12:00:00Z", minutes(5));
     assert_eq!(world.moments(Succeeded), ["11-22 02:00"]);
 }
@@ -262,7 +263,7 @@ fn two_schedules_of_one_name_are_refused() {
     let mut world = World::new(nightly(), "2026-11-21T12:00:00Z");
     let again = world.policy.schedules[0].clone();
     world.policy.schedules.push(again);
-    let problem = read(&world.policy, &[]).1[0].to_string();
+    let problem = read(&ClusterName::new("n", "c"), &world.policy, &[]).1[0].to_string();
     assert!(
         problem.starts_with("spec.backup.schedules[1].name is 'nightly': another schedule has this name"),
         "{problem}"
@@ -276,7 +277,8 @@ fn spaced(texts: &[&str]) -> Option<(String, String)> {
         .map(|(index, text)| json!({"name": format!("s{index}"), "schedule": text, "timeZone": "UTC"}))
         .collect();
     let policy = serde_json::from_value(json!({"schedules": schedules})).unwrap();
-    crowded(&read(&policy, &[]).0, minutes(10)).map(|(one, other, _)| (one, other))
+    crowded(&read(&ClusterName::new("n", "c"), &policy, &[]).0, minutes(10))
+        .map(|(one, other, _)| (one, other))
 }
 
 #[test]
@@ -297,7 +299,7 @@ fn the_longest_pause_is_that_of_the_schedule_that_runs_most_often() {
         {"name": "workdays", "schedule": "0 2 * * MON-FRI", "timeZone": "UTC"},
     ]}))
     .unwrap();
-    let (name, pause) = longest_pause(&read(&policy, &[]).0).unwrap();
+    let (name, pause) = longest_pause(&read(&ClusterName::new("n", "c"), &policy, &[]).0).unwrap();
     assert_eq!((name.as_str(), pause.as_hours()), ("workdays", 72));
 }
 
@@ -323,11 +325,11 @@ proptest! {
         world.hindrance = None;
         world.now = latest + minutes(5);
         world.settle();
-        let (schedules, _) = read(&world.policy, &world.rows);
+        let (schedules, _) = read(&ClusterName::new("n", "c"), &world.policy, &world.rows);
         let moments: Vec<_> = schedules[0].cron.after(start).take_while(|at| *at <= world.now).collect();
         let folded = world.reasons().iter().any(|reason| reason.contains("before it"));
         for moment in &moments {
-            let name = crate::name::ClusterName::new("n", "c").run("s", *moment);
+            let name = ClusterName::new("n", "c").run("s", *moment);
             prop_assert!(folded || world.backups.contains_key(&name), "{moment} has no object");
         }
         prop_assert!(world.backups.len() <= moments.len());

@@ -71,7 +71,7 @@ impl World {
     }
 
     pub fn due(&self) -> Due {
-        let (schedules, _) = read(&self.policy, &self.rows);
+        let (schedules, _) = read(&ClusterName::new("n", "c"), &self.policy, &self.rows);
         due(&Facts {
             cluster: &ClusterName::new("n", "c"),
             schedules: &schedules,

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
@@ -28,10 +29,10 @@ pub use self::environment::Options;
 use self::environment::{Api, told};
 use self::fault::Class;
 use self::method::{Call, ENDPOINT};
-use self::owner::Owner;
-use self::resource::Page;
+use self::owner::{LABEL_NAMESPACE, Owner};
+use self::resource::{Page, Snapshot};
 use self::tokens::Tokens;
-use super::{Error, Order, Provider, Seen};
+use super::{Error, Made, Order, Provider, Seen, backup_uid};
 
 /// Most attempts that one call walks through, so that an API that fails at once is not asked for ever. Each failure before has cost
 /// its pause: 32 are eight minutes of Google's own faults in a row, or an hour of a disk that may not be cut.
@@ -179,10 +180,10 @@ impl Gce {
         Err(again(&what, &format!("{ATTEMPTS} attempts failed before")))
     }
 
-    async fn list_now(&self, namespace: &str, label: &str, value: &str) -> Result<Vec<Seen>, Error> {
-        let what = format!("list snapshots with {label}={value}");
+    async fn made_now(&self) -> Result<Vec<Made>, Error> {
+        let what = "list the snapshots that backups made".to_owned();
         let refused = |cause| Error::Refused { what: what.clone(), cause };
-        let filter = self.owner(namespace).filter(label, value).map_err(refused)?;
+        let filter = self.owner("").filter_all().map_err(refused)?;
         let api = self.api(&what).await?;
         let call = Call::list(&api.project);
         let (mut all, mut token) = (Vec::new(), String::new());
@@ -193,7 +194,7 @@ impl Gce {
             }
             let page: Page =
                 api.client.call(&call, &query, None).await.map_err(|e| told(e, &what, call.method))?.body;
-            all.extend(page.items.iter().map(|snapshot| snapshot.seen(&api.project)));
+            all.extend(page.items.iter().filter_map(|snapshot| made(snapshot, &api.project)));
             token = page.next_page_token;
             if token.is_empty() {
                 return Ok(all);
@@ -201,6 +202,18 @@ impl Gce {
         }
         Err(Error::Unreachable { what, cause: format!("the list did not end within {PAGES} pages") })
     }
+}
+
+fn made(snapshot: &Snapshot, project: &str) -> Option<Made> {
+    let namespace = labels::encode_key(LABEL_NAMESPACE).ok().and_then(|key| snapshot.labels.get(&key));
+    let made_at = snapshot.creation_timestamp.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+    Some(Made {
+        backup_uid: backup_uid(&snapshot.name)?.to_owned(),
+        namespace: namespace.cloned().unwrap_or_default(),
+        name: snapshot.name.clone(),
+        place: method::handle(project, &snapshot.name),
+        made_at: made_at.map_or(0, Timestamp::as_second),
+    })
 }
 
 fn again(what: &str, cause: &str) -> Error {
@@ -238,12 +251,7 @@ impl Provider for Gce {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn list<'a>(
-        &'a self,
-        namespace: &'a str,
-        label: &'a str,
-        value: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<Seen>, Error>> {
-        Box::pin(self.list_now(namespace, label, value))
+    fn made(&self) -> BoxFuture<'_, Result<Vec<Made>, Error>> {
+        Box::pin(self.made_now())
     }
 }

@@ -32,17 +32,16 @@ impl Owner<'_> {
         labels::encode(&marked)
     }
 
-    /// What to ask a list for: a label, and the owner.
+    /// What to ask a list for: all of this Kubernetes cluster, whichever the namespace.
     ///
     /// # Errors
     /// The label can't be one of the Compute API, in words.
-    pub fn filter(&self, label: &str, value: &str) -> Result<String, String> {
-        let asked = self.mark(&BTreeMap::from([(label.to_owned(), value.to_owned())]))?;
-        Ok(asked
-            .iter()
-            .map(|(key, value)| format!("(labels.{key}=\"{value}\")"))
-            .collect::<Vec<_>>()
-            .join(" "))
+    pub fn filter_all(&self) -> Result<String, String> {
+        let (key, value) = (
+            labels::encode_key(LABEL_INSTALLATION)?,
+            labels::encode_value(LABEL_INSTALLATION, self.installation)?,
+        );
+        Ok(format!("(labels.{key}=\"{value}\")"))
     }
 
     /// Is it a snapshot of this namespace, if of another Kubernetes cluster perhaps? So that backups can be looked at and restored
@@ -127,11 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn a_list_asks_for_the_owner_too() {
-        assert_eq!(
-            OWNER.filter("stylobate.dev/backup-uid", "u").unwrap(),
-            "(labels.stylobate-backup-uid=\"u\") (labels.stylobate-installation=\"uid-1\") (labels.stylobate-namespace=\"shop\")"
-        );
+    fn a_list_asks_for_the_owner() {
+        assert_eq!(OWNER.filter_all().unwrap(), "(labels.stylobate-installation=\"uid-1\")");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct Snapshot {
     pub status: String,
     /// When it was asked for, by Google's clock, as RFC 3339.
     #[serde(default)]
-    creation_timestamp: Option<String>,
+    pub creation_timestamp: Option<String>,
     /// Size of the disk in GB (of 2^30 bytes), a number written as text.
     #[serde(default)]
     disk_size_gb: Option<String>,

@@ -51,9 +51,19 @@ pub const EVENTS: &[Told] = &[
         means: "a backup can be restored; the longest write meanwhile follows",
     },
     Told {
+        reason: "BackupNotRun",
+        of: BACKUP,
+        means: "the object came back without its status, as tools that keep objects bring it: the backup is not made again",
+    },
+    Told {
         reason: "CopyKept",
         of: BACKUP,
         means: "a copy in the archive stays although its backup goes; the note says why",
+    },
+    Told {
+        reason: "DrillLeft",
+        of: BACKUP,
+        means: "a drill is over and a volume of it is there still, with the data that was looked through; the note names it",
     },
     Told { reason: "DrillStarted", of: BACKUP, means: "the backup is restored aside" },
     Told {

@@ -6,11 +6,13 @@
 use std::fmt::Write as _;
 
 use crate::engine::ports;
-use crate::name::digest;
-use crate::target::Target;
+use crate::name::service_host;
+use crate::target::{PoolerTarget, Target};
 
+use super::super::written::{self, Parameters};
+use super::super::{MEMBERS_AUTHORITY, PORT, Way, paths};
+use super::processes;
 use super::tuning::{catalog, rendered, restarts};
-use super::{MEMBERS_AUTHORITY, PORT, paths, processes};
 
 /// Parameters of the operator's own that Pgpool-II reads again on reload (its manual marks each one). Of those that a person
 /// may set, `catalog.tsv` says it; all others need a restart.
@@ -27,27 +29,22 @@ const RELOADABLE: [&str; 6] = [
 const PRIMARY_QUESTION: &str = ".*[Ss][Hh][Oo][Ww].*transaction_read_only.*";
 
 /// The whole of `pgpool.conf`.
-pub fn pgpool_conf(target: &Target) -> String {
+pub fn pgpool_conf(target: &Target, pooler: &PoolerTarget) -> String {
     let mut text =
         String::from("# Rendered by Stylobate from the PostgresCluster; edits here are put right again.\n");
-    for (key, value) in parameters(target) {
+    for (key, value) in parameters(target, pooler) {
         let _ = writeln!(text, "{key} = {value}");
     }
     text
 }
 
-/// Digest of what only a restart applies: parameters, and `files`, which Pgpool reads when it starts (its certificate and the
-/// authority of members). It stands on the pods, so that a change of it rolls them one by one.
-pub fn restart_digest(target: &Target, files: &[&str]) -> String {
-    let mut fixed: String = parameters(target)
+/// What only a restart applies. It stands on the pods, so that a change of it rolls them one by one.
+pub fn fixed(target: &Target, pooler: &PoolerTarget) -> String {
+    parameters(target, pooler)
         .into_iter()
         .filter(|(key, _)| !RELOADABLE.contains(&key.as_str()) && (!is_free(key) || restarts(key)))
         .map(|(key, value)| format!("{key}={value}\n"))
-        .collect();
-    for file in files {
-        fixed.push_str(&digest(file.as_bytes()));
-    }
-    digest(fixed.as_bytes())[..16].to_owned()
+        .collect()
 }
 
 /// `pool_hba.conf`: TLS and SCRAM, nothing else.
@@ -64,20 +61,22 @@ fn is_free(key: &str) -> bool {
     catalog().get(key).is_some()
 }
 
-/// What the operator sets, and in its place or behind it what a person's ConfigMaps say.
-fn parameters(target: &Target) -> Vec<(String, String)> {
-    let given = &target.pooler_tuning.chosen;
-    let own = own(target).into_iter().map(|(key, value)| (key.to_owned(), value));
-    own.filter(|(key, _)| !given.contains_key(key))
-        .chain(given.iter().map(|(key, chosen)| (key.clone(), rendered(key, &chosen.value))))
-        .collect()
+fn parameters(target: &Target, pooler: &PoolerTarget) -> Parameters {
+    written::parameters(own(target, pooler), target, rendered)
 }
 
-fn own(target: &Target) -> Vec<(&'static str, String)> {
+fn own(target: &Target, pooler: &PoolerTarget) -> Vec<(&'static str, String)> {
     let group = &target.groups[0];
     let namespace = &target.name.namespace;
-    let host = |service: String| quoted(&format!("{service}.{namespace}.svc.{}", target.domain));
-    let replicas = group.instances > 1 && target.pooler.load_balancing;
+    let host = |service: String| quoted(&service_host(&service, namespace, &target.domain));
+    let replicas = group.instances > 1 && pooler.load_balancing && pooler.way == Way::Primary;
+    let name = match pooler.way {
+        Way::Primary => "primary",
+        Way::Replicas => "replicas",
+    };
+    // Which statements write is looked at where reads go elsewhere. Else it is not asked of the catalogs: to ask, Pgpool-II keeps all rows of a
+    // result that is on its way (docs/decisions/0003-pgpool-facts.md).
+    let (readers, temporary, unlogged) = if replicas { ("", "trace", "on") } else { (".*", "none", "off") };
     let file = |folder: &str, name: &str| quoted(&format!("{folder}/{name}"));
     let mut parameters = vec![
         ("listen_addresses", quoted("*")),
@@ -91,11 +90,11 @@ fn own(target: &Target) -> Vec<(&'static str, String)> {
         ("log_destination", quoted("stderr")),
         ("log_min_messages", "warning".into()),
         ("backend_clustering_mode", quoted("streaming_replication")),
-        ("backend_hostname0", host(group.name.primary())),
+        ("backend_hostname0", host(pooler.way.servers(&group.name))),
         ("backend_port0", ports::POSTGRES.to_string()),
         ("backend_weight0", "1".into()),
         ("backend_flag0", quoted("ALWAYS_PRIMARY|DISALLOW_TO_FAILOVER")),
-        ("backend_application_name0", quoted("primary")),
+        ("backend_application_name0", quoted(name)),
     ];
     if replicas {
         parameters.extend([
@@ -113,7 +112,11 @@ fn own(target: &Target) -> Vec<(&'static str, String)> {
         // (docs/decisions/0003-pgpool-facts.md, "Load balancing").
         ("statement_level_load_balance", "off".into()),
         ("disable_load_balance_on_write", quoted("always")),
-        ("check_temp_table", "trace".into()),
+        ("check_temp_table", temporary.into()),
+        ("check_unlogged_table", unlogged.into()),
+        ("read_only_function_list", quoted(readers)),
+        // Its own warnings, as of a client that left, are for its log. A server's notices pass.
+        ("client_min_messages", "error".into()),
         ("primary_routing_query_pattern_list", quoted(PRIMARY_QUESTION)),
         ("failover_on_backend_error", "off".into()),
         ("failover_on_backend_shutdown", "off".into()),
@@ -127,7 +130,7 @@ fn own(target: &Target) -> Vec<(&'static str, String)> {
         ("memqcache_total_size", "16MB".into()),
         ("memqcache_max_num_cache", "20000".into()),
         ("connect_timeout", "1000".into()),
-        ("num_init_children", processes(target.pooler.clients).to_string()),
+        ("num_init_children", processes(pooler.clients).to_string()),
         // Of a single message; a login in all is limited by images/pgpool/deadline.c. A minute, Pgpool's own, lets a few silent clients
         // take all sessions.
         ("authentication_timeout", "10".into()),

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use crate::tuning::catalog::{Context, Entry, Kind};
-use crate::tuning::value::{Checked, check};
+use crate::tuning::catalog::{Entry, Kind};
+use crate::tuning::value::Checked;
 use crate::tuning::{Book, Catalog};
+
+use super::super::{pgbouncer, written};
 
 /// Beginnings of names that are not to be set, and why.
 const RESERVED: [(&[&str], &str); 8] = [
@@ -107,8 +109,10 @@ pub fn reserved(name: &str) -> Option<&'static str> {
     if catalog().get(name).is_some() {
         return None;
     }
-    let begins = |parts: &&(&[&str], &str)| parts.0.iter().any(|start| name.starts_with(start));
-    RESERVED.iter().find(begins).map(|(_, reason)| *reason)
+    if pgbouncer::catalog().get(name).is_some() {
+        return Some("it is a parameter of PgBouncer, and spec.pooler.kind is Pgpool");
+    }
+    written::reason(&RESERVED, name)
 }
 
 /// What may be set.
@@ -141,19 +145,15 @@ fn quote(_: &Entry, value: &Checked) -> Option<String> {
 
 /// True when only a restart of Pgpool-II applies a change of this parameter.
 pub fn restarts(name: &str) -> bool {
-    catalog().get(name).is_some_and(|entry| entry.context == Context::Restart)
+    written::restarts(catalog(), name)
 }
 
 /// A value as it stands in `pgpool.conf`: numbers in base units, words and texts in quotes.
 pub fn rendered(name: &str, value: &str) -> String {
-    let entry = catalog().get(name);
-    match entry.map(|entry| (&entry.kind, check(entry, value))) {
-        Some((Kind::Integer(_) | Kind::Real(_), Ok(Checked { number: Some(number), .. }))) => {
-            number.to_string()
-        }
-        Some((Kind::Bool, _)) => value.to_owned(),
+    written::value(catalog(), name, value, |kind, value| match kind {
+        Some(Kind::Bool) => value.to_owned(),
         _ => format!("'{value}'"),
-    }
+    })
 }
 
 #[cfg(test)]
