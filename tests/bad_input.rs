@@ -41,6 +41,31 @@ fn scheduled(world: &mut World, schedule: &str) {
 
 const CASES: &[Case] = &[
     (
+        "a pooler for reads without a replica",
+        |world| {
+            world.edit("spec.instances", "1");
+            world.edit("spec.pooler.readOnly", "{}");
+        },
+        ["spec.pooler.readOnly", "with 1 instance", "set spec.instances to 2 or more, or remove it"],
+    ),
+    (
+        "more connections of poolers than the server has",
+        |world| {
+            world.edit("spec.pooler", r#"{"kind": "PgBouncer", "instances": 3, "serverConnections": 40, "readOnly": {"instances": 1, "serverConnections": 10}}"#);
+        },
+        ["spec.pooler.readOnly.serverConnections", "'10'", "at most"],
+    ),
+    (
+        "memory that the clients alone take",
+        |world| {
+            world.edit(
+                "spec.pooler",
+                r#"{"kind": "PgBouncer", "instances": 2, "clients": 5000, "memory": "128Mi"}"#,
+            )
+        },
+        ["spec.pooler.memory", "'128Mi'", "5000 clients take that alone"],
+    ),
+    (
         "a backup schedule that is no cron text",
         |world| scheduled(world, r#"{"name": "nightly", "schedule": "0 25 * * *"}"#),
         [

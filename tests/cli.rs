@@ -75,6 +75,7 @@ fn without_a_kubeconfig_every_command_says_how_to_give_one() {
         &["backup", "create", "list"],
         &["backup", "list", "db", "--days", "90"],
         &["backup", "verify", "db-nightly-202611220200"],
+        &["backup", "import", "--from", "gs://acme-wal/shop/db", "--archive-secret", "old", "--all"],
     ] {
         let complaint = complaint(&run(binary(), arguments, None));
         assert!(complaint.contains("give --kubeconfig FILE"), "{arguments:?}: {complaint}");
@@ -86,6 +87,33 @@ fn a_backup_of_no_cluster_is_answered_with_the_usage() {
     let output = run(binary(), &["backup"], None);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && told.contains("NAME"), "{told}");
+}
+
+#[test]
+fn an_import_from_no_archive_is_refused_before_anything_is_asked() {
+    let asked = ["backup", "import", "--archive-secret", "old"];
+    let with = |more: &[&str]| run(binary(), &[&asked[..], more].concat(), None);
+    for (from, why) in
+        [("s3://acme/db", "no place of an archive"), ("gs://a/db", "no bucket has such a name")]
+    {
+        let told = complaint(&with(&["--all", "--from", from]));
+        assert!(told.contains(&format!("--from is '{from}'")) && told.contains(why), "{told}");
+    }
+    let odd = complaint(&with(&["--from", "gs://acme-wal/db", "--cluster", "db; rm"]));
+    assert!(odd.contains("--cluster is 'db; rm'"), "{odd}");
+    let odd = complaint(&with(&[
+        "--from",
+        "gs://acme-wal/db",
+        "--all",
+        "--snapshot",
+        "s-1",
+        "--snapshot",
+        "x'; rm",
+    ]));
+    assert!(odd.contains("--snapshot is 'x'; rm'"), "{odd}");
+    let output = with(&["--from", "gs://acme-wal/db"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("--cluster") && told.contains("--all"), "{told}");
 }
 
 #[test]

@@ -111,18 +111,21 @@ async fn a_snapshot_that_was_deleted_since_is_made_anew() {
 async fn a_list_has_all_pages_and_only_our_own() {
     let server = Server::start().await;
     let provider = server.provider();
+    let name = |n: i32| stylobate::name::snapshot("0b1c2d3e-0000-4000-8000-000000000001", n);
     for n in 0..5 {
-        provider.order(&order_of(&format!("stylobate-x-{n}"), ZONAL)).await.unwrap();
+        provider.order(&order_of(&name(n), ZONAL)).await.unwrap();
         server.cloud().pass(600);
     }
     let theirs = [("stylobate-backup-uid", "1b4e28ba"), ("stylobate-namespace", "shop")];
-    server.cloud().foreign("stylobate-of-another-installation", &theirs);
+    server.cloud().foreign(&name(8), &theirs);
     server.cloud().foreign("theirs", &[]);
-    let listed = provider.list("shop", "stylobate.dev/backup-uid", "1b4e28ba").await.unwrap();
-    let names: Vec<String> = listed.into_iter().map(|seen| seen.name).collect();
-    assert_eq!(names, (0..5).map(|n| format!("stylobate-x-{n}")).collect::<Vec<_>>());
-    assert_eq!(provider.list("shop", "stylobate.dev/backup-uid", "other").await, Ok(vec![]));
-    assert_eq!(provider.list("bank", "stylobate.dev/backup-uid", "1b4e28ba").await, Ok(vec![]));
+    let made = provider.made().await.unwrap();
+    let names: Vec<String> = made.iter().map(|made| made.name.clone()).collect();
+    assert_eq!(names, (0..5).map(name).collect::<Vec<_>>(), "that of another installation is not ours");
+    assert!(
+        made.iter()
+            .all(|made| made.backup_uid.ends_with("0001") && made.namespace == "shop" && made.made_at > 0)
+    );
 }
 
 #[tokio::test]

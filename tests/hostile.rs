@@ -10,6 +10,7 @@ mod hostile {
 
     mod databases;
     mod extensions;
+    mod lookup;
     mod made;
     mod names;
     mod replication;

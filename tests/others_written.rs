@@ -33,6 +33,7 @@ fn seen(children: &[(Kind, &Value)]) -> Observed {
             Arc::new(serde_json::from_value(cluster).expect("a cluster")),
             Platform {
                 pooler_image: "p".into(),
+                pgbouncer_image: String::new(),
                 domain: "cluster.local".into(),
                 namespace: "stylobate-system".into(),
             },

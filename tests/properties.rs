@@ -229,6 +229,7 @@ prop_compose! {
         let extension = |(relocatable, schema, requires)| AvailableSeen { relocatable, schema, requires, ..AvailableSeen::default() };
         let failure = |cause| FailedSql { cause, again: HEALTHY.now, times: 1 };
         DatabaseSeen {
+            lookup: None,
             misread: Vec::new(),
             roles: roles.into_iter().map(|(name, seen)| (name, role(seen))).collect(),
             databases: databases.into_iter().map(|(name, seen)| (name, facts(seen))).collect(),

@@ -10,7 +10,7 @@ RULES=tests/rings.txt
 # What all rings take when cold, measured at 17 GiB, and what the cluster's volumes come to.
 SHORT_MIB=20480
 # What breaks early is told early.
-RINGS=(rust csi charts images terraform local admission e2e)
+RINGS=(rust csi charts images terraform local admission drivers e2e)
 
 # rings_of PATH: by the first rule whose pattern it has. A file without a rule is a fault.
 rings_of() {

@@ -17,6 +17,8 @@ mod disruption;
 mod foresight;
 #[path = "scenarios/in_place.rs"]
 mod in_place;
+#[path = "scenarios/made_again.rs"]
+mod made_again;
 #[path = "scenarios/others.rs"]
 mod others;
 #[path = "scenarios/settings.rs"]

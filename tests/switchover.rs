@@ -57,6 +57,7 @@ fn seen(request: Option<&str>) -> Observed {
             Arc::new(cluster),
             Platform {
                 pooler_image: "images/pgpool:4.90".into(),
+                pgbouncer_image: String::new(),
                 domain: "cluster.local".into(),
                 namespace: "stylobate-system".into(),
             },

@@ -53,6 +53,9 @@ update postgresclusters.stylobate.dev --subresource=finalizers
 get secrets
 get configmaps
 delete configmaps
+delete services
+delete poddisruptionbudgets.policy
+delete networkpolicies.networking.k8s.io
 delete statefulsets.apps
 delete deployments.apps
 list nodes
@@ -115,6 +118,12 @@ grants_no_more() {
   grep -q 'attempting to grant RBAC permissions not currently held' <<<"$said"
 }
 
+# Asked of the rendered role: the server answers no for a kind that it does not serve, whatever the role says.
+pod_monitors() {
+  render stylobate charts/stylobate/values.yaml -s templates/clusterrole.yaml | to_json | jq -e '
+    any(.[].rules // [] | .[]; (.resources | index("podmonitors")) and (["get", "list", "watch", "create", "patch", "delete"] - .verbs == []))'
+}
+
 no_wildcard() {
   render stylobate charts/stylobate/values.yaml -s templates/clusterrole.yaml -s templates/lease.yaml | to_json |
     jq -e '[.[].rules // [] | .. | strings] | (length > 50) and (index("*") == null)'
@@ -130,7 +139,9 @@ delete secrets
 delete persistentvolumeclaims
 delete persistentvolumes
 patch persistentvolumes
-delete services
+delete serviceaccounts
+delete roles.rbac.authorization.k8s.io
+delete jobs.batch
 create pods
 create pods/exec
 get nodes
@@ -166,6 +177,7 @@ prove_rights() {
   keeps "the operator's roles are taken by the API server" rights_install
   keeps "the operator may get, list, watch, make and change every kind of child in src/child.rs" every_child
   keeps "the operator may make all other calls of src/" other_calls
+  keeps "the operator's role names all that it does with a PodMonitor" pod_monitors
   keeps "the operator may grant Patroni's Role without escalate or bind" grants_patroni
   keeps "the operator may grant nothing that it lacks itself" grants_no_more
   keeps "the operator may hold its lease" holds_lease

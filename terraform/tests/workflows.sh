@@ -15,8 +15,8 @@ publishes_all() {
   local said image kind verb names pinned
   said=$(images/publish.sh --dry-run --version 9.9.9 --registry example.invalid/stylobate)
   names=$(images/build.sh --names | sed 's,.*/,,; s/^operator:.*/operator:9.9.9/; /-rebuilt$/d')
-  # Two majors, the way between them, the pooler and the operator; more on a day when the archive has two minors.
-  (($(wc -l <<<"$names") >= 5)) || { echo "images/build.sh names only: $names"; return 1; }
+  # Two majors, the way between them, two poolers and the operator; more on a day when the archive has two minors.
+  (($(wc -l <<<"$names") >= 6)) || { echo "images/build.sh names only: $names"; return 1; }
   while read -r image; do
     grep -qE "^skopeo copy .*/$image\$" <<<"$said" || { echo "image $image is not pushed"; return 1; }
   done <<<"$names"
@@ -25,7 +25,7 @@ publishes_all() {
       [[ $(grep -cE "^$verb .*/$kind@" <<<"$said") == $(grep -c "^$kind:" <<<"$names") ]] || { echo "not each image of $kind: $verb"; return 1; }
     done
   done < <(cut -d: -f1 <<<"$names" | sort -u)
-  pinned=$(grep -oE "(postgres|pgpool):[^@]*@sha256:DIGEST" <<<"$said" | sed 's/@.*//' | sort -u)
+  pinned=$(grep -oE "(postgres|pgpool|pgbouncer):[^@ ]*@sha256:DIGEST" <<<"$said" | sed 's/@.*//' | sort -u)
   [[ $pinned == "$(grep -v '^operator:' <<<"$names" | sort -u)" ]] || { echo "the chart names other images than are pushed: $pinned"; return 1; }
   for kind in stylobate postgres-cluster; do
     grep -qE "^helm push $kind-9\.9\.9\.tgz" <<<"$said" || { echo "chart $kind is not pushed"; return 1; }

@@ -101,6 +101,7 @@ impl Room {
         }
         let platform = Platform {
             pooler_image: "localhost/stylobate/pgpool:4.90".into(),
+            pgbouncer_image: "localhost/stylobate/pgbouncer:1.90".into(),
             domain: "cluster.local".into(),
             namespace: "stylobate-system".into(),
         };

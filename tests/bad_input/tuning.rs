@@ -177,6 +177,18 @@ pub const TUNING: &[Case] = &[
         ],
     ),
     (
+        "a parameter of the other kind of pooler",
+        |world| {
+            world.give_tuning("mine", "idle_transaction_timeout", "60");
+            world.edit("spec.pooler.tuning", r#"[{"configMap": "mine"}]"#);
+        },
+        [
+            "setting idle_transaction_timeout of ConfigMap mine",
+            "'60'",
+            "it is a parameter of PgBouncer, and spec.pooler.kind is Pgpool",
+        ],
+    ),
+    (
         "a parameter of the pooler out of range",
         |world| {
             world.give_tuning("mine", "client_idle_limit", "-5");

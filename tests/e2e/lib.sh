@@ -108,7 +108,7 @@ says() {
   [[ $out == *"$text"* ]] || { echo "'$text' is not in: $out"; return 1; }
 }
 # secret NAME KEY: a value of a Secret, for use only, never printed.
-secret() { k get secret "$1" -o "jsonpath={.data['$2']}" | base64 -d; }
+secret() { k get secret "$1" -o "jsonpath={.data['${2//./\\.}']}" | base64 -d; }
 
 # sql CLUSTER USER SECRET DATABASE STATEMENT: through the pooler, as a client would: verify-full, password by stdin.
 sql() {

@@ -122,7 +122,7 @@ async fn a_missing_permission_is_named() {
         server.cloud().denied = [permission].into();
         let said = match permission {
             "compute.snapshots.get" => refused(provider.look("shop", NAME).await),
-            "compute.snapshots.list" => refused(provider.list("shop", "k", "v").await),
+            "compute.snapshots.list" => refused(provider.made().await),
             "compute.snapshots.delete" => refused(provider.delete("shop", NAME).await),
             _ => refused(provider.order(&order_of("stylobate-other-0", ZONAL)).await),
         };

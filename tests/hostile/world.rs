@@ -14,6 +14,7 @@ use stylobate::api::ClusterStatus;
 use stylobate::apply::run_sql;
 use stylobate::child::{ChildRef, Kind};
 use stylobate::decide::{Input, decide};
+use stylobate::engine::hba::{POOLER_MONITOR_ROLE, POOLER_ROLE};
 use stylobate::images::CatalogSeen;
 use stylobate::observe::{MemberSeen, Observed, Platform, PodSeen, ServerCache, ServerKey, catalogs};
 use stylobate::plan::Step;
@@ -267,6 +268,7 @@ fn observed(spec: Value, version: i64) -> Observed {
             Arc::new(serde_json::from_value(cluster).expect("a cluster")),
             Platform {
                 pooler_image: "images/pgpool:made-up".into(),
+                pgbouncer_image: "images/pgbouncer:1.90".into(),
                 domain: "cluster.local".into(),
                 namespace: "stylobate-system".into(),
             },
@@ -290,11 +292,14 @@ fn images() -> String {
 fn put_passwords(seen: &mut Observed) {
     let name = seen.name();
     let users: Vec<String> = seen.cluster.spec.users.iter().map(|user| user.name.clone()).collect();
-    let secrets = users.iter().map(|user| (name.user_secret(user), "password", format!("of {user}")));
-    let own = (name.credentials(), stylobate::engine::hba::POOLER_MONITOR_ROLE, "the pooler's".to_owned());
-    for (secret, key, password) in secrets.chain([own]) {
-        let body =
-            json!({"metadata": {"name": secret, "uid": "uid"}, "data": {key: STANDARD.encode(password)}});
+    let users = users
+        .iter()
+        .map(|user| (name.user_secret(user), json!({"password": STANDARD.encode(format!("of {user}"))})));
+    let roles =
+        [POOLER_MONITOR_ROLE, POOLER_ROLE].map(|role| (role.to_owned(), json!(STANDARD.encode(role))));
+    let own = (name.credentials(), json!(serde_json::Map::from_iter(roles)));
+    for (secret, data) in users.chain([own]) {
+        let body = json!({"metadata": {"name": secret, "uid": "uid"}, "data": data});
         seen.children.0.insert(ChildRef::new(Kind::Secret, &secret), body);
     }
 }

@@ -11,3 +11,8 @@ fn what_somebody_changes_back_each_time_is_left_told_and_holds_up_nothing() {
 fn labels_restart_no_server_and_the_door_outside_has_a_list() {
     scenario("marks");
 }
+
+#[test]
+fn poolers_come_and_go_with_the_spec_and_change_their_kind() {
+    scenario("poolers");
+}

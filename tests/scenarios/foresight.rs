@@ -65,6 +65,8 @@ fn key(step: &Step) -> Key {
         | Step::RefreshFiles { pod, .. } => pod.clone(),
         Step::Expand { claim, .. }
         | Step::CloneVolume { claim, .. }
+        | Step::DropOrders { map: claim, .. }
+        | Step::SettleVolume { claim }
         | Step::RetireVolume { claim, .. }
         | Step::HandOverVolume { claim, .. } => claim.clone(),
         Step::Switchover { from, to, .. } => format!("{from} to {to}"),

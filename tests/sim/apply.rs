@@ -21,8 +21,8 @@ impl World {
                 self.cluster.metadata.finalizers = None;
                 self.exists = false;
                 // The garbage collector takes all that the cluster owns. No volume is among it, nor the passwords in them.
-                let kept = self.name().credentials();
-                self.children.retain(|reference, _| reference.name == kept);
+                let kept = [self.name().credentials(), self.name().archive_key()];
+                self.children.retain(|reference, _| kept.contains(&reference.name));
             }
             Step::Mint(mint) => {
                 if !self.conflicts(Kind::Secret, mint.secret()) {
@@ -39,7 +39,7 @@ impl World {
                 let answer = self.children.get(&child.reference);
                 self.contests.note(&self.name(), step, before.as_ref(), answer, self.now);
             }
-            Step::Delete { reference, uid } => {
+            Step::Delete { reference, uid } | Step::Withdraw { reference, uid } => {
                 if reference.kind == Kind::ConfigMap && self.group().patroni_state().contains(&reference.name)
                 {
                     assert_eq!(*uid, format!("uid-of-{}", reference.name), "its UID goes with the deletion");
@@ -84,6 +84,16 @@ impl World {
             Step::ClearPatroni { maps } => {
                 assert!(maps.iter().all(|map| map.uid == format!("uid-of-{}", map.name)), "{maps:?}");
                 self.clear_patroni();
+            }
+            Step::DropOrders { map, uid, entries } => {
+                let map = stylobate::child::ChildRef::new(Kind::ConfigMap, map);
+                let map = self.children.get_mut(&map).expect("only what is there is changed");
+                assert_eq!(map["metadata"]["uid"].as_str(), Some(uid.as_str()));
+                let data = map["data"].as_object_mut().expect("entries");
+                entries.iter().for_each(|entry| drop(data.remove(entry)));
+            }
+            Step::SettleVolume { claim } => {
+                self.volumes.get_mut(claim).expect("only claims that exist are marked").settled = true;
             }
             Step::RetireVolume { claim, generation: _ } => {
                 self.volumes.get_mut(claim).expect("only claims that exist are marked").retired = true;

@@ -89,7 +89,11 @@ impl World {
                     }
                     live.completed_at = Some(Time(self.now));
                 }
-                BackupPhase::Succeeded | BackupPhase::Failed | BackupPhase::Missed | BackupPhase::Lost => {}
+                BackupPhase::Succeeded
+                | BackupPhase::Failed
+                | BackupPhase::Missed
+                | BackupPhase::Lost
+                | BackupPhase::NotRun => {}
             }
         }
     }

@@ -55,25 +55,19 @@ impl World {
                         ..report
                     },
                 };
-                if ended.outcome == DrillOutcome::Passed {
-                    backup.status.verified = Some(ended.clone());
+                match ended.outcome {
+                    DrillOutcome::Running => {}
+                    DrillOutcome::Failed => backup.status.failed_drill = Some(ended.clone()),
+                    DrillOutcome::Passed => {
+                        (backup.status.verified, backup.status.failed_drill) = (Some(ended.clone()), None);
+                    }
                 }
                 backup.status.drill = Some(ended);
             } else if let Some(request) = &backup.verify {
                 let cluster = drill(&backup.spec.cluster, &backup.uid, request);
                 if backup.status.drill.as_ref().is_none_or(|last| last.cluster != cluster) {
                     self.drilled.push(cluster.clone());
-                    backup.status.drill = Some(DrillReport {
-                        cluster,
-                        outcome: DrillOutcome::Running,
-                        started_at: Time(self.now),
-                        at: None,
-                        recovery_seconds: None,
-                        waiting: None,
-                        lost_seconds: None,
-                        checks: Vec::new(),
-                        cause: None,
-                    });
+                    backup.status.drill = Some(DrillReport::begins(cluster, Time(self.now)));
                 }
             }
             backup.used_by = backup.drilled_by();

@@ -8,8 +8,9 @@ use serde_json::Value;
 use stylobate::child::Kind;
 use stylobate::foresee::pods::{deployment_status, made_by};
 use stylobate::foresee::settings::{pending, started_with};
-use stylobate::name::{COMPONENT_MEMBER, COMPONENT_POOLER, ROLE_PRIMARY, ROLE_REPLICA};
+use stylobate::name::{COMPONENT_MEMBER, ROLE_PRIMARY, ROLE_REPLICA};
 use stylobate::observe::{DatabaseFacts, DiskUse, MemberSeen, PodSeen, RoleSeen, VolumeSeen};
+use stylobate::pooler::{Way, is_pooler};
 use stylobate::tuning::Catalog;
 use stylobate::tuning::units::quantity_bytes;
 
@@ -67,7 +68,7 @@ impl World {
             pod.main.running = waiting.is_none();
             if waiting.is_none() {
                 pod.ip.get_or_insert_with(|| format!("10.0.0.{number}"));
-                pod.ready = pod.component == COMPONENT_POOLER;
+                pod.ready = is_pooler(&pod.component);
             }
             pod.main.waiting = waiting;
         }
@@ -75,9 +76,10 @@ impl World {
 
     fn template(&self, component: &str) -> Option<Value> {
         let name = self.name();
-        let owner = match component {
-            COMPONENT_POOLER => self.child(Kind::Deployment, &name.pooler()).cloned(),
-            _ => self.child(Kind::StatefulSet, &name.group(0).scope()).cloned(),
+        let way = Way::of(component);
+        let owner = match way {
+            Some(way) => self.child(Kind::Deployment, &way.name(&name)).cloned(),
+            None => self.child(Kind::StatefulSet, &name.group(0).scope()).cloned(),
         };
         owner.map(|owner| owner["spec"]["template"]["spec"].clone())
     }
@@ -259,25 +261,30 @@ impl World {
 
     /// The Deployment controller.
     fn keep_poolers(&mut self) {
-        let name = self.name().pooler();
+        for way in Way::ALL {
+            self.keep_pooler(way);
+        }
+    }
+
+    fn keep_pooler(&mut self, way: Way) {
+        let (name, component) = (way.name(&self.name()), way.component());
         let live = self.child(Kind::Deployment, &name).cloned();
         let wanted = live.as_ref().and_then(|live| live["spec"]["replicas"].as_i64()).unwrap_or(0) as i32;
         let wanted: Vec<(String, i32)> =
             (0..wanted).map(|number| (format!("{name}-{number}"), number)).collect();
         self.pods.retain(|pod, seen| {
-            seen.component != COMPONENT_POOLER
-                || (!seen.deleting && wanted.iter().any(|(name, _)| name == pod))
+            seen.component != component || (!seen.deleting && wanted.iter().any(|(name, _)| name == pod))
         });
         let Some(live) = live else { return };
         let template = &live["spec"]["template"];
         for (pod, number) in wanted {
             if !self.pods.contains_key(&pod) && !self.refuses(Kind::Deployment) {
-                let seen = self.new_pod(COMPONENT_POOLER, template, number);
+                let seen = self.new_pod(component, template, number);
                 self.pods.insert(pod, seen);
             }
         }
-        let ready = self.pods.values().filter(|pod| pod.component == COMPONENT_POOLER && pod.ready).count();
-        let before = self.pooler_template.replace(template.clone());
+        let ready = self.pods.values().filter(|pod| pod.component == component && pod.ready).count();
+        let before = self.pooler_templates.insert(way, template.clone());
         let rolls = before.is_some_and(|before| before != *template);
         let reference = stylobate::child::ChildRef::new(Kind::Deployment, name);
         self.children.get_mut(&reference).expect("it is live")["status"] = deployment_status(ready, rolls);

@@ -17,6 +17,15 @@ pub fn mint(world: &mut World, mint: &Mint) {
     let seen = world.observe();
     let signer = mint.signer().map(|name| seen.children.secret(name).expect("the authority comes first"));
     let signer = signer.unwrap_or_default();
+    if let Mint::MovePassphrase { .. } | Mint::DropPassphrase { .. } = mint {
+        // What it makes is what it finds.
+        let made = material(mint, &seen.name().name, &signer, world.now).expect("material");
+        let mut data = seen.children.secret(mint.secret()).unwrap_or_default();
+        data.extend(made.set);
+        made.remove.iter().for_each(|key| drop(data.remove(*key)));
+        world.put_secret(mint.secret(), &data);
+        return;
+    }
     let text = |key: &str| signer.get(key).map(SecretText::expose).unwrap_or_default().to_owned();
     let request = format!("{mint:?} {} {} {}", text("ca.crt"), text("next.crt"), world.now);
     let mut data = seen.children.secret(mint.secret()).unwrap_or_default();

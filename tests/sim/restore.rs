@@ -10,7 +10,8 @@ use stylobate::child::Kind;
 use stylobate::observe::{
     Children, DatabaseFacts, OriginSeen, Pruner, RestoreSeen, RoleSeen, SnapshotSeen, SourceSeen, VolumeSeen,
 };
-use stylobate::restore::{Asked, Course, asked};
+use stylobate::restore::in_place::ordered_to_stop;
+use stylobate::restore::{Asked, Course, RECORD, STOP_RECORD, asked, believe};
 use stylobate::secret::SecretText;
 use stylobate::tuning::units::quantity_bytes;
 
@@ -55,30 +56,32 @@ impl World {
     /// What the operator reads for a restore, as `src/observe/restore.rs` does.
     pub fn restore(&self) -> RestoreSeen {
         let group = self.group();
-        let map = self.child(Kind::ConfigMap, &group.patroni());
-        let written = |entry: &str| map.is_some_and(|map| map["data"][entry].is_string());
-        if written("stop-for-restore.json") {
-            return RestoreSeen::default();
-        }
-        let recorded = map.and_then(|map| map["data"]["restore.json"].as_str());
-        let course: Option<Course> =
-            recorded.map(|text| serde_json::from_str(text).expect("the record can be read"));
-        let snapshot = if course.is_some() { self.snapshot.clone() } else { SnapshotSeen::default() };
-        if course.is_some() && !self.lacks_files() {
-            return RestoreSeen { snapshot, ..RestoreSeen::default() };
+        let children = Children(self.children.clone());
+        for (entry, course) in
+            [(STOP_RECORD, ordered_to_stop(&children, &group)), (RECORD, Course::recorded(&children, &group))]
+        {
+            let Some(course) = course else { continue };
+            let backup = self.begun(&course);
+            if believe(&children, &group, entry, &backup, &self.cluster, &self.volumes).is_none() {
+                continue;
+            }
+            let under_way = entry == RECORD;
+            let snapshot = if under_way { self.snapshot.clone() } else { SnapshotSeen::default() };
+            let source =
+                if under_way && self.lacks_files() { self.source.clone() } else { SourceSeen::default() };
+            return RestoreSeen { backup, snapshot, source };
         }
         let status = self.cluster.status.as_ref();
         let served = self.child(Kind::StatefulSet, &group.scope()).is_some()
             || status.is_some_and(|status| status.system_identifier.is_some());
         if served {
-            return RestoreSeen { backup: self.in_place(), snapshot, ..RestoreSeen::default() };
+            return RestoreSeen { backup: self.in_place(), ..RestoreSeen::default() };
         }
         let bootstrap = &self.cluster.spec.bootstrap;
-        let backup = match (course, &bootstrap.from_backup, &bootstrap.from_cluster) {
-            (Some(course), _, _) => self.begun(&course),
-            (None, Some(from), None) => self.named(from),
-            (None, None, Some(from)) => self.several(from),
-            (None, _, _) => self.in_place(),
+        let backup = match (&bootstrap.from_backup, &bootstrap.from_cluster) {
+            (Some(from), None) => self.named(from),
+            (None, Some(from)) => self.several(from),
+            _ => self.in_place(),
         };
         let source = match (&bootstrap.point_in_time, &backup) {
             (Some(_), OriginSeen::Found(_) | OriginSeen::Several { .. }) => self.source.clone(),
@@ -92,7 +95,7 @@ impl World {
             }
             _ => SourceSeen::default(),
         };
-        RestoreSeen { backup, snapshot, source }
+        RestoreSeen { backup, source, ..RestoreSeen::default() }
     }
 
     /// True while the files that lead to the source's archive are not there.
@@ -199,6 +202,8 @@ impl World {
             // An empty one is there at once; a clone when its snapshot is known.
             volume: body["spec"]["dataSource"].is_null().then(|| format!("pv-for-{claim}")),
             restored_from: note("stylobate.dev/restored-from"),
+            restored_for: note("stylobate.dev/restored-for"),
+            wish: note("stylobate.dev/restored-by"),
             request: note("stylobate.dev/restore-request"),
             ..VolumeSeen::default()
         };
@@ -236,7 +241,9 @@ impl World {
     pub fn take_up_clone(&mut self, patroni: &Value) {
         let own: Vec<VolumeSeen> =
             self.pods.keys().filter_map(|pod| self.volumes.get(&self.claim_of(pod)?).cloned()).collect();
-        let cloned = own.iter().any(|volume| volume.restored_from.is_some());
+        // What was settled once is data in service.
+        let is_clone = |volume: &&VolumeSeen| volume.restored_from.is_some() && !volume.settled;
+        let cloned = own.iter().any(|volume| is_clone(&volume));
         assert_eq!(
             patroni["bootstrap"]["method"] == "clone",
             cloned,
@@ -247,7 +254,7 @@ impl World {
         }
         let course =
             Course::recorded(&Children(self.children.clone()), &self.group()).expect("it is recorded");
-        let clones = own.iter().filter(|volume| volume.restored_from.is_some()).count();
+        let clones = own.iter().filter(is_clone).count();
         let wanted = usize::try_from(course.clones(self.cluster.spec.instances)).expect("a count");
         assert!(clones >= wanted.min(own.len()), "no member begins empty that has to be a clone");
         if course.copy.is_some() {

@@ -1,8 +1,10 @@
 //! Reads the SQL of a step word by word and does what Postgres would do to its catalogs. A name that is not quoted and
 //! not a keyword of a known statement makes the test fail: that is how a missing quote would show.
 
-use stylobate::observe::{Contents, DatabaseFacts, DatabaseSeen, Inside, RoleSeen};
+use stylobate::engine::hba::POOLER_ROLE;
+use stylobate::observe::{Contents, DatabaseFacts, DatabaseSeen, Inside, LookupSeen, RoleSeen};
 use stylobate::plan::SqlTask;
+use stylobate::pooler::lookup_body;
 use stylobate::secret::SecretText;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +24,12 @@ pub fn fresh(owner: &str) -> DatabaseFacts {
 /// Runs all statements of a task.
 pub fn run(database: &mut DatabaseSeen, task: &SqlTask) {
     assert!(database.databases.contains_key(&task.database), "no database {:?}", task.database);
+    // A body of a function is no SQL of this kind: a real server takes it in tests/hostile/lookup.rs.
+    if task.statements.iter().any(|statement| statement.text.contains("pooler_login")) {
+        assert!(database.roles.contains_key(POOLER_ROLE), "no role {POOLER_ROLE}");
+        database.lookup = Some(LookupSeen { body: lookup_body(), guarded: true });
+        return;
+    }
     for statement in &task.statements {
         let sql = statement.sql();
         let tokens = tokens(sql.expose());

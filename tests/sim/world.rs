@@ -22,6 +22,7 @@ use stylobate::observe::{
 };
 use stylobate::plan::suspects;
 use stylobate::policy::CATALOG;
+use stylobate::pooler::Way;
 use stylobate::secret::SecretText;
 
 use super::broken::Broken;
@@ -65,8 +66,8 @@ pub struct World {
     pub secrets: BTreeMap<String, SecretData>,
     pub tuning: BTreeMap<String, BTreeMap<String, String>>,
     pub storage_classes: Vec<String>,
-    /// Template of the pooler's pods, as the Deployment controller saw it last.
-    pub pooler_template: Option<Value>,
+    /// Templates of the poolers' pods, as the Deployment controller saw them last.
+    pub pooler_templates: BTreeMap<Way, Value>,
     /// Settings that no server can live with.
     pub broken: Broken,
     /// Name of the class, when its volumes can't grow.
@@ -144,6 +145,7 @@ impl World {
             exists: true,
             platform: Platform {
                 pooler_image: "localhost/stylobate/pgpool:4.90".into(),
+                pgbouncer_image: "localhost/stylobate/pgbouncer:1.90".into(),
                 domain: "cluster.local".into(),
                 namespace: "stylobate-system".into(),
             },
@@ -173,7 +175,7 @@ impl World {
             lost: BTreeSet::new(),
             refusals: Vec::new(),
             draining: BTreeMap::new(),
-            pooler_template: None,
+            pooler_templates: BTreeMap::new(),
             broken: Broken::default(),
             fixed_class: None,
             config: None,

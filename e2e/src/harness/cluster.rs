@@ -195,6 +195,14 @@ impl Cluster<'_> {
         pods::labelled(&self.stage.pods(), &labels).await
     }
 
+    /// Names of those pods.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn pod_names(&self, component: &str) -> Kept<Vec<String>> {
+        Ok(self.pods(component).await?.iter().map(ResourceExt::name_any).collect())
+    }
+
     /// Names and identities of the members.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! runs in one namespace, one suite after the other. New promises are written in Rust.
 
 mod base;
+mod bouncer;
 mod catalog;
 mod hostile;
 mod in_place;
@@ -110,7 +111,13 @@ pub static GROUPS: &[Group] = &[
     Group { name: "schedule", millicores: 200, prelude: None, suites: &[rust!("schedule", 900, schedule)] },
     Group { name: "in-place", millicores: 400, prelude: None, suites: &[rust!("in-place", 400, in_place)] },
     Group { name: "base", millicores: 500, prelude: None, suites: &[rust!("base", 500, base)] },
-    Group { name: "archive", millicores: 800, prelude: None, suites: &[shell("archive", "56-archive", 600)] },
+    Group {
+        name: "archive",
+        millicores: 800,
+        prelude: None,
+        suites: &[shell("archive", "56-archive", 1500)],
+    },
+    Group { name: "import", millicores: 800, prelude: None, suites: &[shell("import", "57-import", 900)] },
     // One after the other: both are on the older major, and one of them edits what the image catalog has for it.
     Group {
         name: "older",
@@ -130,6 +137,7 @@ pub static GROUPS: &[Group] = &[
     // Three members and a pooler each for source and subscriber.
     Group { name: "logical", millicores: 700, prelude: None, suites: &[rust!("logical", 600, logical)] },
     Group { name: "pooler", millicores: 200, prelude: None, suites: &[rust!("pooler", 240, pooler)] },
+    Group { name: "bouncer", millicores: 500, prelude: None, suites: &[rust!("bouncer", 300, bouncer)] },
     Group { name: "refuse", millicores: 600, prelude: None, suites: &[rust!("refuse", 600, refuse)] },
 ];
 

@@ -72,9 +72,11 @@ async fn made(front: &Cluster<'_>) -> Kept {
 
 /// Names of both pods.
 async fn poolers(front: &Cluster<'_>) -> Kept<[String; 2]> {
-    let names =
-        front.pods("pooler").await?.into_iter().filter_map(|pod| pod.metadata.name).collect::<Vec<_>>();
-    names.try_into().map_err(|names: Vec<String>| Broken::new(format!("{names:?} are no two poolers")))
+    front
+        .pod_names("pooler")
+        .await?
+        .try_into()
+        .map_err(|names: Vec<String>| Broken::new(format!("{names:?} are no two poolers")))
 }
 
 /// The SQLSTATE of a statement that failed.

@@ -33,8 +33,8 @@ encrypted() {
   local first
   first=$(archived wal | grep -m1 -E '[0-9A-F]{24}-')
   [[ $first == *.zst ]]
-  ! k logs -l stylobate.dev/cluster=wal,app.kubernetes.io/component=member -c postgres --tail=-1 | grep -F "$(secret wal-credentials archive-passphrase)"
-  ! operator_logs | grep -F "$(secret wal-credentials archive-passphrase)"
+  ! k logs -l stylobate.dev/cluster=wal,app.kubernetes.io/component=member -c postgres --tail=-1 | grep -F "$(secret wal-archive-key archive-passphrase)"
+  ! operator_logs | grep -F "$(secret wal-archive-key archive-passphrase)"
 }
 
 death_without_gap() {
@@ -108,11 +108,104 @@ before_the_drop() {
   test_equal "$rows" inside "$(primary found)" 'select count(*) from kept'
 }
 
+# drilled OUTCOME: how the drill of `base` stands.
+drilled() { test_equal "$1" of base .status.drill.outcome; }
+drill_over() { drilled Passed || drilled Failed; }
+drills_gone() { ! k get pgc,pvc,configmap -o name | grep -- -drill-; }
+
+# drill [SECONDS]: asks for one of `base`, and waits for its end.
+drill() {
+  k annotate pgb base --overwrite "stylobate.dev/verify=$RANDOM-$SECONDS"
+  within 30 drilled Running
+  within "${1:-600}" drill_over
+  of base .status.drill
+}
+
+# The mark was written after the backup, on the primary of today: no snapshot has it.
+drill_replays() {
+  local mark
+  k delete pgc found --ignore-not-found --timeout=120s
+  drill
+  drilled Passed
+  of base .status.drill | jq -e '.replay.reached and .replay.bytes > 0 and .bytes > 0 and .recoverySeconds > 0'
+  of base .status.drill | jq -e '.archive.outcome == "Whole" and .archive.segments > 0'
+  of base .status.drill | jq -e 'any(.checks[]; startswith("replay: ")) and any(.checks[]; startswith("archive: "))'
+  mark=$(of base .status.drill.replay.wal)
+  within 30 holds wal "$mark"
+  within 60 says base field wal '.status.backup.recoveries[-1:].backup'
+  within 20 says "TOOK" operator backup list wal -n "$NS"
+  within 120 drills_gone
+}
+
+# A segment is taken out of the archive that the replay needs: the backup comes back alone, and is as good as before.
+archive_to_blame() {
+  local last path stanza
+  stanza=$(field wal .status.archive.stanza)
+  last=$(segment wal)
+  inside "$(primary wal)" 'create table if not exists marks(n int); insert into marks values (1); select pg_switch_wal()'
+  within 60 holds wal "$last"
+  path=$(archived wal | grep "/$last-")
+  backrest wal repo-rm "archive/$stanza/$path"
+  # A restore that fails is given five minutes, and then the backup is restored alone.
+  drill 1200
+  drilled Failed
+  test_equal Archive of base .status.drill.failedOf
+  test_equal "" of base .status.failedDrill
+  says "the backup comes back" of base .status.drill.cause
+  within 180 drills_gone
+}
+
+# other DATA: has pgBackRest take the archive for the server with this data folder; /tmp/other is one of the same major.
+other() {
+  # shellcheck disable=SC2016 # expanded in the member
+  k exec "$(primary wal)" -c postgres -- sh -c 'set -e; conf=/etc/stylobate/archive/pgbackrest.conf
+    [ -d /tmp/other ] || initdb -D /tmp/other >/dev/null
+    stanza=$(sed -n "s/^\[\([^]:]*\)\]$/\1/p" $conf | grep -v "^global$" | head -n 1)
+    pgbackrest --config=$conf --stanza="$stanza" --pg1-path="$1" --no-online stanza-upgrade' sh "$1"
+}
+
+another_writes() {
+  local last
+  other /tmp/other
+  last=$(segment wal)
+  inside "$(primary wal)" 'create table if not exists marks(n int); insert into marks values (2); select pg_switch_wal()'
+  within 90 archiving False ArchiveOfAnother
+  says "system identifier" condition wal Archiving
+  ! holds wal "$last" || { echo "it was taken from the other one"; return 1; }
+  other /data/pgdata
+  within 180 archiving True AsWanted
+  within 60 holds wal "$last"
+}
+
+# passphrase TEXT: the Secret that the restore is given.
+passphrase() {
+  k create secret generic given --dry-run=client -o yaml --from-literal="archive-passphrase=$1" --from-literal="ca.crt=$(secret gcs-tls ca.crt)" |
+    k apply -f -
+}
+refused_key() { [[ $(condition opened Restored) == *RestoreKeyWrong* ]]; }
+
+wrong_passphrase() {
+  local moment
+  moment=$(server_time wal)
+  sleep 1
+  inside "$(primary wal)" 'create table if not exists marks(n int); insert into marks values (3); select pg_switch_wal()'
+  passphrase not-the-right-one
+  past "targetTime: \"$moment\", archiveSecret: given" | sed -e 's/^  name: past/  name: opened/' -e 's/^  instances: .*/  instances: 1/' |
+    kubectl apply -f -
+  within 240 refused_key
+  says "Secret given (spec.bootstrap.pointInTime.archiveSecret)" condition opened Restored
+  passphrase "$(secret wal-archive-key archive-passphrase)"
+  within 400 healthy opened
+  test_equal True field opened ".status.conditions[?(@.type=='Restored')].status"
+  k delete pgc opened --timeout=120s
+}
+
 archived_go() {
   k delete pgc wal found --ignore-not-found --timeout=120s
   k delete pgb base --ignore-not-found --timeout=60s
   k delete deployment gcs
-  k delete pvc,secret -l 'stylobate.dev/cluster in (wal, past, found)'
+  k delete secret given --ignore-not-found
+  k delete pvc,secret -l 'stylobate.dev/cluster in (wal, past, found, opened)'
 }
 
 promise "an archive is turned on without a restart" archive_made
@@ -122,4 +215,8 @@ promise "a primary that dies while the archive is away leaves no gap" death_with
 promise "an archive that is away is told of long before the volume is full, and when it is back" trouble_told
 promise "an archive without a place, with two, or in a bucket that can't be is refused" refused
 promise "a cluster is brought back to just before a DROP TABLE with all rows, and archives to a place of its own" before_the_drop
+promise "a drill brings the backup up to a mark that was archived after it, has the archive read through, and is remembered by size" drill_replays
+promise "a wrong passphrase of a restore is told within minutes, by its field, and another one is taken" wrong_passphrase
+promise "a segment that is gone from the archive fails a drill of the archive, and not the backup" archive_to_blame
+promise "an archive that another server writes is not taken from it, and is told" another_writes
 promise "the archived clusters go" archived_go
