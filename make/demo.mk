@@ -1,4 +1,4 @@
-.PHONY: demo tour-day-two tour-backup
+.PHONY: demo tour-day-two tour-backup tour-region
 demo: ## the whole tour: cluster, operator, three members, load, two kills
 	@local/up.sh
 	@images/build.sh
@@ -16,3 +16,7 @@ tour-backup: ## back up, kill, restore, drill, and go back to before a DROP TABL
 	@images/build.sh
 	@images/load.sh
 	@local/tour-backup.sh
+
+tour-region: ## lose a whole Kubernetes under load, and come back in another one from the bucket alone (10 minutes)
+	@images/build.sh
+	@local/tour-region.sh
