@@ -67,7 +67,7 @@ run() {
       broken=$((broken + 1))
       [ -z "${FIRST_BROKEN:-}" ] || stopped=yes
     fi
-    grep '^flaky: ' "$work/out" >>"$work/flaky" || true
+    grep -E '^(flaky|broken twice): ' "$work/out" >>"$work/flaky" || true
     [ "$ring" != rust ] || spare
   done
   printf '\n%-12s %7s  result\n' ring time

@@ -13,6 +13,8 @@ pub struct Told {
     pub kept: bool,
     /// How long that took.
     pub seconds: u64,
+    /// What a broken one found, in a line.
+    pub why: Option<String>,
 }
 
 impl Told {
@@ -44,7 +46,12 @@ pub fn read(suite: &'static str, line: &str) -> Option<Told> {
         _ => return None,
     };
     let (seconds, what) = rest.strip_prefix("  ")?.split_once("s  ")?;
-    Some(Told { suite, what: what.to_owned(), kept, seconds: seconds.trim().parse().ok()? })
+    Some(Told { suite, what: what.to_owned(), kept, seconds: seconds.trim().parse().ok()?, why: None })
+}
+
+/// Reads the line behind a broken promise of a shell suite that says what was found: `why: not true within 60 s: ...`.
+pub fn read_why(line: &str) -> Option<&str> {
+    line.strip_prefix("why: ")
 }
 
 /// Prints a line of a suite that is no promise: what a broken one found, or what a skipped one says.
@@ -59,7 +66,7 @@ mod tests {
     #[test]
     fn a_line_is_read_as_it_was_written() {
         for kept in [true, false] {
-            let told = Told { suite: "kill", what: "writes go on: 2s  later".into(), kept, seconds: 12 };
+            let told = Told { suite: "kill", what: "writes go on: 2s  later".into(), kept, seconds: 12, why: None };
             let line = told.to_string().replacen("kill: ", "", 1);
             assert_eq!(read("kill", &line), Some(told));
         }
@@ -67,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_line_has_the_form_that_people_know() {
-        let told = Told { suite: "kill", what: "writes go on".into(), kept: true, seconds: 3 };
+        let told = Told { suite: "kill", what: "writes go on".into(), kept: true, seconds: 3, why: None };
         assert_eq!(told.to_string(), "ok       3s  kill: writes go on");
     }
 

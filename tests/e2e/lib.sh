@@ -13,6 +13,8 @@ promise() {
     printf 'ok    %4ss  %s\n' $((SECONDS - started)) "$what"
   else
     printf 'FAIL  %4ss  %s\n' $((SECONDS - started)) "$what"
+    # For the ring's closing lines, which are what is left of a long run.
+    printf '        why: %s\n' "$(grep -m 1 '^not true within' "$WORK/out" || tail -n 1 "$WORK/out")"
     tail -n 25 "$WORK/out" | sed 's/^/        /'
     "$E2E_BIN" --post-mortem "$NS" 2>&1 | sed 's/^/        /' || true
   fi

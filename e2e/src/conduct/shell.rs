@@ -38,9 +38,10 @@ impl Shell<'_> {
         let mut told = Vec::new();
         if let Err(why) = self.run(&mut told).await {
             let what = format!("{} runs to its end", self.file);
-            let broken = Told { suite: self.suite, what, kept: false, seconds: 0 };
+            let why = why.to_string();
+            let broken = Told { suite: self.suite, what, kept: false, seconds: 0, why: Some(why.clone()) };
             println!("{broken}");
-            told::detail(self.suite, &why.to_string());
+            told::detail(self.suite, &why);
             told.push(broken);
         }
         told
@@ -67,7 +68,13 @@ impl Shell<'_> {
                     println!("{promise}");
                     told.push(promise);
                 }
-                None => told::detail(self.suite, line.trim_start()),
+                None => {
+                    let line = line.trim_start();
+                    if let (Some(why), Some(broken)) = (told::read_why(line), told.last_mut()) {
+                        broken.why.get_or_insert_with(|| why.to_owned());
+                    }
+                    told::detail(self.suite, line);
+                }
             }
         }
     }

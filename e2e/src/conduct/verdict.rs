@@ -13,7 +13,12 @@ pub struct Verdict {
     pub flaky: Vec<String>,
     /// Broken, and not kept when tried again.
     pub broken: Vec<String>,
+    /// What was found where one was broken, by its name: each time once.
+    whys: BTreeMap<String, Vec<String>>,
 }
+
+/// So much of what was found is told in a closing line.
+const WHY_LENGTH: usize = 300;
 
 /// A promise that is proved in two namespaces, as that a cluster is made, counts once: it is kept when both are.
 fn by_name(told: &[Told]) -> BTreeMap<String, bool> {
@@ -24,10 +29,26 @@ fn by_name(told: &[Told]) -> BTreeMap<String, bool> {
     all
 }
 
+/// What was found, by name.
+fn whys<'a>(told: impl Iterator<Item = &'a Told>) -> BTreeMap<String, Vec<String>> {
+    let mut whys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for told in told {
+        if let Some(why) = &told.why {
+            let short: String = why.chars().take(WHY_LENGTH).collect();
+            let found = whys.entry(told.name()).or_default();
+            if !found.contains(&short) {
+                found.push(short);
+            }
+        }
+    }
+    whys
+}
+
 /// From the run in lanes and the second tries.
 pub fn judge(first: &[Told], again: &[Told]) -> Verdict {
+    let whys = whys(first.iter().chain(again));
     let (first, again) = (by_name(first), by_name(again));
-    let mut verdict = Verdict::default();
+    let mut verdict = Verdict { whys, ..Verdict::default() };
     for name in first.keys().chain(again.keys().filter(|name| !first.contains_key(*name))) {
         let list = match (first.get(name), again.get(name)) {
             (Some(true), None | Some(true)) | (None, Some(true)) => &mut verdict.kept,
@@ -40,10 +61,12 @@ pub fn judge(first: &[Told], again: &[Told]) -> Verdict {
 }
 
 impl Verdict {
-    /// Flaky and broken ones by name, then the sums.
+    /// Flaky and broken ones by name with what was found, then the sums.
     pub fn lines(&self, seconds: u64) -> Vec<String> {
+        let found = |name: &String| self.whys.get(name).map_or(String::new(), |whys| whys.join(" | "));
         let listed = |mark: &'static str, names: &[String]| -> Vec<String> {
-            names.iter().map(|name| format!("{mark}: {name}")).collect()
+            let line = |name| format!("{mark}: {name}: {}", found(name));
+            names.iter().map(|name| line(name).trim_end_matches(": ").to_owned()).collect()
         };
         let mut lines = listed("flaky", &self.flaky);
         lines.extend(listed("broken twice", &self.broken));
@@ -59,7 +82,14 @@ mod tests {
     use super::*;
 
     fn told(suite: &'static str, what: &str, kept: bool) -> Told {
-        Told { suite, what: what.into(), kept, seconds: 1 }
+        Told { suite, what: what.into(), kept, seconds: 1, why: None }
+    }
+
+    #[test]
+    fn what_was_found_is_told_once_and_in_a_line() {
+        let found = |why: &str| Told { why: Some(why.to_owned()), ..told("a", "x", false) };
+        let verdict = judge(&[found("no primary"), found("no primary")], &[found(&"y".repeat(1000))]);
+        assert_eq!(verdict.lines(1)[0], format!("broken twice: a: x: no primary | {}", "y".repeat(WHY_LENGTH)));
     }
 
     #[test]

@@ -83,7 +83,9 @@ impl Stage {
         self.over.set(self.last.as_deref() == Some(name.as_str()));
         let began = Instant::now();
         let found = if self.listing { Ok(()) } else { prove_within_limit(prove).await };
-        let told = Told { suite: self.suite, what, kept: found.is_ok(), seconds: began.elapsed().as_secs() };
+        let why = found.as_ref().err().and_then(|why| why.to_string().lines().next().map(str::to_owned));
+        let told =
+            Told { suite: self.suite, what, kept: found.is_ok(), seconds: began.elapsed().as_secs(), why };
         if !self.listing {
             println!("{told}");
         }
