@@ -75,7 +75,8 @@ async fn run_in(arguments: Arguments, dir: PathBuf) -> Kept<bool> {
     let client = Client::try_from(config)?;
     let operator = Operator::new(&client);
     let versions = Versions::ask(&root).await?;
-    let world = Rc::new(World { client, root, versions, room: Room::new(dir), operator });
+    let asks = harness::asks::begin(client.clone()).await?;
+    let world = Rc::new(World { client, root, versions, room: Room::new(dir), asks, operator });
     if let Some(namespace) = arguments.post_mortem {
         harness::postmortem::of(&world, &namespace).await.iter().for_each(|line| println!("{line}"));
         return Ok(true);

@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn a_line_is_read_as_it_was_written() {
         for kept in [true, false] {
-            let told = Told { suite: "kill", what: "writes go on: 2s  later".into(), kept, seconds: 12, why: None };
+            let told =
+                Told { suite: "kill", what: "writes go on: 2s  later".into(), kept, seconds: 12, why: None };
             let line = told.to_string().replacen("kill: ", "", 1);
             assert_eq!(read("kill", &line), Some(told));
         }

@@ -6,7 +6,7 @@ bank_starts() {
   k delete job bank --ignore-not-found
   sed -e "s/ledger/shop/g; s/namespace: shop/namespace: $NS/; s/shop-pooler.shop.svc/shop-pooler.$NS.svc/; s/\"60\"/\"$1\"/" \
     docs/examples/bank-job.yaml | kubectl apply -f -
-  within 60 test_equal 1 k get job bank -o 'jsonpath={.status.ready}'
+  within 60 test_equal 1 have job bank .status.ready
   within 20 says "transfers/s" k logs job/bank
 }
 

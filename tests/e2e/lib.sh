@@ -78,8 +78,22 @@ within() {
 
 # k ARGS: kubectl in the test's namespace.
 k() { kubectl -n "$NS" "$@"; }
+# ask WORD...: a question that the ring answers, which costs no kubectl: e2e/src/harness/asks.rs. What went wrong goes to standard error.
+ask() {
+  local ring failed=1 out= errors=
+  exec {ring}<>"/dev/tcp/127.0.0.1/$E2E_ASKS"
+  printf '%s\0' "$#" "$@" >&"$ring"
+  # The last word of a broken answer is not ended; it is no answer then.
+  IFS= read -r -d '' failed <&"$ring" && IFS= read -r -d '' out <&"$ring" && IFS= read -r -d '' errors <&"$ring" || failed=1
+  exec {ring}>&-
+  [ -z "$out" ] || printf '%s' "$out"
+  [ -z "$errors" ] || printf '%s\n' "$errors" >&2
+  return "$failed"
+}
+# have KIND NAME [JSONPATH]: a part of an object, or all of it.
+have() { ask get "$NS" "$1" "$2" "${3:-}"; }
 # field CLUSTER JSONPATH: a part of a cluster's status or spec.
-field() { k get pgc "$1" -o "jsonpath={$2}"; }
+field() { have pgc "$1" "$2"; }
 # condition CLUSTER TYPE: reason and message of a condition.
 condition() { field "$1" ".status.conditions[?(@.type=='$2')]['status','reason','message']"; }
 # is CLUSTER JSONPATH VALUE
@@ -89,9 +103,9 @@ healthy() { is "$1" .status.state Healthy && settled "$1"; }
 # settled CLUSTER: the conditions speak of the spec as it is now.
 settled() { is "$1" '.status.conditions[0].observedGeneration' "$(field "$1" .metadata.generation)"; }
 # another POD UID: the pod of that name is a new one, and it is ready.
-another() { k get pod "$1" -o json | jq -e --arg uid "$2" '.metadata.uid != $uid and all(.status.containerStatuses[]; .ready)'; }
+another() { have pod "$1" | jq -e --arg uid "$2" '.metadata.uid != $uid and all(.status.containerStatuses[]; .ready)'; }
 # of BACKUP JSONPATH: a part of a backup's object.
-of() { k get pgb "$1" -o "jsonpath={$2}"; }
+of() { have pgb "$1" "$2"; }
 # phase BACKUP PHASE: where it stands.
 phase() { [ "$(of "$1" .status.phase)" = "$2" ]; }
 # primary CLUSTER: the pod that takes writes.
@@ -110,19 +124,19 @@ says() {
   [[ $out == *"$text"* ]] || { echo "'$text' is not in: $out"; return 1; }
 }
 # secret NAME KEY: a value of a Secret, for use only, never printed.
-secret() { k get secret "$1" -o "jsonpath={.data['${2//./\\.}']}" | base64 -d; }
+secret() { have secret "$1" ".data['$2']" | base64 -d; }
 
 # sql CLUSTER USER SECRET DATABASE STATEMENT: through the pooler, as a client would: verify-full, password by stdin.
 sql() {
   local cluster=$1
   # shellcheck disable=SC2016 # expanded in the member
-  secret "$3" password | k exec -i "$cluster-0" -c postgres -- env \
+  ask exec "$NS" "$cluster-0" postgres "$(secret "$3" password)"$'\n' env \
     PGHOST="$cluster-pooler.$NS.svc" PGUSER="$2" PGDATABASE="$4" PGSSLMODE=verify-full PGCONNECT_TIMEOUT=5 \
     PGSSLROOTCERT=/etc/stylobate/tls/ca.crt \
     sh -c 'IFS= read -r PGPASSWORD || true; export PGPASSWORD; exec psql -XAtq -v ON_ERROR_STOP=1 -c "$1" </dev/null' sh "$5"
 }
 # inside POD STATEMENT: as the superuser, by the member's own socket.
-inside() { k exec "$1" -c postgres -- psql -XAtq -U postgres -c "$2"; }
+inside() { ask exec "$NS" "$1" postgres '' psql -XAtq -U postgres -c "$2"; }
 # server_time CLUSTER: the primary's clock, as RFC 3339 has it.
 server_time() { inside "$(primary "$1")" "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"; }
 # segment CLUSTER: the one that is written to now.
@@ -132,7 +146,7 @@ backrest() {
   local cluster=$1
   shift
   # shellcheck disable=SC2016 # expanded in the member
-  k exec "$(primary "$cluster")" -c postgres -- sh -c 'set -e; conf=/etc/stylobate/archive/pgbackrest.conf
+  ask exec "$NS" "$(primary "$cluster")" postgres '' sh -c 'set -e; conf=/etc/stylobate/archive/pgbackrest.conf
     stanza=$(sed -n "s/^\[\([^]:]*\)\]$/\1/p" $conf | grep -v "^global$")
     exec pgbackrest --config=$conf --stanza="$stanza" "$@"' sh "$@"
 }
@@ -145,11 +159,11 @@ answers() { [ "$(sql "$1" app "$1-user-app" "${2:-bank}" 'select not pg_is_in_re
 
 # one_leads: the lease's holder runs, and two operators are ready. The lease of an operator that was cut off runs out within 30 s.
 one_leads() {
-  holder_runs && [ "$(kubectl -n "$OPERATOR_NS" get deploy stylobate -o 'jsonpath={.status.readyReplicas}')" = 2 ]
+  holder_runs && [ "$(ask get "$OPERATOR_NS" deployment stylobate .status.readyReplicas)" = 2 ]
 }
 holder_runs() {
   local holder
-  holder=$(kubectl -n "$OPERATOR_NS" get lease stylobate -o 'jsonpath={.spec.holderIdentity}')
+  holder=$(ask get "$OPERATOR_NS" lease stylobate .spec.holderIdentity)
   [ -n "$holder" ] && kubectl -n "$OPERATOR_NS" get pods -o name | grep -F "${holder%%_*}"
 }
 # kill_operators: both at once, without a word of farewell; for a promise that is made stormily.
@@ -212,6 +226,6 @@ children() {
 }
 # versions CLUSTER: resource versions of the cluster and of its children but for what Kubernetes' own controllers write.
 versions() {
-  k get pgc "$1" -o json | jq 'del(.metadata.managedFields)'
+  have pgc "$1" | jq 'del(.metadata.managedFields)'
   children "$1" | grep -vE '^(StatefulSet|Deployment|PodDisruptionBudget)/'
 }

@@ -158,7 +158,8 @@ impl Ring {
         let made = child::output(&self.world.root, &["local/new-namespace.sh", &namespace]).await;
         if let Err(why) = made {
             let what = format!("a namespace for {name} is made");
-            let told = Told { suite: "namespaces", what, kept: false, seconds: 0, why: Some(why.to_string()) };
+            let told =
+                Told { suite: "namespaces", what, kept: false, seconds: 0, why: Some(why.to_string()) };
             println!("{told}\n        {why}");
             self.told.borrow_mut().push(told);
             return false;

@@ -88,6 +88,7 @@ impl Shell<'_> {
             .env("NS", self.namespace)
             .env("PATIENCE", self.patience.to_string())
             .env("E2E_ROOM", self.world.room.dir())
+            .env("E2E_ASKS", self.world.asks.to_string())
             .env("E2E_LAST", self.last.and_then(|name| name.split_once(": ")).map_or("", |(_, what)| what))
             .stdin(Stdio::null())
             // A group of its own, so that all that it started can be ended with it.

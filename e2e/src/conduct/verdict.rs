@@ -89,7 +89,10 @@ mod tests {
     fn what_was_found_is_told_once_and_in_a_line() {
         let found = |why: &str| Told { why: Some(why.to_owned()), ..told("a", "x", false) };
         let verdict = judge(&[found("no primary"), found("no primary")], &[found(&"y".repeat(1000))]);
-        assert_eq!(verdict.lines(1)[0], format!("broken twice: a: x: no primary | {}", "y".repeat(WHY_LENGTH)));
+        assert_eq!(
+            verdict.lines(1)[0],
+            format!("broken twice: a: x: no primary | {}", "y".repeat(WHY_LENGTH))
+        );
     }
 
     #[test]

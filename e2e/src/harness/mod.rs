@@ -1,6 +1,7 @@
 //! What promises are written in: the typed cluster, its pods and clients, backups, the operator, and waiting for facts.
 
 pub mod archive;
+pub mod asks;
 pub mod backup;
 pub mod bank;
 pub mod catalog;
@@ -30,6 +31,8 @@ pub struct World {
     pub versions: versions::Versions,
     /// What lanes owe each other.
     pub room: room::Room,
+    /// The port that answers shell suites ([`asks`]).
+    pub asks: u16,
     /// The operators.
     pub operator: operator::Operator,
 }

@@ -86,8 +86,8 @@ drift_is_put_right() {
   k patch service shop-primary --type=json -p '[{"op":"replace","path":"/spec/ports/0/port","value":6000}]'
   k scale deployment shop-pooler --replicas=1
   k patch configmap shop-pooler --type=merge -p '{"data":{"pgpool.conf":"port = 1"}}'
-  within 20 test_equal 5432 k get service shop-primary -o 'jsonpath={.spec.ports[0].port}'
-  within 20 test_equal 2 k get deployment shop-pooler -o 'jsonpath={.spec.replicas}'
+  within 20 test_equal 5432 have service shop-primary '.spec.ports[0].port'
+  within 20 test_equal 2 have deployment shop-pooler .spec.replicas
   within 20 says "backend_hostname0" k get configmap shop-pooler -o yaml
   within 60 healthy shop
 }

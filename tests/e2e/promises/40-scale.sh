@@ -5,7 +5,7 @@ to_two() {
   k get pvc -l stylobate.dev/cluster=shop -o 'jsonpath={.items[*].metadata.uid}' >"$WORK/volumes"
   k patch pgc shop --type=merge -p '{"spec":{"instances":2}}'
   within 60 settled shop
-  within 90 test_equal 2 k get statefulset shop -o 'jsonpath={.status.replicas}'
+  within 90 test_equal 2 have statefulset shop .status.replicas
   within 60 healthy shop
   [ "$(primary shop)" != shop-2 ]
   answers shop

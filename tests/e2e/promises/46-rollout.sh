@@ -33,7 +33,7 @@ resize_in_place() {
   local before
   before=$(member_uids shop)
   k patch pgc shop --type=merge -p "{\"spec\":{\"resources\":{\"cpu\":\"$1\"}}}"
-  within 30 says "\"cpu\":\"$1\"" k get pod shop-0 -o 'jsonpath={.spec.containers[?(@.name=="postgres")].resources}'
+  within 30 says "\"cpu\":\"$1\"" have pod shop-0 '.spec.containers[?(@.name=="postgres")].resources'
   within 30 settled shop
   [ "$(member_uids shop)" = "$before" ]
   [ "$(k get pods -l stylobate.dev/cluster=shop,app.kubernetes.io/component=member -o 'jsonpath={.items[*].status.containerStatuses[*].restartCount}' | tr -d ' 0')" = "" ]

@@ -75,8 +75,8 @@ disk_kept() {
 }
 
 template_follows() {
-  within 60 test_equal 2Gi k get statefulset disk -o 'jsonpath={.spec.volumeClaimTemplates[0].spec.resources.requests.storage}'
-  [ "$(k get pod disk-0 -o 'jsonpath={.metadata.ownerReferences[0].uid}')" = "$(k get statefulset disk -o 'jsonpath={.metadata.uid}')" ]
+  within 60 test_equal 2Gi have statefulset disk '.spec.volumeClaimTemplates[0].spec.resources.requests.storage'
+  [ "$(have pod disk-0 '.metadata.ownerReferences[0].uid')" = "$(have statefulset disk .metadata.uid)" ]
 }
 
 class_forbids() {

@@ -9,7 +9,7 @@ evict() {
 }
 
 primary_stays() {
-  within 30 test_equal 0 k get pdb shop-primary -o 'jsonpath={.status.disruptionsAllowed}'
+  within 30 test_equal 0 have pdb shop-primary .status.disruptionsAllowed
   says "violate the pod's disruption budget" evict "$(primary shop)"
   says "shop-primary" k get pdb
   answers shop
@@ -18,17 +18,17 @@ primary_stays() {
 replica_goes() {
   local replica old
   replica=$(k get pods -l stylobate.dev/cluster=shop,stylobate.dev/role=replica -o 'jsonpath={.items[0].metadata.name}')
-  old=$(k get pod "$replica" -o 'jsonpath={.metadata.uid}')
-  within 30 test_equal 1 k get pdb shop-members -o 'jsonpath={.status.disruptionsAllowed}'
+  old=$(have pod "$replica" .metadata.uid)
+  within 30 test_equal 1 have pdb shop-members .status.disruptionsAllowed
   evict "$replica"
   within 60 anew "$replica" "$old"
   within 90 healthy shop
 }
-anew() { local uid; uid=$(k get pod "$1" -o 'jsonpath={.metadata.uid}') && [ "$uid" != "$2" ]; }
+anew() { local uid; uid=$(have pod "$1" .metadata.uid) && [ "$uid" != "$2" ]; }
 
 cordon_is_told() {
   local node
-  node=$(k get pod "$(primary shop)" -o 'jsonpath={.spec.nodeName}')
+  node=$(have pod "$(primary shop)" .spec.nodeName)
   kubectl cordon "$node"
   within 15 says NoSuccessor condition shop DrainOk || { kubectl uncordon "$node"; return 1; }
   says "$(primary shop) takes writes on it: the drain waits" condition shop DrainOk || { kubectl uncordon "$node"; return 1; }

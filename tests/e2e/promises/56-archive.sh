@@ -40,7 +40,7 @@ encrypted() {
 death_without_gap() {
   local before last uid
   before=$(primary wal)
-  uid=$(k get pod "$before" -o 'jsonpath={.metadata.uid}')
+  uid=$(have pod "$before" .metadata.uid)
   k scale deployment gcs --replicas=0
   for _ in 1 2 3; do inside "$before" 'insert into kept select generate_series(1, 10); select pg_switch_wal()'; done
   last=$(inside "$before" "select pg_walfile_name(pg_current_wal_lsn() - 16777216)")
@@ -83,7 +83,7 @@ before_the_drop() {
   local rows moment last
   printf '%s\n' 'apiVersion: stylobate.dev/v1alpha1' 'kind: PostgresBackup' "metadata: {name: base, namespace: $NS}" 'spec: {cluster: wal}' |
     kubectl apply -f -
-  within 90 test_equal Succeeded k get pgb base -o 'jsonpath={.status.phase}'
+  within 90 test_equal Succeeded have pgb base .status.phase
   inside "$(primary wal)" 'insert into kept select generate_series(1, 5000)'
   rows=$(inside "$(primary wal)" 'select count(*) from kept')
   moment=$(server_time wal)

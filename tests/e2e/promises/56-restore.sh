@@ -21,11 +21,11 @@ spec:
 YAML
 }
 # far JSONPATH: of the cluster in the other namespace.
-far() { kubectl -n "$FAR" get pgc far -o "jsonpath={$1}"; }
+far() { ask get "$FAR" pgc far "$1"; }
 far_is() { [ "$(far "$1")" = "$2" ]; }
 # totals POD [NAMESPACE]: the bank's sum and its number of transfers, as the superuser sees them.
 totals() {
-  kubectl -n "${2:-$NS}" exec "$1" -c postgres -- psql -XAtq -U postgres -d bank -c \
+  ask exec "${2:-$NS}" "$1" postgres '' psql -XAtq -U postgres -d bank -c \
     "SELECT (SELECT sum(balance) FROM bank.account), (SELECT count(*) FROM bank.ledger)"
 }
 
@@ -61,7 +61,7 @@ is_right() {
 
 is_its_own() {
   [ "$(secret shop-user-app password)" != "$(secret copy-user-app password)" ]
-  [ "$(k get secret shop-credentials -o 'jsonpath={.data.postgres}')" != "$(k get secret copy-credentials -o 'jsonpath={.data.postgres}')" ]
+  [ "$(have secret shop-credentials .data.postgres)" != "$(have secret copy-credentials .data.postgres)" ]
   (($(inside "$(primary copy)" 'SELECT timeline_id FROM pg_control_checkpoint()') > $(of restorable '.status.groups[0].timeline')))
   test_equal "" inside "$(primary copy)" "SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE 'shop%'"
   test_equal "" k get volumesnapshot copy-restore --ignore-not-found -o name

@@ -83,7 +83,7 @@ by_schedule() {
   name=$(field shop '.status.backup.drill.last.backup')
   test_equal "$name" field shop '.status.backup.lastVerified.name'
   drilled "$name" Passed || drilled "$name" Running
-  of "$name" '.metadata.annotations.stylobate\.dev/verify' | grep -E '^schedule-[0-9-]{10}T[0-9:]{5}:00Z$'
+  of "$name" ".metadata.annotations['stylobate.dev/verify']" | grep -E '^schedule-[0-9-]{10}T[0-9:]{5}:00Z$'
   within 20 says "last drill by schedule: $name, due" operator backup list shop -n "$NS"
   unscheduled
   within 30 test_equal "" condition shop DrillsCurrent

@@ -15,11 +15,11 @@ ordered() {
     "spec: {cluster: depot${2:+, $2}}" | kubectl apply -f -
 }
 # far CLUSTER JSONPATH: of a cluster in the other namespace.
-far() { kubectl -n "$FAR" get pgc "$1" -o "jsonpath={$2}"; }
+far() { ask get "$FAR" pgc "$1" "$2"; }
 far_is() { [ "$(far "$1" "$2")" = "$3" ]; }
 # far_rows CLUSTER: rows of the table that was kept.
 far_rows() {
-  kubectl -n "$FAR" exec "$(far "$1" .status.primary)" -c postgres -- psql -XAtq -U postgres -c 'select count(*) from kept'
+  ask exec "$FAR" "$(far "$1" .status.primary)" postgres '' psql -XAtq -U postgres -c 'select count(*) from kept'
 }
 # restored_far NAME BOOTSTRAP: a cluster of one in the other namespace.
 restored_far() {
