@@ -61,6 +61,16 @@ client_make() {
   [ -s "$WORK/pid" ] || fail "find the process of pod client"
 }
 
+# pooler_tells KIND: what may be why a session ended: pods that are new or began again, processes that ended, sessions that were ended.
+pooler_tells() {
+  local pods="stylobate.dev/cluster=$1,app.kubernetes.io/component=pooler"
+  echo "        pods of the pooler $1, now $(date -u +%TZ):"
+  k get pods -l "$pods" -o jsonpath='{range .items[*]}{.metadata.name}{" made "}{.metadata.creationTimestamp}{", restarts "}{.status.containerStatuses[*].restartCount}{"\n"}{end}' |
+    sed 's/^/          /'
+  k logs -l "$pods" --prefix --tail=-1 --timestamps 2>/dev/null |
+    grep -E 'run-pgpool:|signal|FATAL|PANIC|segmentation|closing because' | grep -vE 'authentication failed' | tail -n 30 | sed 's/^/          /'
+}
+
 # value_of KIND SECRET: a password.
 value_of() { k get secret "$1-$2" -o go-template='{{.data.password | base64decode}}'; }
 
