@@ -87,6 +87,51 @@ class Sealed(unittest.TestCase):
         self.assertTrue(all(key not in word and "hush" not in word for word in run.call_args.args[0]))
 
 
+OAEP = [word for option in ("padding_mode:oaep", "oaep_md:sha256", "mgf1_md:sha256") for word in ("-pkeyopt", f"rsa_{option}")]
+
+
+def key_pair(folder, bits=2048):
+    """Files with an RSA key: the private and the public one."""
+    private, public = Path(folder, "private.pem"), Path(folder, "escrow.pem")
+    private.write_bytes(sealed.openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{bits}"))
+    public.write_bytes(sealed.openssl("pkey", "-pubout", "-in", str(private)))
+    return private, public
+
+
+def opened(private, told):
+    """As docs/restore.md says it."""
+    return sealed.openssl("pkeyutl", "-decrypt", "-inkey", str(private), *OAEP, given=base64.b64decode(told["sealed"])).decode()
+
+
+class Escrow(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.private, self.public = key_pair(folder.name)
+
+    def test_the_private_key_alone_opens_it_and_the_manifest_opens_as_ever(self):
+        whole = sealed.seal("hush", "shop-c-1", UID, OBJECT, self.public)
+        self.assertEqual(opened(self.private, sealed.escrowed(whole)), "hush")
+        self.assertEqual(sealed.unseal("hush", "shop-c-1", UID, whole), OBJECT)
+        self.assertNotIn("hush", whole)
+        self.assertIsNone(sealed.escrowed(sealed.seal("hush", "shop-c-1", UID, OBJECT)))
+
+    def test_the_passphrase_is_in_no_argument(self):
+        with mock.patch.object(sealed.subprocess, "run", wraps=sealed.subprocess.run) as run:
+            sealed.escrow(self.public, "hush")
+        self.assertTrue(all("hush" not in word for call in run.call_args_list for word in call.args[0]))
+
+    def test_what_is_no_sealed_passphrase_is_none_and_a_key_that_is_none_fails(self):
+        good = {"key": "a" * 64, "sealed": "aGk="}
+        self.assertEqual(sealed.escrowed(json.dumps({"escrow": good})), good)
+        bad = [{}, 1, good | {"key": "a b"}, good | {"key": 7}, good | {"sealed": "$(rm)"}, good | {"sealed": ""}, good | {"sealed": "A" * 1400}]
+        for told in (*(json.dumps({"escrow": one}) for one in bad), "", "[" * 5000, "[]"):
+            self.assertIsNone(sealed.escrowed(told), told[:50])
+        self.public.write_text("no key")
+        with self.assertRaises(OSError):
+            sealed.escrow(self.public, "hush")
+
+
 class Archive(unittest.TestCase):
     """A folder that pgBackRest's internal commands work on."""
 
@@ -144,6 +189,14 @@ class Put(Archive):
         for _ in range(2):
             self.assertEqual(self.ask("remove"), {"state": "absent"})
             self.assertFalse(place.exists())
+
+    def test_where_there_is_a_public_key_the_passphrase_is_sealed_to_it(self):
+        private, _ = key_pair(self.home)
+        self.assertEqual(self.ask("put"), {"state": "stored"})
+        whole = (self.repo / "manifests" / "shop-c-1" / f"{UID}.json").read_text()
+        self.assertEqual(opened(private, sealed.escrowed(whole)), "hush")
+        (self.home / "escrow.pem").write_text("no key")
+        self.assertIn("openssl", self.ask("put")["cause"])
 
     def test_what_is_no_manifest_of_this_backup_is_not_put(self):
         for text in (b"{}", b"no json", json.dumps({"metadata": {"uid": "u-2"}}).encode(), b"x" * (manifest.MOST_BYTES + 1)):
@@ -274,8 +327,22 @@ class Import(Archive):
 
     def test_a_secret_that_lacks_an_entry_is_told_with_its_name(self):
         self.assertIn("no entry key.json", self.told("-", "gcs", "wal", "p", "-", "key")[0]["failed"])
+        (self.files / "archive-passphrase").write_text("\n")
+        self.assertIn("archive-passphrase of the Secret is empty", self.told()[0]["failed"])
+
+    def test_without_the_passphrase_what_there_is_of_it_is_told_and_nothing_else(self):
+        private, public = key_pair(self.home)
+        self.put()
+        for backup in (NEXT, LAST):
+            self.put_raw(backup, sealed.seal("hush", "shop-c-0b5a4f4e", backup, OBJECT, public).encode())
+        self.put_raw("u-2", b"[" * 5000)
+        self.pgbackrest("repo-put", "manifests/shop-d-99999999/x.json", given=b"{}")
         (self.files / "archive-passphrase").unlink()
-        self.assertIn("no entry archive-passphrase", self.told()[0]["failed"])
+        parts, told = self.told()
+        self.assertEqual((parts["parts"], told["escrow"]["part"]), ([], "shop-c-0b5a4f4e"))
+        self.assertEqual(opened(private, told["escrow"]), "hush")
+        self.assertNotIn("cipher", self.config.read_text())
+        self.assertEqual(len(self.told("d")), 1)
 
     def test_words_that_are_none_are_refused(self):
         for words in (["gcs", "wal"], ["s3", "a", "b"], ["posix", "/a\nrepo1-host=evil", "-"]):

@@ -18,6 +18,7 @@ KIND = "stylobate-manifest"
 VERSION = 1
 ROUNDS = 100_000  # a minted passphrase needs none of them; one of a person's own does
 MOST_TEXT = 4 << 20  # bytes of an opened manifest: one has some KiB
+MOST_ESCROW = 1024  # bytes of a sealed passphrase: as many as the key, and Cloud KMS has none over 4096 bits
 MOST_WHOLE = 8 << 20  # bytes of a sealed one: MOST_TEXT that can't be compressed has 5.4 MiB in base64
 
 
@@ -52,16 +53,49 @@ def crypt(key, data, *direction):
     return done.stdout
 
 
+def openssl(*arguments, given=b""):
+    done = subprocess.run(["openssl", *arguments], check=False, input=given, capture_output=True)
+    if done.returncode != 0:
+        raise OSError(f"openssl {arguments[0]}: {done.stderr.decode(errors='replace').strip()[:300]}")
+    return done.stdout
+
+
+def escrow(public, passphrase):
+    """The passphrase, for whoever has the private key to this public one: a file with an RSA key in PEM.
+
+    RSAES-OAEP with SHA-256 (RFC 8017), as Cloud KMS opens it (RSA_DECRYPT_OAEP_*_SHA256), and openssl with a key in a file. It stands beside
+    what is signed, since who has lost the passphrase can't look at a signature by it: a wrong one is found when the manifest does not open.
+    """
+    key = hashlib.sha256(openssl("pkey", "-pubin", "-in", str(public), "-outform", "DER")).hexdigest()
+    options = ["rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256"]
+    options = [word for option in options for word in ("-pkeyopt", option)]
+    sealed = openssl("pkeyutl", "-encrypt", "-pubin", "-inkey", str(public), *options, given=passphrase.encode())
+    return {"key": key, "sealed": base64.b64encode(sealed).decode()}
+
+
+def escrowed(whole):
+    """What `escrow` put into a sealed manifest, or None. Nothing of it is signed, so only its form is known to be right."""
+    try:
+        found = json.loads(whole)["escrow"]
+        key, sealed = found["key"], found["sealed"]
+        if len(key) == 64 and int(key, 16) >= 0 and 0 < len(base64.b64decode(sealed, validate=True)) <= MOST_ESCROW:
+            return {"key": key, "sealed": sealed}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    return None
+
+
 def signature(sign, stanza, backup, which, text):
     said = "\n".join([KIND, str(VERSION), stanza, backup, which, text])
     return hmac.new(sign, said.encode(), hashlib.sha256).hexdigest()
 
 
-def seal(passphrase, stanza, backup, text):
+def seal(passphrase, stanza, backup, text, public=None):
     encrypt, sign, which = keys(passphrase)
     sealed = base64.b64encode(crypt(encrypt, zlib.compress(text, 9))).decode()
     whole = {"kind": KIND, "version": VERSION, "stanza": stanza, "backup": backup, "passphrase": which, "sealed": sealed}
-    return json.dumps(whole | {"signature": signature(sign, stanza, backup, which, sealed)})
+    beside = {"escrow": escrow(public, passphrase)} if public else {}
+    return json.dumps(whole | {"signature": signature(sign, stanza, backup, which, sealed)} | beside)
 
 
 def too_large(size):

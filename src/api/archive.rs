@@ -39,6 +39,20 @@ pub struct Archive {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "super::told::maybe_size")]
     pub max_backlog: Option<Quantity>,
+    /// Keeps the archive's passphrase beside each backup's manifest in the archive too, sealed to a key of yours: with the Kubernetes
+    /// cluster go all its Secrets, and without the passphrase nobody can read the archive. It begins with the next backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escrow: Option<Escrow>,
+}
+
+/// A key that the passphrase is sealed to.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Escrow {
+    /// An RSA public key of 2048 to 4096 bits in PEM (`BEGIN PUBLIC KEY`): that of a Cloud KMS key of purpose `ASYMMETRIC_DECRYPT` and
+    /// algorithm `RSA_DECRYPT_OAEP_3072_SHA256` or one like it, or of a pair whose private key you keep in a safe.
+    #[schemars(length(min = 1, max = 2048))]
+    pub public_key: String,
 }
 
 /// A bucket.

@@ -10,6 +10,8 @@ use super::{ArchiveTarget, Login, Place};
 
 /// Name of the configuration in its folder.
 pub const CONF: &str = "pgbackrest.conf";
+/// The key that the passphrase is sealed to, beside it: `ESCROW` of images/postgres/archive-manifest.
+const ESCROW: &str = "escrow.pem";
 /// Option with the passphrase.
 const CIPHER_PASS: &str = "repo1-cipher-pass";
 /// Folder of the archive on its volume.
@@ -38,6 +40,9 @@ pub fn files(
 ) -> Option<SecretData> {
     let entry = |secret: &String, key: &str| given.get(secret)?.as_ref()?.get(key).cloned();
     let mut files = SecretData::from([(format!("{prefix}{CONF}"), conf(archive, prefix, passphrase))]);
+    if let Some(key) = &archive.escrow {
+        files.insert(format!("{prefix}{ESCROW}"), SecretText::new(key.clone()));
+    }
     if let Place::Gcs { login, authority, .. } = &archive.place {
         if let Login::Key(secret) = login {
             files.insert(format!("{prefix}key.json"), entry(secret, "key.json")?);
@@ -130,7 +135,13 @@ mod tests {
             login,
             authority: authority.map(str::to_owned),
         };
-        ArchiveTarget { stanza: "shop-c-1".into(), place, max_backlog: None, retention_days: None }
+        ArchiveTarget {
+            stanza: "shop-c-1".into(),
+            place,
+            max_backlog: None,
+            retention_days: None,
+            escrow: None,
+        }
     }
 
     fn has(text: &SecretText, line: &str) -> bool {
@@ -180,10 +191,27 @@ mod tests {
     }
 
     #[test]
+    fn a_key_to_seal_to_lies_beside_the_passphrase_and_the_configuration_has_nothing_of_it() {
+        let mut archive = gcs(Login::Workload, None);
+        let of =
+            |archive: &ArchiveTarget| files(archive, "", &SecretText::new("p"), &BTreeMap::new()).unwrap();
+        let without = of(&archive);
+        archive.escrow = Some("-----BEGIN PUBLIC KEY-----\n".into());
+        let mut with = of(&archive);
+        assert_eq!(with.remove(ESCROW).unwrap().expose(), "-----BEGIN PUBLIC KEY-----\n");
+        assert_eq!(with, without);
+    }
+
+    #[test]
     fn a_volume_is_a_folder_and_the_backlog_a_number_of_bytes() {
         let place = Place::Volume { claim: "wal".into() };
-        let archive =
-            ArchiveTarget { stanza: "s".into(), place, max_backlog: Some(1 << 30), retention_days: None };
+        let archive = ArchiveTarget {
+            stanza: "s".into(),
+            place,
+            max_backlog: Some(1 << 30),
+            retention_days: None,
+            escrow: None,
+        };
         let text = conf(&archive, "", &SecretText::new("p"));
         assert!(has(&text, "repo1-path=/archive/stylobate"));
         assert!(has(&text, "archive-push-queue-max=1073741824"));

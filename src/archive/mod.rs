@@ -4,6 +4,7 @@
 //! is: `docs/decisions/0015-wal-archive.md`.
 
 mod conf;
+mod escrow;
 mod health;
 mod keep;
 mod settings;
@@ -13,6 +14,7 @@ use crate::api::BackupStatus;
 use crate::name::GroupName;
 
 pub use conf::{CONF, conf, files, passphrase_of};
+pub use escrow::unfit as unfit_to_seal;
 pub use health::{Health, backlog, explain, health};
 pub use keep::{Base, Keep, keep, position};
 pub use settings::{COMMAND, NO_COMMAND, settings};
@@ -38,6 +40,8 @@ pub struct ArchiveTarget {
     pub max_backlog: Option<u64>,
     /// Days back to which any moment can be brought back; none for as far as backups are kept.
     pub retention_days: Option<i32>,
+    /// Public key in PEM that the passphrase is sealed to.
+    pub escrow: Option<String>,
 }
 
 /// Where an archive is.

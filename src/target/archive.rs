@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::api::{Archive, GcsArchive};
-use crate::archive::{ArchiveTarget, Login, Place, stanza};
+use crate::archive::{ArchiveTarget, Login, Place, stanza, unfit_to_seal};
 use crate::observe::{Observed, SecretData};
 use crate::secret::SecretText;
 use crate::tuning::units::quantity_bytes;
@@ -16,6 +16,7 @@ const BUCKET: &str = "spec.backup.archive.gcs.bucket";
 const KEY: &str = "spec.backup.archive.gcs.serviceAccountSecret";
 const AUTHORITY: &str = "spec.backup.archive.gcs.caSecret";
 const BACKLOG: &str = "spec.backup.archive.maxBacklog";
+const SEALED_TO: &str = "spec.backup.archive.escrow.publicKey";
 /// Least WAL that may wait, in bytes: four segments, which a restart of the archiver alone can take.
 const LEAST_BACKLOG: u64 = 64 << 20;
 
@@ -34,6 +35,7 @@ pub fn check(
         place: place(seen, archive, problems)?,
         max_backlog: backlog(archive, storage_bytes, problems),
         retention_days: archive.retention_days,
+        escrow: escrow(archive, problems),
     })
 }
 
@@ -140,6 +142,18 @@ fn certificate(text: &str) -> Option<&'static str> {
     (!text.contains("-----BEGIN CERTIFICATE-----")).then_some("its entry ca.crt holds no certificate in PEM")
 }
 
+/// The key that the passphrase is sealed to. It is no value that is shown: somebody may have given the private one.
+fn escrow(archive: &Archive, problems: &mut Vec<Problem>) -> Option<String> {
+    let key = &archive.escrow.as_ref()?.public_key;
+    match unfit_to_seal(key) {
+        None => Some(key.clone()),
+        Some(why) => {
+            problems.push(Problem::new(SEALED_TO, "-", why));
+            None
+        }
+    }
+}
+
 fn backlog(archive: &Archive, storage_bytes: u64, problems: &mut Vec<Problem>) -> Option<u64> {
     let text = &archive.max_backlog.as_ref()?.0;
     match quantity_bytes(text) {
@@ -216,6 +230,17 @@ mod tests {
         assert!(of("32Mi")[0].contains("at least 64Mi"));
         assert!(of("2Gi")[0].contains("less than spec.storage.size (2Gi)"));
         assert_eq!(of("1Gi"), [""; 0]);
+    }
+
+    #[test]
+    fn a_key_that_can_t_seal_is_refused_and_a_private_one_is_shown_to_nobody_more() {
+        let given = |key: &str| json!({"gcs": {"bucket": "wal"}, "escrow": {"publicKey": key}});
+        let private = problems(given("-----BEGIN PRIVATE KEY-----\nMIIhush\n-----END PRIVATE KEY-----"), &[]);
+        assert!(private[0].starts_with(SEALED_TO) && private[0].contains("make another pair"), "{private:?}");
+        assert!(!private[0].contains("hush"));
+        let good = given(include_str!("../../tests/keys/escrow-2048.pem"));
+        let archive = target(&observed(json!({"backup": {"archive": good}}))).archive.unwrap();
+        assert!(archive.escrow.unwrap().starts_with("-----BEGIN PUBLIC KEY-----"));
     }
 
     #[test]

@@ -199,6 +199,7 @@ fn archive(
         },
         max_backlog: None,
         retention_days: None,
+        escrow: None,
     })
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::place::is_word;
+
 /// Note by which a copy says whose it is: `ANNOTATION` of images/postgres/archive-backup.
 const OWNER: &str = "stylobate";
 
@@ -20,6 +22,30 @@ pub struct Told {
     pub read: BTreeMap<String, Result<Part, String>>,
     /// Manifests in them.
     pub manifests: Vec<Manifest>,
+    /// Their passphrases, sealed; told where none was given.
+    pub escrow: Vec<Sealed>,
+}
+
+/// The passphrase of a part, sealed to a key of the customer. Its form was looked at where it was read (`escrowed` of
+/// images/postgres/sealed.py), and is looked at again: it goes into a command.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Sealed {
+    /// The part.
+    pub part: String,
+    /// SHA-256 of the public key as DER.
+    pub key: String,
+    /// RSAES-OAEP with SHA-256, as base64.
+    pub sealed: String,
+}
+
+impl Sealed {
+    fn is_one(&self) -> bool {
+        let hex = |text: &str| text.bytes().all(|letter| letter.is_ascii_hexdigit());
+        let base64 = |text: &str| {
+            text.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"+/=".contains(&letter))
+        };
+        is_word(&self.part, "-") && hex(&self.key) && !self.sealed.is_empty() && base64(&self.sealed)
+    }
 }
 
 /// What pgBackRest says of a part.
@@ -175,6 +201,9 @@ enum Line {
     Manifest {
         manifest: Manifest,
     },
+    Escrow {
+        escrow: Sealed,
+    },
     Failed {
         failed: String,
     },
@@ -209,6 +238,8 @@ impl Told {
                 Line::Unread { part, cause } => drop(told.read.insert(part, Err(cause))),
                 Line::Odd { part } => drop(told.read.insert(part, Err(ODD.into()))),
                 Line::Manifest { manifest } => told.manifests.push(manifest),
+                Line::Escrow { escrow } if escrow.is_one() => told.escrow.push(escrow),
+                Line::Escrow { .. } => {}
                 Line::Failed { failed: cause } => failed = Some(cause),
                 Line::End { lines } if lines == count => {
                     return failed.map_or(Ok(told), |cause| Err(Broken::Failed(cause)));
@@ -247,6 +278,20 @@ mod tests {
             Err(Broken::Cut("sh: archive-import: not found".into()))
         );
         assert!(matches!(Told::read(""), Err(Broken::Cut(_))));
+    }
+
+    #[test]
+    fn a_sealed_passphrase_is_taken_and_what_a_shell_would_read_is_not() {
+        let line = |part: &str, sealed: &str| {
+            format!(
+                r#"{{"escrow": {{"part": "{part}", "key": "{}", "sealed": "{sealed}"}}}}"#,
+                "a".repeat(64)
+            )
+        };
+        let log = [line("shop-c-1", "aGk="), line("shop-c-1", "$(rm)"), line("a b", "aGk="), line("s", "")];
+        let told = Told::read(&format!("{}\n{{\"lines\": 4}}\n", log.join("\n"))).unwrap();
+        assert_eq!(told.escrow.len(), 1);
+        assert_eq!((told.escrow[0].part.as_str(), told.escrow[0].sealed.as_str()), ("shop-c-1", "aGk="));
     }
 
     #[test]

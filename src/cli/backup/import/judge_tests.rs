@@ -76,6 +76,7 @@ fn ask() -> Ask {
         login: Login::Workload,
         secret: "old".into(),
         authority: false,
+        opens: true,
     };
     Ask { which: None, snapshots: BTreeSet::from([HANDLE.to_owned()]), owner: "n-9".into(), way }
 }

@@ -44,7 +44,8 @@ pub struct ImportArgs {
     /// The archive: gs://BUCKET/FOLDER, or volume:CLAIM of the namespace
     #[arg(long, value_name = "PLACE")]
     from: String,
-    /// Secret of the namespace with what opens it: archive-passphrase, and key.json and ca.crt where it needs them
+    /// Secret of the namespace with what opens it: archive-passphrase, and key.json and ca.crt where it needs them. Without the passphrase
+    /// it is told what the archive has of it, sealed to your key (spec.backup.archive.escrow)
     #[arg(long, value_name = "NAME")]
     archive_secret: String,
     /// Cluster whose backups are imported: its name or its UID
@@ -110,6 +111,7 @@ pub async fn run(args: ImportArgs, connection: &Connection) -> Result<(), Error>
     let pod = reader::pod(&name, &cluster.namespace, &image, &args.service_account, &way, which);
     let log = reader::run(&cluster, &pod, Duration::from_secs(args.wait)).await?;
     let told = Told::read(&log).map_err(|broken| words::broken(&broken, &way, &image))?;
+    words::unopened(&told, &way, &cluster.namespace)?;
     words::nothing(&told, which, &way)?;
     let known = known(&cluster, &args.operator_namespace, &told).await?;
     let snapshots = args.snapshot.iter().cloned().collect();
@@ -161,15 +163,14 @@ async fn way(cluster: &Cluster, args: &ImportArgs, place: Place) -> Result<Way, 
         return Err(Error::Plain(lack));
     };
     let has = |key: &str| found.data.as_ref().is_some_and(|data| data.contains_key(key));
-    if !has(PASSPHRASE) {
-        return Err(Error::Plain(format!("Secret {name} has no entry {PASSPHRASE}: {make}")));
-    }
     let login = match (args.anonymous, has("key.json")) {
         (true, _) => Login::Anonymous,
         (false, true) => Login::Key,
         (false, false) => Login::Workload,
     };
-    Ok(Way { place, endpoint: args.endpoint.clone(), login, secret: name.clone(), authority: has("ca.crt") })
+    let endpoint = args.endpoint.clone();
+    let opens = has(PASSPHRASE);
+    Ok(Way { place, endpoint, login, secret: name.clone(), authority: has("ca.crt"), opens })
 }
 
 async fn account(cluster: &Cluster, name: &str) -> Result<(), Error> {

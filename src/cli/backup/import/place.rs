@@ -50,6 +50,8 @@ pub struct Way {
     pub secret: String,
     /// That Secret has the authority of the endpoint's certificate.
     pub authority: bool,
+    /// That Secret has the passphrase.
+    pub opens: bool,
 }
 
 impl Place {
@@ -230,6 +232,7 @@ mod tests {
             login: Login::Anonymous,
             secret: "old".into(),
             authority: true,
+            opens: true,
         };
         assert_eq!(
             way.arguments(Some("c")),

@@ -178,7 +178,14 @@ mod tests {
 
     fn way(from: &str) -> Way {
         let place = Place::read(from).unwrap();
-        Way { place, endpoint: None, login: Login::Workload, secret: "old".into(), authority: false }
+        Way {
+            place,
+            endpoint: None,
+            login: Login::Workload,
+            secret: "old".into(),
+            authority: false,
+            opens: true,
+        }
     }
 
     fn made(from: &str) -> Value {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use kube::ResourceExt;
 
-use crate::archive::explain;
+use crate::archive::{PASSPHRASE, explain};
 use crate::name::{ANNOTATION_ADOPTED_BY, manifest};
 
 use super::super::super::explain::Error;
@@ -34,6 +34,44 @@ pub fn broken(broken: &Broken, way: &Way, image: &str) -> Error {
             )
         }
     })
+}
+
+/// Without the passphrase nothing is imported: what there is of it in the archive is told, and how it is opened.
+///
+/// # Errors
+/// Always, where no passphrase was given.
+pub fn unopened(told: &Told, way: &Way, namespace: &str) -> Result<(), Error> {
+    if way.opens {
+        return Ok(());
+    }
+    let (secret, place) = (&way.secret, way.place.human());
+    let lacks = format!("Secret {secret} of namespace {namespace} has no entry {PASSPHRASE}");
+    if told.escrow.is_empty() {
+        return Err(Error::Plain(format!(
+            "{lacks}, and the archive at {place} has none that is sealed to a key (spec.backup.archive.escrow of its clusters): put in the one that \
+             the cluster had (its Secret <cluster>-archive-key), from the copy that was kept outside of Kubernetes"
+        )));
+    }
+    let mut text = format!(
+        "{lacks}. The archive at {place} has it, sealed to a key of yours; open it, and put it into the Secret:\n"
+    );
+    for sealed in &told.escrow {
+        let _ = write!(
+            text,
+            "\n{part} (SHA-256 of the public key {key}):\n  base64 -d >{part}.sealed <<<'{sealed}'\n",
+            part = sealed.part,
+            key = sealed.key,
+            sealed = sealed.sealed
+        );
+    }
+    let _ = write!(
+        text,
+        "\nby Cloud KMS:\n  gcloud kms asymmetric-decrypt --location=LOCATION --keyring=RING --key=KEY --version=1 --ciphertext-file=PART.sealed \
+         --plaintext-file={PASSPHRASE}\nby a private key in a file:\n  openssl pkeyutl -decrypt -inkey KEY.pem -pkeyopt rsa_padding_mode:oaep \
+         -pkeyopt rsa_oaep_md:sha256 -pkeyopt rsa_mgf1_md:sha256 -in PART.sealed -out {PASSPHRASE}\nthen, with what else the Secret has:\n  \
+         kubectl -n {namespace} create secret generic {secret} --dry-run=client -o yaml --from-file={PASSPHRASE} | kubectl apply -f -"
+    );
+    Err(Error::Plain(text))
 }
 
 /// An archive in which nothing is, or nothing of that cluster.
@@ -211,13 +249,21 @@ pub fn faults(told: &Told, rows: &[Row]) -> Result<(), Error> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::answer::Sealed;
     use super::super::place::{Login, Place};
     use super::*;
     use crate::api::PostgresBackup;
 
     fn way() -> Way {
         let place = Place::read("gs://wal/shop/c").unwrap();
-        Way { place, endpoint: None, login: Login::Workload, secret: "old".into(), authority: false }
+        Way {
+            place,
+            endpoint: None,
+            login: Login::Workload,
+            secret: "old".into(),
+            authority: false,
+            opens: true,
+        }
     }
 
     fn faulty(uid: &str, fault: Fault) -> Row {
@@ -226,6 +272,28 @@ mod tests {
             part: "shop-c-1".into(),
             backup: None,
             verdict: Verdict::Faulty(fault, "why".into()),
+        }
+    }
+
+    #[test]
+    fn without_a_passphrase_what_is_sealed_of_it_is_told_with_the_commands_that_open_it() {
+        assert!(unopened(&Told::default(), &way(), "dr").is_ok());
+        let way = Way { opens: false, ..way() };
+        let none = unopened(&Told::default(), &way, "dr").unwrap_err().to_string();
+        assert!(
+            none.contains("Secret old of namespace dr has no entry archive-passphrase, and the archive"),
+            "{none}"
+        );
+        let sealed = Sealed { part: "shop-c-1".into(), key: "ab".into(), sealed: "aGk=".into() };
+        let told = Told { escrow: vec![sealed], ..Told::default() };
+        let told = unopened(&told, &way, "dr").unwrap_err().to_string();
+        for part in [
+            "base64 -d >shop-c-1.sealed <<<'aGk='",
+            "gcloud kms asymmetric-decrypt",
+            "openssl pkeyutl -decrypt",
+            "kubectl -n dr create secret",
+        ] {
+            assert!(told.contains(part), "{part}: {told}");
         }
     }
 
