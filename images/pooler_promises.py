@@ -119,6 +119,35 @@ def a_cursor_that_is_read_by_Execute_and_Flush_goes_on_to_its_end():
         pass
 
 
+def a_simple_statement_right_behind_the_error_of_an_extended_one_finds_its_session():
+    session = Session()
+    fails = message("P", b"\0SELECT 1 / i FROM generate_series(0, 0) i\0\0\0") + message("B", b"\0" * 8) + message("E", b"\0\0\0\0\0")
+    for turn in range(300):
+        session.tls.sendall(fails + message("S", b""))
+        try:
+            while session.read():
+                pass
+        except Refused as error:
+            assert error.code == "22012", error
+        # The server has not said yet that it is ready.
+        session.send("Q", b"SELECT 7\0")
+        for _ in range(2):
+            while session.read()[0] != "Z":
+                pass
+
+
+def a_COPY_by_the_extended_protocol_takes_data_behind_its_Sync():
+    session = Session()
+    session.tls.sendall(message("P", b"\0COPY c FROM STDIN\0\0\0") + message("B", b"\0" * 8) + message("E", b"\0\0\0\0\0") + message("S", b""))
+    while session.read()[0] != "G":
+        pass
+    session.tls.settimeout(10)
+    session.tls.sendall(message("d", b"1\n") + message("c", b"") + message("S", b""))
+    while session.read()[0] != "Z":
+        pass
+    assert session.query("SELECT 7") == "7"
+
+
 def a_client_that_waits_in_COPY_is_told_that_its_server_has_gone():
     session = Session()
     backend = session.query("SELECT pg_backend_pid()")

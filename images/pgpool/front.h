@@ -91,6 +91,11 @@ struct side {
     int flush_last;
     /* How often something was sent to it since it was read from. */
     int unread;
+    /* What was read of it, and whether a Sync was written whose ReadyForQuery was not. */
+    struct messages answers;
+    int awaited;
+    /* For so many looks at it nothing was read of it meanwhile. */
+    int looks;
     /* Until it is ready for queries: what it says. */
     int login;
     struct messages heard;
@@ -117,6 +122,11 @@ void server_writes(struct side *side, const unsigned char *bytes, int count);
 void server_sends(struct side *side);
 /* Waits until a server takes more, and takes its answers in meanwhile. */
 void server_blocks(struct side *side, struct pollfd *wait);
+
+/* Of a select() on servers and the client: the client is not looked at while a server owes a ReadyForQuery. */
+void servers_first(fd_set *reads);
+/* It is gone. */
+void server_ends(struct side *side);
 
 /* Room for one more record of what a server says; 0 when there may be no more. Takes in what is there, until it
  * is so much; gives of it. */

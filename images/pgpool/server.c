@@ -2,6 +2,8 @@
  * waits for its answers to be read and Pgpool-II for the server to read, for ever; and before that, its list of open messages has grown until
  * each answer takes a walk of milliseconds. So a server has little that it has not read, and before more is written, and while a write waits,
  * the shim takes its answers in: Pgpool-II goes on with them before it reads more of its client.
+ * After an error Pgpool-II reads its client again before the server is ready, and ends a session whose client has sent a simple statement by then
+ * ("arrived before ending an extended query message"), as one may that was told of the error.
  * Of the Flush that Pgpool-II puts behind each Parse, Execute and Close, all are left out but the one that it waits behind: the server
  * would send, and Pgpool-II read, each answer by itself. */
 #define _GNU_SOURCE
@@ -15,8 +17,48 @@
 
 #include "front.h"
 
-/* Length of a Flush; bytes of answers that are taken in when no write waits. */
-enum { FLUSH = 5, UNASKED = 65536 };
+/* Length of a Flush; bytes of answers that are taken in when no write waits; servers of a session, a primary and a standby. */
+enum { FLUSH = 5, UNASKED = 65536, SERVERS = 4 };
+/* Looks at a server whose answer Pgpool-II does not read: what is waited for is not to come then. */
+enum { MOST_LOOKS = 1000 };
+
+/* Who may owe a ReadyForQuery. One that finds no place is as without the shim. */
+static struct side *servers[SERVERS];
+
+static void server_begins(struct side *side) {
+    for (int i = 0; i < SERVERS; i++)
+        if (!servers[i]) {
+            servers[i] = side;
+            return;
+        }
+}
+
+void server_ends(struct side *side) {
+    for (int i = 0; i < SERVERS; i++)
+        if (servers[i] == side)
+            servers[i] = NULL;
+}
+
+void servers_first(fd_set *reads) {
+    if (served < 0 || !FD_ISSET(served, reads))
+        return;
+    for (int i = 0; i < SERVERS; i++)
+        if (servers[i] && servers[i]->awaited && FD_ISSET(servers[i]->fd, reads)) {
+            if (servers[i]->looks++ < MOST_LOOKS)
+                FD_CLR(served, reads);
+            return;
+        }
+}
+
+/* Follows what Pgpool-II reads: a Sync is answered by ReadyForQuery, or ignored by a server that has begun to take a COPY in. */
+static void server_says(struct side *side, const unsigned char *bytes, size_t count) {
+    side->looks = 0;
+    for (size_t part; count > 0; bytes += part, count -= part) {
+        part = messages_step(&side->answers, bytes, count);
+        if (messages_whole(&side->answers) && (side->answers.kind == 'Z' || side->answers.kind == 'G'))
+            side->awaited = 0;
+    }
+}
 
 int SSL_connect(SSL *ssl) {
     int result = NEXT(SSL_connect)(ssl);
@@ -24,6 +66,7 @@ int SSL_connect(SSL *ssl) {
 
     if (side) {
         side->server = side->login = side->written.startup = 1;
+        server_begins(side);
         /* A record is read by one system call and not by two. */
         SSL_set_read_ahead(ssl, 1);
         fcntl(side->fd, F_SETFL, fcntl(side->fd, F_GETFL) | O_NONBLOCK);
@@ -38,8 +81,11 @@ void server_writes(struct side *side, const unsigned char *bytes, int count) {
     if (side->flush_last && side->count >= FLUSH)
         side->count -= FLUSH;
     side->flush_last = whole && count == FLUSH && bytes[0] == 'H' && (before == 'P' || before == 'E' || before == 'C');
-    for (size_t rest = (size_t)count, part; rest > 0; bytes += part, rest -= part)
+    for (size_t rest = (size_t)count, part; rest > 0; bytes += part, rest -= part) {
         part = messages_step(&side->written, bytes, rest);
+        if (messages_whole(&side->written) && side->written.kind == 'S')
+            side->awaited = 1;
+    }
 }
 
 void server_blocks(struct side *side, struct pollfd *wait) {
@@ -85,6 +131,8 @@ int SSL_read(SSL *ssl, void *bytes, int size) {
         return NEXT(SSL_read)(ssl, bytes, size);
     }
     got = side->ahead_end > 0 ? ahead_give(side, bytes, size) : from_server(side, bytes, size);
+    if (got > 0)
+        server_says(side, bytes, (size_t)got);
     if (got > 0 && side->login)
         side->login = refusal_hear(&side->heard, bytes, (size_t)got);
     else if (got > 0)

@@ -33,6 +33,7 @@ static void side_free(void *parent, void *side, CRYPTO_EX_DATA *data, int index,
         return;
     forget(side);
     ahead_end(side);
+    server_ends(side);
     free(side);
 }
 
@@ -136,6 +137,8 @@ int select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, struct tim
     int found;
 
     traffic_flush();
+    if (reads)
+        servers_first(reads);
     if (!reads || !ahead_among(reads))
         return NEXT(select)(count, reads, writes, excepts, timeout);
     asked = *reads;

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use kube::ResourceExt;
 use serde_json::json;
 use stylobate::api::{PostgresClusterSpec, SlotState};
 
@@ -146,9 +147,9 @@ async fn kept(spring: &Cluster<'_>) -> Kept {
 async fn over(spring: &Cluster<'_>, basin: &Cluster<'_>, change: impl AsyncFnOnce(&str) -> Kept) -> Kept {
     let stage = spring.stage;
     stage.within(120, async || kept(spring).await).await?;
-    let before = spring.primary().await?;
     let members = spring.members().await?;
-    let to = members.iter().map(|(name, _)| name.clone()).find(|name| *name != before);
+    let before = leads(spring).await?;
+    let to = members.iter().map(|(name, _)| name.clone()).find(|name| *name != before.0);
     let to = to.ok_or_else(|| Broken::new("there is no other member"))?;
     let next: i64 = spring.on_primary("bank", "select max(n) + 1 from kept").await?.parse()?;
     let (acknowledged, over) = (RefCell::new(Vec::new()), Cell::new(false));
@@ -194,9 +195,17 @@ async fn over(spring: &Cluster<'_>, basin: &Cluster<'_>, change: impl AsyncFnOnc
     same("acknowledged rows that the subscriber lacks", basin.on_primary("bank", &missing).await?, "0")
 }
 
-async fn ensure_other(spring: &Cluster<'_>, before: &str) -> Kept {
-    let now = spring.primary().await?;
-    ensure!(now != before, "{now} is still the primary");
+/// The pod that takes writes: its name and its identity.
+async fn leads(spring: &Cluster<'_>) -> Kept<(String, String)> {
+    let name = spring.primary().await?;
+    let uid = spring.stage.pods().get(&name).await?.uid().unwrap_or_default();
+    Ok((name, uid))
+}
+
+/// Another pod takes writes. One that was killed may lead again under its name: its claim lasts longer than a pod takes to come back.
+async fn ensure_other(spring: &Cluster<'_>, before: &(String, String)) -> Kept {
+    let now = leads(spring).await?;
+    ensure!(now != *before, "{} is still the primary", now.0);
     spring.answers().await
 }
 

@@ -66,7 +66,7 @@ fn told(manifests: Vec<Manifest>, owners: &[&str]) -> Told {
         .collect();
     let part = json!({"databases": [{"id": 1, "system-id": 7, "version": "17"}], "copies": copies});
     let read = BTreeMap::from([(STANZA.to_owned(), Ok(serde_json::from_value(part).unwrap()))]);
-    Told { parts: vec![STANZA.into()], read, manifests }
+    Told { parts: vec![STANZA.into()], read, manifests, ..Told::default() }
 }
 
 fn ask() -> Ask {
