@@ -1,5 +1,7 @@
 //! What the operator reports back in `status`.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -90,6 +92,9 @@ pub struct ClusterStatus {
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// Since when a condition has its reason, by its type; of those alone whose reason came later than their status.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reason_since: BTreeMap<String, Time>,
 }
 
 /// Health in a word.
