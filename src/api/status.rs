@@ -88,6 +88,9 @@ pub struct ClusterStatus {
     /// Backups: what schedules did last and do next, and the backup that a restore would use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupSummary>,
+    /// When a role was last seen with rights that the spec can't give, to the hour; it is told for three days from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights_seen_at: Option<Time>,
     /// Conditions: type, status, reason in one word, message for a person.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

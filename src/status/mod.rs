@@ -137,6 +137,7 @@ pub fn status(
         archive: archive::status(before.archive.as_ref(), seen, target, now),
         archive_key: archive::key(before.archive_key, seen, target),
         backup: backup::summary(seen, before.backup, now),
+        rights_seen_at: databases::rights_seen_at(seen, now),
         conditions: Vec::new(),
         reason_since: BTreeMap::new(),
     };
