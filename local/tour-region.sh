@@ -46,6 +46,7 @@ cli() { "$CARGO_TARGET_DIR/release/stylobate" "$@"; }
 super() { k exec "$1" -c postgres -- psql -XAtqU postgres -d bank -v ON_ERROR_STOP=1 -c "$2"; }
 has_manifest() { [ -n "$(of weekly .status.archiveManifest)" ]; }
 is() { [ "$(of "$1" "$2")" = "$3" ]; }
+tells_its_end() { [ -n "$(field .status.restore.reached.wal)" ]; }
 archived() { [ "$(super "$(primary)" "select last_archived_wal >= '$1' from pg_stat_archiver")" = t ]; }
 
 # source_cluster: the example's, in this namespace, with an archive whose newest segment is at most ten seconds old.
@@ -84,9 +85,6 @@ k get secret ledger-archive-key -o 'jsonpath={.data.archive-passphrase}' | base6
 say "thirty seconds of load later: the last archived segment, and what was acknowledged when it was switched"
 sleep 30
 marked=$(acknowledged)
-# A moment that the archive is sure to reach: something was committed after it. There is no way yet to ask for all that is archived (docs/status.md).
-moment=$(super "$(primary)" "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
-sleep 1
 segment=$(super "$(primary)" "select pg_walfile_name(pg_switch_wal())")
 within 60 archived "$segment"
 mark=$(super "$(primary)" "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
@@ -109,10 +107,15 @@ say "the backups of the bucket are imported with the passphrase alone"
 k create secret generic old --from-file=archive-passphrase="$WORK/passphrase" --from-literal=ca.crt="$(k get secret gcs-tls -o 'jsonpath={.data.ca\.crt}' | base64 -d)" >/dev/null
 cli backup import --from gs://wal/stylobate --endpoint gcs:4443 --anonymous --archive-secret old -n "$NS" --all
 
-say "one apply brings the cluster back, to $moment"
-{ source_cluster; printf '  bootstrap: {fromCluster: {name: ledger}, pointInTime: {targetTime: "%s"}, archiveSecret: old}\n' "$moment"; } | k apply -f - >/dev/null
+say "one apply brings the cluster back, with all that was archived"
+{ source_cluster; printf '  bootstrap: {fromCluster: {name: ledger}, pointInTime: {targetLatest: true}, archiveSecret: old}\n'; } | k apply -f - >/dev/null
 within 600 healthy
 served=$(date +%s)
+within 60 tells_its_end
+end=$(field .status.restore.reached.wal)
+echo "   WAL was replayed up to $end, whose last transaction is of $(field .status.restore.reached.at)"
+# A later timeline's names are the greater ones.
+[[ ! $end < $segment ]] || { echo "failed: replay ended at $end, before $segment, which is archived" >&2; exit 1; }
 rows=$(super "$(primary)" 'select count(*) from bank.ledger')
 last=$(super "$(primary)" "select extract(epoch from max(at))::bigint from bank.ledger")
 echo "   transfers: $rows there; $marked were acknowledged before the segment that was archived at $mark; total kept: $(super "$(primary)" 'select sum(balance) = sum(initial) from bank.account')"

@@ -71,16 +71,19 @@ pub enum Error {
     Apply(#[from] apply::Error),
 }
 
-/// Runs until `stop`. The context is made with the store of all clusters, which is full when the first reconcile begins.
+/// What watches clusters. Its store has all of them when the first reconcile begins.
+pub fn controller(client: &Client) -> Controller<PostgresCluster> {
+    Controller::new(Api::all(client.clone()), watcher::Config::default().any_semantic())
+}
+
+/// Runs until `stop`.
 pub async fn run(
-    client: Client,
-    context: impl FnOnce(reflector::Store<PostgresCluster>) -> Context,
+    controller: Controller<PostgresCluster>,
+    context: Context,
     triggers: Trigger,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let clusters: Api<PostgresCluster> = Api::all(client);
-    let controller = Controller::new(clusters, watcher::Config::default().any_semantic());
-    let context = Arc::new(context(controller.store()));
+    let context = Arc::new(context);
     let (health, metrics, stores) = (context.health.clone(), context.metrics.clone(), context.stores.clone());
     let references = stores.named().watch(&context.client, controller.store());
     let controller = controller.reconcile_on(triggers).reconcile_on(references).graceful_shutdown_on(stop);

@@ -96,7 +96,7 @@ const STANDS: SignedDuration = SignedDuration::from_mins(3);
 
 /// The cluster stands as it is. Its objects and pods wake the operator when they change; Patroni is asked less often.
 fn stands(status: &ClusterStatus, now: Timestamp) -> bool {
-    let last = status.conditions.iter().map(|condition| condition.last_transition_time.0).max();
+    let last = status.conditions.iter().map(|condition| status::since(status, condition)).max();
     last.is_some_and(|last| now.duration_since(last) > STANDS)
 }
 
@@ -129,7 +129,7 @@ mod tests {
 
     use serde_json::json;
 
-    use crate::fixture::{observed, settle, start};
+    use crate::fixture::{observed, put_pods, settle, start};
 
     use super::*;
 
@@ -145,5 +145,28 @@ mod tests {
         assert_eq!(at(0), (0, Again::Soon));
         assert_eq!(at(2), (0, Again::Soon));
         assert_eq!(at(4), (0, Again::Later));
+    }
+
+    #[test]
+    fn a_reason_that_is_new_is_a_change_though_the_status_of_its_condition_stays() {
+        let mut seen = observed(json!({}));
+        settle(&mut seen, start());
+        put_pods(&mut seen);
+        seen.pods.values_mut().for_each(|pod| (pod.ready, pod.main.running) = (false, false));
+        seen.members.clear();
+        let mut at = |minutes: i64, unscheduled: Option<&str>| {
+            seen.pods.values_mut().for_each(|pod| pod.unscheduled = unscheduled.map(str::to_owned));
+            let decision = settle(&mut seen, start() + SignedDuration::from_mins(minutes));
+            let redundant = decision.status.conditions.iter().find(|one| one.type_ == "Redundant").cloned();
+            let (state, reason) = redundant.map(|one| (one.status, one.reason)).unwrap();
+            Arc::make_mut(&mut seen.cluster).status = Some(decision.status);
+            (state, reason, decision.again)
+        };
+        let told = |reason: &str, again| ("False".to_owned(), reason.to_owned(), again);
+        assert_eq!(at(0, Some("no room")), told("Unschedulable", Again::Soon));
+        assert_eq!(at(4, Some("no room")), told("Unschedulable", Again::Later));
+        assert_eq!(at(5, None), told("MembersMissing", Again::Soon), "it was placed, and starts");
+        assert_eq!(at(7, None), told("MembersMissing", Again::Soon));
+        assert_eq!(at(9, None), told("MembersMissing", Again::Later));
     }
 }

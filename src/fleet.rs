@@ -8,7 +8,7 @@ use kube::ResourceExt;
 
 use crate::api::{ClusterState, EngineSource, PostgresCluster};
 use crate::name::ClusterName;
-use crate::status::kind;
+use crate::status::{kind, since};
 
 /// The kubelet's words for an image that it can't have.
 pub const PULL_FAULTS: [&str; 4] =
@@ -59,13 +59,14 @@ fn failure(cluster: &PostgresCluster) -> Option<PullFailure> {
     Some(PullFailure {
         cluster: ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any()),
         image: engine.image.clone()?,
-        since: away.last_transition_time.0,
+        since: since(status, away),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use serde_json::json;
 
     fn cluster(name: &str, state: &str, source: &str, member: &str) -> PostgresCluster {
@@ -94,6 +95,16 @@ mod tests {
         let broken = cluster("a", "Degraded", "Catalog", "ImagePullBackOff");
         assert_eq!(failing(std::slice::from_ref(&broken)), ["a"]);
         assert_eq!(failing(&[broken, cluster("b", "Healthy", "Catalog", "running")]), [""; 0]);
+    }
+
+    #[test]
+    fn an_image_counts_from_when_it_could_not_be_pulled_and_not_from_when_a_member_was_first_away() {
+        let mut broken = cluster("a", "Degraded", "Catalog", "ImagePullBackOff");
+        let later: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let since = |broken: &PostgresCluster| failure(broken).unwrap().since;
+        assert!(since(&broken) < later);
+        broken.status.as_mut().unwrap().reason_since = [("Redundant".to_owned(), Time(later))].into();
+        assert_eq!(since(&broken), later);
     }
 
     #[test]

@@ -236,6 +236,7 @@ prop_compose! {
             rights: rights.into_iter().map(right).collect(),
             available: Arc::new(available.into_iter().map(|(name, seen)| (name, extension(seen))).collect()),
             failed: failed.into_iter().map(|(what, cause)| (what, failure(cause))).collect(),
+            ended: None,
             upgrade: Default::default(),
             archive,
             logical,

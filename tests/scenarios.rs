@@ -208,6 +208,7 @@ fn drills_follow_their_schedule_and_what_does_not_come_about_is_told() {
 fn every_script_has_its_test() {
     let source = concat!(
         include_str!("scenarios.rs"),
+        include_str!("scenarios/base.rs"),
         include_str!("scenarios/carried.rs"),
         include_str!("scenarios/catalog.rs"),
         include_str!("scenarios/disruption.rs"),

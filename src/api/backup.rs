@@ -2,6 +2,7 @@
 //!
 //! Its status is the record of a sequence that can be killed at any point: each step is written down before the next.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -206,6 +207,12 @@ impl BackupStatus {
     /// operator of before told is in `drill` alone.
     pub fn refuted(&self) -> Option<&DrillReport> {
         self.drill.as_ref().filter(|drill| drill.refutes()).or(self.failed_drill.as_ref())
+    }
+
+    /// When a drill of the backup ended last, as far as it is told.
+    pub fn last_drill_end(&self) -> Option<Timestamp> {
+        let told = [&self.drill, &self.verified, &self.failed_drill];
+        told.into_iter().flatten().filter_map(|drill| Some(drill.at.as_ref()?.0)).max()
     }
 }
 

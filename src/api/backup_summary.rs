@@ -23,6 +23,10 @@ pub struct BackupSummary {
     /// The backup of the newest drill that passed, whoever asked for it. It stays when that backup is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_verified: Option<VerifiedBackup>,
+    /// When the newest drill ended, whoever asked for it and whatever came of it. It stays when its backup is deleted: drills of the cluster
+    /// whose last one ended longest ago come first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_drill_at: Option<Time>,
     /// How long restores took, by the drills that passed, the newest last: at most 24.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24))]

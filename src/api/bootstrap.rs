@@ -49,8 +49,11 @@ impl Bootstrap {
 /// Where a restore stops. A point that the archive does not reach ends the restore: a cluster of another moment is never opened.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.targetTime), has(self.targetLsn), has(self.targetName)].filter(x, x).size() == 1").message(
-    "spec.bootstrap.pointInTime needs one point: give one of targetTime, targetLsn and targetName"
+#[x_kube(validation = Rule::new("[has(self.targetTime), has(self.targetLsn), has(self.targetName), has(self.targetLatest)].filter(x, x).size() == 1").message(
+    "spec.bootstrap.pointInTime needs one point: give one of targetTime, targetLsn, targetName and targetLatest"
+))]
+#[x_kube(validation = Rule::new("!has(self.targetLatest) || self.targetLatest").message(
+    "spec.bootstrap.pointInTime.targetLatest is 'false': write true for all that was archived, or leave it out and name another point"
 ))]
 pub struct PointInTime {
     /// Time with its zone (RFC 3339), as `2026-11-21T12:34:56.7Z`: transactions that were committed after it do not come back.
@@ -65,6 +68,10 @@ pub struct PointInTime {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[^\\n\\r]+$"))]
     pub target_name: Option<String>,
+    /// True for all that was archived: WAL is replayed to its end, and `status.restore.reached` tells how far that was. With `fromCluster` the
+    /// newest good backup is begun with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_latest: Option<bool>,
     /// Secret in this namespace with what reads the archive: `archive-passphrase`, and `key.json` and `ca.crt` where the archive
     /// needs them. When absent, the Secrets in the backup's namespace are read; they may be gone with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -48,7 +48,7 @@ pub use pooler::{Pooler, PoolerKind, ReadOnlyPooler};
 pub use replication::{
     LogicalSlot, LogicalSlotStatus, Replication, ReplicationStatus, SlotState, Subscriptions, WalLevel,
 };
-pub use restore::{RestorePhase, RestoreStatus};
+pub use restore::{ReachedPoint, RestorePhase, RestoreStatus};
 pub use status::{
     ClusterState, ClusterStatus, Evidence, MemberRole, MemberStatus, OperatorStatus, OverriddenStatus,
     Pending, PodsStatus, PoolerStatus, RenderedPod, RenderedStatus, RolloutPhase, RolloutStatus,

@@ -18,6 +18,9 @@ pub struct RestoreStatus {
     /// The moment that came back: when the backup's last snapshot was cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_at: Option<Time>,
+    /// How far WAL was replayed, where it came from an archive; told when a member takes writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<ReachedPoint>,
     /// How far it is.
     pub phase: RestorePhase,
     /// When it began.
@@ -36,6 +39,20 @@ pub struct RestoreStatus {
     /// (`stylobate.dev/forget-old-volumes`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub old_claims: Vec<String>,
+}
+
+/// Where a recovery ended.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReachedPoint {
+    /// When the last transaction that was replayed was committed, by the source's clock; absent where none was, or where the server was
+    /// restarted before it could be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// Position at which it ended, as `2A/3000028`.
+    pub lsn: String,
+    /// Segment of WAL before that position, as it is named in the archive.
+    pub wal: String,
 }
 
 /// How far a restore is.

@@ -1,5 +1,7 @@
 //! What the operator reports back in `status`.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -86,10 +88,16 @@ pub struct ClusterStatus {
     /// Backups: what schedules did last and do next, and the backup that a restore would use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupSummary>,
+    /// When a role was last seen with rights that the spec can't give, to the hour; it is told for three days from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights_seen_at: Option<Time>,
     /// Conditions: type, status, reason in one word, message for a person.
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// Since when a condition has its reason, by its type; of those alone whose reason came later than their status.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reason_since: BTreeMap<String, Time>,
 }
 
 /// Health in a word.

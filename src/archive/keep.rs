@@ -56,6 +56,16 @@ pub fn position(text: &str) -> Option<u64> {
     )
 }
 
+/// Bytes of a segment: initdb's default, which the operator never changes.
+const SEGMENT: u64 = 16 << 20;
+
+/// Name of the segment that ends at this position of a timeline, or has it in it.
+pub fn segment_before(timeline: u32, position: u64) -> String {
+    let number = position.saturating_sub(1) / SEGMENT;
+    let in_log = (1 << 32) / SEGMENT;
+    format!("{timeline:08X}{:08X}{:08X}", number / in_log, number % in_log)
+}
+
 /// Folders that are kept, by major. A major that is not named is not needed any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keep {

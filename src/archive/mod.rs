@@ -16,7 +16,7 @@ use crate::name::GroupName;
 pub use conf::{CONF, conf, files, passphrase_of};
 pub use escrow::unfit as unfit_to_seal;
 pub use health::{Health, backlog, explain, health};
-pub use keep::{Base, Keep, keep, position};
+pub use keep::{Base, Keep, keep, position, segment_before};
 pub use settings::{COMMAND, NO_COMMAND, settings};
 pub use window::needed;
 

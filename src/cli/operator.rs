@@ -107,7 +107,8 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
             namespace: args.namespace,
         };
         let record = Record::new(client.clone(), me);
-        let controlled = client.clone();
+        let controller = control::controller(&client);
+        let clusters = controller.store();
         let backups = backup::Context::new(
             client.clone(),
             stores.clone(),
@@ -121,20 +122,19 @@ pub async fn run(args: OperatorArgs, connection: &Connection) -> Result<(), Box<
         let drills = drill::Context {
             client: client.clone(),
             stores: stores.clone(),
+            clusters: clusters.clone(),
             platform: platform.clone(),
             claim: claim.clone(),
             record: record.clone(),
             metrics: metrics.clone(),
             places: args.drill_slots.into(),
         };
-        let context = |clusters: kube::runtime::reflector::Store<_>| {
-            let slots = Slots::new(args.disruption_slots.into(), slots::watched(clusters.clone()));
-            Context { client, stores, platform, claim, record, metrics, health, slots, clusters }
-        };
+        let slots = Slots::new(args.disruption_slots.into(), slots::watched(clusters.clone()));
+        let context = Context { client, stores, platform, claim, record, metrics, health, slots, clusters };
         tokio::select! {
             _ = async {
                 tokio::join!(
-                    control::run(controlled, context, triggers, stop.clone()),
+                    control::run(controller, context, triggers, stop.clone()),
                     backup::run(backups, stop.clone()),
                     drill::run(drills, stop.clone()),
                 )

@@ -22,7 +22,7 @@ use super::cluster::{anchor, is_anchor, is_restored, name};
 use super::control::Context;
 use super::decide::{Decision, Step};
 use super::facts::{Findings, Report, Seen, Source};
-use super::queue::has_turn;
+use super::queue::{has_turn, told};
 use super::source;
 
 /// Field manager of what a drill tells, apart from the rest of the status.
@@ -110,8 +110,12 @@ pub(super) async fn observe(context: &Context, backup: Arc<PostgresBackup>) -> R
         _ => Source::Silent,
     };
     let all = context.stores.all_backups();
+    // At the start of the operator a cluster that is not listed yet would look never drilled. The writer is gone only when all ends.
+    let _ = context.clusters.wait_until_ready().await;
+    let clusters = context.clusters.state();
+    let ends = told(clusters.iter().map(AsRef::as_ref));
     Ok(Some(Seen {
-        turn: has_turn(&backup, all.iter().map(AsRef::as_ref), context.places),
+        turn: has_turn(&backup, all.iter().map(AsRef::as_ref), &ends, context.places),
         limit,
         verify_archive: Some(verify_minutes).filter(|minutes| *minutes > 0),
         source: asked_source,

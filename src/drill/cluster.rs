@@ -120,6 +120,7 @@ pub fn cluster(
                 target_time: None,
                 target_lsn: Some(replay.lsn.clone()),
                 target_name: None,
+                target_latest: None,
                 archive_secret: None,
             }),
             archive_secret: None,

@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
+use kube::runtime::reflector::Store;
 use kube::{Api, Client, ResourceExt};
 
-use crate::api::{DrillOutcome, DrillReport, PostgresBackup};
+use crate::api::{DrillOutcome, DrillReport, PostgresBackup, PostgresCluster};
 use crate::driver::{Rounds, drive_all};
 use crate::lease::Claim;
 use crate::metrics::Metrics;
@@ -29,6 +30,8 @@ pub struct Context {
     pub client: Client,
     /// Stores of clusters' children.
     pub stores: Stores,
+    /// All clusters.
+    pub clusters: Store<PostgresCluster>,
     /// The operator's settings.
     pub platform: Platform,
     /// Leadership.

@@ -1,30 +1,45 @@
 //! Whose turn it is when many drills are asked for: each is a cluster of its own, which takes CPU, memory and volumes. Pure.
 //!
 //! As with backups (`src/backup/queue.rs`) the queue is one of clusters, each with its oldest backup that a drill is asked of. The cluster
-//! whose last drill ended longest ago comes first: whoever asks again and again waits for all others each time.
+//! whose last drill ended longest ago comes first: whoever asks again and again waits for all others each time. That end stands in the
+//! backup's status, and in the cluster's for when retention has removed the backup.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::{BackupPhase, DrillOutcome, PostgresBackup};
+use crate::api::{BackupPhase, BackupStatus, DrillOutcome, PostgresBackup, PostgresCluster};
 use crate::name::ANNOTATION_VERIFY;
 
 use super::cluster::name;
 
+/// A cluster by namespace and name.
+type Of = (String, String);
+
+/// When the last drill of each cluster ended, as far as clusters' own status tells.
+pub fn told<'a>(clusters: impl IntoIterator<Item = &'a PostgresCluster>) -> BTreeMap<Of, Timestamp> {
+    let told = clusters.into_iter().filter_map(|cluster| {
+        let at = cluster.status.as_ref()?.backup.as_ref()?.last_drill_at.as_ref()?.0;
+        Some(((cluster.namespace().unwrap_or_default(), cluster.name_any()), at))
+    });
+    told.collect()
+}
+
 /// Whether a drill of this backup may begin: none of its cluster runs, and fewer than `places` clusters have one or come before it. `all` are the
-/// backups of all clusters, this one among them.
+/// backups of all clusters, this one among them; `told` is when drills ended as clusters tell it.
 pub fn has_turn<'a>(
     own: &PostgresBackup,
     all: impl IntoIterator<Item = &'a PostgresBackup>,
+    told: &BTreeMap<Of, Timestamp>,
     places: usize,
 ) -> bool {
     let all: Vec<&PostgresBackup> = all.into_iter().collect();
-    let mut ends: BTreeMap<_, Option<Timestamp>> = BTreeMap::new();
+    let mut ends: BTreeMap<Of, Option<Timestamp>> =
+        told.iter().map(|(of, at)| (of.clone(), Some(*at))).collect();
     for one in all.iter().copied().chain([own]) {
         let end = ends.entry(of(one)).or_default();
-        *end = (*end).max(ended(one));
+        *end = (*end).max(one.status.as_ref().and_then(BackupStatus::last_drill_end));
     }
     // None ever comes before all others.
     let order = |backup: &PostgresBackup| (ends.get(&of(backup)).copied().flatten(), age(backup));
@@ -60,15 +75,8 @@ fn waits(backup: &PostgresBackup) -> bool {
         })
 }
 
-fn of(backup: &PostgresBackup) -> (String, String) {
+fn of(backup: &PostgresBackup) -> Of {
     (backup.namespace().unwrap_or_default(), backup.spec.cluster.clone())
-}
-
-/// When a drill of this backup ended last, as far as it is told.
-fn ended(backup: &PostgresBackup) -> Option<Timestamp> {
-    let status = backup.status.as_ref()?;
-    let told = [&status.drill, &status.verified, &status.failed_drill];
-    told.into_iter().flatten().filter_map(|drill| Some(drill.at.as_ref()?.0)).max()
 }
 
 fn age(backup: &PostgresBackup) -> (Option<Timestamp>, String, String) {
@@ -97,8 +105,13 @@ mod tests {
     }
 
     fn turns(all: &[PostgresBackup], places: usize) -> Vec<String> {
+        turns_of(all, &[], places)
+    }
+
+    fn turns_of(all: &[PostgresBackup], clusters: &[PostgresCluster], places: usize) -> Vec<String> {
         let waiting = all.iter().filter(|one| waits(one) && !runs(one));
-        waiting.filter(|one| has_turn(one, all, places)).map(ResourceExt::name_any).collect()
+        let told = told(clusters);
+        waiting.filter(|one| has_turn(one, all, &told, places)).map(ResourceExt::name_any).collect()
     }
 
     #[test]
@@ -133,5 +146,24 @@ mod tests {
         assert_eq!(turns(&all, 2), ["a0", "c0"]);
         all.push(ended("c", "c1", 11, "2026-11-21T07:00:00Z"));
         assert_eq!(turns(&all, 1), ["a0"], "a drill of another backup of the cluster counts as well");
+    }
+
+    #[test]
+    fn a_drill_whose_backup_is_removed_counts_by_the_status_of_its_cluster() {
+        let cluster = |name: &str, at: &str| -> PostgresCluster {
+            serde_json::from_value(json!({
+                "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
+                "metadata": {"name": name, "namespace": "shop"},
+                "spec": {"engine": {"version": "17"}, "storage": {"size": "2Gi"}},
+                "status": {"backup": {"lastDrillAt": at}},
+            }))
+            .unwrap()
+        };
+        let all = [backup("a", "a1", 0, true, false), backup("b", "b0", 20, true, false)];
+        assert_eq!(turns(&all, 1), ["a1"], "its backup is the older one");
+        let mut clusters = vec![cluster("a", "2026-11-21T05:00:00Z")];
+        assert_eq!(turns_of(&all, &clusters, 1), ["b0"]);
+        clusters.push(cluster("b", "2026-11-21T06:00:00Z"));
+        assert_eq!(turns_of(&all, &clusters, 1), ["a1"]);
     }
 }

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{BackupMethod, DrillBlame, DrillReplay, DrillReport, PostgresBackup, PostgresCluster};
 use crate::archive::position;
-use crate::status::{kind, reason};
+use crate::status::{kind, reason, since};
 
 use super::decide::Step;
 use super::facts::{Seen, Source};
@@ -119,7 +119,8 @@ pub struct Hopeless {
     pub blame: DrillBlame,
 }
 
-/// Why the restored cluster will never serve; none while it may. A restore that says it failed may yet heal for as long as `patience`.
+/// Why the restored cluster will never serve; none while it may. A restore that says it failed may yet heal for as long as `patience`,
+/// from when it first says so.
 pub fn hopeless(
     seen: &Seen,
     drill: &DrillReport,
@@ -127,7 +128,8 @@ pub fn hopeless(
     patience: SignedDuration,
     now: Timestamp,
 ) -> Option<Hopeless> {
-    let conditions = &restored.status.as_ref()?.conditions;
+    let status = restored.status.as_ref()?;
+    let conditions = &status.conditions;
     let refused = conditions.iter().find(|c| c.type_ == kind::ACCEPTED && c.status == "False");
     let stuck = conditions.iter().find(|c| {
         c.type_ == kind::RESTORED
@@ -135,7 +137,7 @@ pub fn hopeless(
                 c.reason.as_str(),
                 reason::RESTORE_FAILED | reason::RESTORE_KEY_WRONG | reason::RESTORE_UNREAD
             )
-            && now.duration_since(c.last_transition_time.0) > patience
+            && now.duration_since(since(status, c)) > patience
     });
     let reads = seen.backup.spec.method == BackupMethod::Archive || drill.replays().is_some();
     let (condition, backups) = match (refused, stuck) {

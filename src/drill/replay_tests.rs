@@ -174,6 +174,24 @@ fn a_replay_that_fails_has_the_backup_restored_alone_and_the_archive_is_to_blame
 }
 
 #[test]
+fn a_restore_that_was_long_under_way_has_its_patience_from_when_it_first_says_that_it_failed() {
+    let mut seen = marked(mark(true));
+    for _ in 0..2 {
+        round(&mut seen, at(1));
+    }
+    // Under way since the second minute: `False` all the time, and failed since the eighteenth.
+    says(&mut seen, "Restored", "RestoreFailed", at(2));
+    let told = seen.cluster.as_mut().unwrap().status.as_mut().unwrap();
+    told.reason_since = [("Restored".to_owned(), Time(at(18)))].into();
+    for minute in [18, 20, 22] {
+        round(&mut seen, at(minute));
+        assert_eq!(drill(&seen).replay.unwrap().failed, None, "it may yet heal in minute {minute}");
+    }
+    round(&mut seen, at(24));
+    assert_eq!(drill(&seen).replay.unwrap().failed.as_deref(), Some("m"));
+}
+
+#[test]
 fn a_backup_that_does_not_come_back_alone_either_is_to_blame_itself() {
     let mut seen = marked(mark(true));
     for _ in 0..2 {

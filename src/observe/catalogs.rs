@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::api::ReachedPoint;
 use crate::secret::SecretText;
 use crate::upgrade::Reports;
 
@@ -30,6 +31,8 @@ pub struct DatabaseSeen {
     pub upgrade: Reports,
     /// How its archive does; read only where the spec asks for one.
     pub archive: Option<ArchiveSeen>,
+    /// Where its recovery ended; read only of a cluster that was restored from an archive, until that is told.
+    pub ended: Option<ReachedPoint>,
     /// Versions that text is sorted by on members with another image than the primary's, by pod and database, or why they are not known.
     pub orders: BTreeMap<String, Result<BTreeMap<String, String>, String>>,
     /// Slots of replication.

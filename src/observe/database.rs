@@ -21,6 +21,7 @@ use super::catalogs::{
     AvailableSeen, Closed, DatabaseFacts, DatabaseSeen, LookupSeen, MadeAs, Misread, Right, RightSeen,
     RoleSeen,
 };
+use super::ended::ended;
 use super::inside;
 use super::logical::logical;
 use super::server::{ServerCache, ServerKey};
@@ -104,6 +105,7 @@ pub async fn database(
     server: ServerKey,
     cache: &ServerCache,
     upgrading: bool,
+    restoring: bool,
 ) -> Result<DatabaseSeen, Error> {
     let session = ways.session(primary, "postgres").await?;
     cache.ask(&server, &session).await?;
@@ -132,6 +134,9 @@ pub async fn database(
     }
     if spec.backup.archive.is_some() {
         seen.archive = archive(&session).await?;
+    }
+    if restoring {
+        seen.ended = ended(&session).await?;
     }
     if upgrading {
         seen.upgrade.check = report(&session, "check").await?;

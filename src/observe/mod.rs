@@ -6,6 +6,7 @@ mod blank;
 mod catalogs;
 mod database;
 mod disk;
+mod ended;
 mod facts;
 mod given;
 mod images;
@@ -39,6 +40,7 @@ pub use catalogs::{
 };
 pub use database::{MISREAD, SYSTEM_ROLES, database as catalogs};
 pub use disk::DiskUse;
+pub use ended::{ENDED, reached};
 pub use facts::{
     BackupSeen, Children, ContainerSeen, Given, Growth, InTheWay, InitSeen, LeaderSeen, MemberSeen, Observed,
     OriginSeen, PatroniMap, PendingChange, Platform, PodSeen, RestoreSeen, SecretData, ServerSettings,

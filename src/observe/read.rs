@@ -15,6 +15,7 @@ use crate::name::{COMPONENT_MEMBER, ClusterName, ROLE_PRIMARY};
 use crate::own;
 use crate::patroni::Patroni;
 use crate::plan::suspects;
+use crate::restore::Course;
 use crate::sql::session::{Credentials, Error as SqlError, Session};
 use crate::sql::{Door, Ways};
 use crate::upgrade::recorded;
@@ -153,12 +154,16 @@ pub async fn observe(
         cluster,
     };
     let upgrading = recorded(&seen, &name.group(0)).is_some();
+    let told = seen.cluster.status.as_ref().and_then(|status| status.restore.as_ref()?.reached.as_ref());
+    let restoring = told.is_none()
+        && Course::recorded(&seen.children, &name.group(0)).is_some_and(|course| course.reads_archive());
     let primary = seen.primary().filter(|name| seen.members.get(*name).is_some_and(|m| m.state == "running"));
     let primary = primary.map(str::to_owned);
     if let (Some(primary), Some(links)) = (primary.clone(), &links) {
         let key = ServerKey::new(&seen, &primary);
         let wanted = &seen.cluster.spec;
-        let read = database::database(&links.sql, &primary, wanted, key, stores.servers(), upgrading);
+        let read =
+            database::database(&links.sql, &primary, wanted, key, stores.servers(), upgrading, restoring);
         match read.await {
             Ok(mut found) => {
                 passwords::compare(&seen, &found).await;

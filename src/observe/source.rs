@@ -22,6 +22,8 @@ pub struct SourceSeen {
     /// Up to when WAL is archived, to ten minutes: at least, by the cluster's own word; at most, when another one has taken its
     /// name since, or it went back to a backup in place. None when nobody tells.
     pub archived_until: Option<Timestamp>,
+    /// When the cluster went back to another backup in place, where that was after this one: what it archives since does not follow on this one.
+    pub left_at: Option<Timestamp>,
     /// Who removes WAL from it; none when the cluster is gone, or writes to another part of its archive by now.
     pub pruner: Option<Pruner>,
 }
@@ -78,8 +80,8 @@ pub async fn source(
     }
     let clusters: Api<PostgresCluster> = Api::namespaced(client.clone(), &namespace);
     let live = clusters.get_opt(&backup.spec.cluster).await?;
-    let (archived_until, pruner) = live.map(|live| told(&live, backup)).unwrap_or_default();
-    Ok(SourceSeen { secrets, archived_until, pruner })
+    let told = live.map(|live| told(&live, backup)).unwrap_or_default();
+    Ok(SourceSeen { secrets, ..told })
 }
 
 /// True while the namespace that a backup was made in is there.
@@ -89,12 +91,13 @@ async fn is_same(client: &Client, backup: &PostgresBackup, namespace: &str) -> R
 }
 
 /// What the cluster that has the name tells of the archive that goes with a backup: up to when, and who removes from it.
-fn told(live: &PostgresCluster, backup: &PostgresBackup) -> (Option<Timestamp>, Option<Pruner>) {
+fn told(live: &PostgresCluster, backup: &PostgresBackup) -> SourceSeen {
     let made = backup.status.as_ref();
     let uid = made.and_then(|status| Some(status.source.as_ref()?.cluster_uid.clone()));
     let Some(uid) = uid.filter(|uid| live.uid().as_ref() == Some(uid)) else {
         // Another one took the name, and the backup's cluster archived nothing any more.
-        return (live.metadata.creation_timestamp.as_ref().map(|time| time.0), None);
+        let archived_until = live.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        return SourceSeen { archived_until, ..SourceSeen::default() };
     };
     let status = live.status.as_ref();
     let in_place = status.and_then(|status| status.restore.as_ref()).filter(|restore| restore.in_place);
@@ -104,11 +107,11 @@ fn told(live: &PostgresCluster, backup: &PostgresBackup) -> (Option<Timestamp>, 
         && cut < began
     {
         // What it archived since is of other volumes, in a part of its own; nobody prunes this one any more.
-        return (Some(began), None);
+        return SourceSeen { archived_until: Some(began), left_at: Some(began), ..SourceSeen::default() };
     }
     let days = live.spec.backup.archive.as_ref().and_then(|archive| archive.retention_days);
-    let until = status.and_then(|status| Some(status.archive.as_ref()?.archived_until.as_ref()?.0));
-    (until, Some(Pruner { cluster_uid: uid, days }))
+    let archived_until = status.and_then(|status| Some(status.archive.as_ref()?.archived_until.as_ref()?.0));
+    SourceSeen { archived_until, pruner: Some(Pruner { cluster_uid: uid, days }), ..SourceSeen::default() }
 }
 
 /// The backup whose archive is looked at: the one to begin with; when none reaches the point, the newest, whose archive tells what can
@@ -151,7 +154,7 @@ mod tests {
     use serde_json::{Value, json};
 
     /// What is told of a backup of cluster `u-1` that was cut at 10:00, when this cluster has the name.
-    fn of(uid: &str, restore: Value) -> (Option<String>, Option<Option<i32>>) {
+    fn of(uid: &str, restore: Value) -> (Option<String>, Option<Option<i32>>, bool) {
         let live: PostgresCluster = serde_json::from_value(json!({
             "apiVersion": "stylobate.dev/v1alpha1", "kind": "PostgresCluster",
             "metadata": {"name": "c", "namespace": "shop", "uid": uid, "creationTimestamp": "2026-11-21T09:00:00Z"},
@@ -175,8 +178,9 @@ mod tests {
             "status": {"phase": "Succeeded", "cutAt": "2026-11-21T10:00:00Z", "source": source},
         }))
         .unwrap();
-        let (until, pruner) = told(&live, &backup);
-        (until.map(|until| until.to_string()), pruner.map(|pruner| pruner.days))
+        let told = told(&live, &backup);
+        let until = told.archived_until.map(|until| until.to_string());
+        (until, told.pruner.map(|pruner| pruner.days), told.left_at.is_some())
     }
 
     fn restored(at: &str, in_place: bool) -> Value {
@@ -185,15 +189,15 @@ mod tests {
 
     #[test]
     fn a_cluster_tells_itself_how_far_it_archived_and_another_one_of_its_name_ends_it() {
-        assert_eq!(of("u-1", Value::Null), (Some("2026-11-21T12:00:00Z".into()), Some(Some(7))));
-        assert_eq!(of("u-2", Value::Null), (Some("2026-11-21T09:00:00Z".into()), None));
+        assert_eq!(of("u-1", Value::Null), (Some("2026-11-21T12:00:00Z".into()), Some(Some(7)), false));
+        assert_eq!(of("u-2", Value::Null), (Some("2026-11-21T09:00:00Z".into()), None, false));
     }
 
     #[test]
     fn the_archive_of_a_backup_from_before_a_restore_in_place_ends_where_that_began() {
         let ended = of("u-1", restored("2026-11-21T11:00:00Z", true));
-        assert_eq!(ended, (Some("2026-11-21T11:00:00Z".into()), None));
-        let goes_on = (Some("2026-11-21T12:00:00Z".to_owned()), Some(Some(7)));
+        assert_eq!(ended, (Some("2026-11-21T11:00:00Z".into()), None, true));
+        let goes_on = (Some("2026-11-21T12:00:00Z".to_owned()), Some(Some(7)), false);
         assert_eq!(
             of("u-1", restored("2026-11-21T09:30:00Z", true)),
             goes_on,

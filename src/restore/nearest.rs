@@ -22,16 +22,19 @@ pub enum Wanted {
     Lsn(u64),
     /// What was written up to a restore point. Only the WAL tells where it is.
     Name,
+    /// All that was archived.
+    Latest,
 }
 
 impl Wanted {
     /// As the spec says it; none when its point can't be read.
     pub fn read(point: Option<&PointInTime>) -> Option<Self> {
         let Some(point) = point else { return Some(Self::Newest) };
-        match (&point.target_time, &point.target_lsn, &point.target_name) {
-            (Some(text), None, None) => text.parse().ok().map(Self::Time),
-            (None, Some(text), None) => position(text).map(Self::Lsn),
-            (None, None, Some(_)) => Some(Self::Name),
+        match (&point.target_time, &point.target_lsn, &point.target_name, point.target_latest) {
+            (Some(text), None, None, None) => text.parse().ok().map(Self::Time),
+            (None, Some(text), None, None) => position(text).map(Self::Lsn),
+            (None, None, Some(_), None) => Some(Self::Name),
+            (None, None, None, Some(true)) => Some(Self::Latest),
             _ => None,
         }
     }
@@ -40,6 +43,7 @@ impl Wanted {
     pub fn words(&self, cluster: &str) -> String {
         match self {
             Self::Newest | Self::Name => format!("the newest of cluster {cluster}"),
+            Self::Latest => format!("the newest of cluster {cluster}, for all that was archived"),
             Self::Time(at) => format!("the newest of cluster {cluster} that was cut before {at}"),
             Self::Lsn(at) => {
                 let (high, low) = (at >> 32, at & u64::from(u32::MAX));
@@ -162,7 +166,7 @@ impl<'a> Candidates<'a> {
         let mut all = self.iter().filter(|one| of(one));
         match wanted {
             Wanted::Newest => all.next(),
-            Wanted::Name => all.find(|one| self.leads_on(one)),
+            Wanted::Name | Wanted::Latest => all.find(|one| self.leads_on(one)),
             Wanted::Time(at) => all.find(|one| one.cut_at < *at && self.leads_on(one)),
             Wanted::Lsn(at) => {
                 let line = self.line()?;
@@ -280,6 +284,7 @@ mod tests {
         );
         assert_eq!(chosen(&all, &Wanted::Newest).as_deref(), Some("b"));
         assert_eq!(chosen(&all, &Wanted::Name).as_deref(), Some("b"));
+        assert_eq!(chosen(&all, &Wanted::Latest).as_deref(), Some("b"));
     }
 
     #[test]
@@ -329,6 +334,7 @@ mod tests {
         assert_eq!(chosen(&all, &at(15)).as_deref(), Some("first"));
         assert_eq!(chosen(&all, &lsn("0/41")).as_deref(), Some("b"));
         assert_eq!(chosen(&all[..2], &at(15)).as_deref(), Some("a"), "nothing tells that it was left");
+        assert_eq!(chosen(&all, &Wanted::Latest).as_deref(), Some("b"));
         let moved = [all[1].clone(), cut("b", 20, ("2", 2, "0/30"))];
         assert_eq!(
             chosen(&moved, &at(15)).as_deref(),
@@ -367,11 +373,11 @@ mod tests {
         let failed = json!({"cluster": "d", "outcome": "Failed", "startedAt": "2026-11-21T12:00:00Z"});
         let mut all = [cut("a", 10, ("1", 1, "0/10")), cut("b", 20, ("1", 1, "0/20"))];
         all[1].status.as_mut().unwrap().drill = serde_json::from_value(failed.clone()).unwrap();
-        for wanted in [Wanted::Newest, Wanted::Name, at(25), lsn("0/21")] {
+        for wanted in [Wanted::Newest, Wanted::Name, Wanted::Latest, at(25), lsn("0/21")] {
             assert_eq!(chosen(&all, &wanted).as_deref(), Some("a"), "{wanted:?}");
         }
         all[0].status.as_mut().unwrap().drill = serde_json::from_value(failed).unwrap();
-        for wanted in [Wanted::Newest, Wanted::Name, at(25), lsn("0/21")] {
+        for wanted in [Wanted::Newest, Wanted::Name, Wanted::Latest, at(25), lsn("0/21")] {
             assert_eq!(chosen(&all, &wanted).as_deref(), Some("b"), "{wanted:?}");
         }
     }

@@ -11,7 +11,7 @@ use crate::schedule::CLOCK_SLACK;
 use crate::schedule::retention::last_good;
 
 use super::conditions::{Finding, good, reason};
-use super::drills::{last_verified, left_volumes, recoveries};
+use super::drills::{last_drill_at, last_verified, left_volumes, recoveries};
 
 /// The summary; none where there is neither a schedule nor a backup.
 pub fn summary(seen: &Observed, before: Option<BackupSummary>, now: Timestamp) -> Option<BackupSummary> {
@@ -37,6 +37,7 @@ pub fn summary(seen: &Observed, before: Option<BackupSummary>, now: Timestamp) -
     }
     let passed = before.as_ref().and_then(|before| before.last_verified.as_ref());
     let last_verified = last_verified(backups, passed, now);
+    let last_drill_at = last_drill_at(backups, before.as_ref(), now);
     let known = before.as_ref().map(|before| before.recoveries.as_slice()).unwrap_or_default();
     let (recoveries, drill_volumes) = (recoveries(backups, known, now), left_volumes(backups));
     let (schedules, drill) = match seen.cluster.metadata.deletion_timestamp {
@@ -47,12 +48,13 @@ pub fn summary(seen: &Observed, before: Option<BackupSummary>, now: Timestamp) -
     let last_good = last_good(backups);
     let last_good =
         last_good.map(|(name, backup)| GoodBackup { name: name.clone(), cut_at: Time(backup.moment()) });
-    let told = !schedules.is_empty() || !backups.is_empty() || drill.is_some() || last_verified.is_some();
+    let told = !schedules.is_empty() || !backups.is_empty() || drill.is_some() || last_drill_at.is_some();
     told.then_some(BackupSummary {
         schedules,
         last_good,
         drill,
         last_verified,
+        last_drill_at,
         recoveries,
         drill_volumes,
         counts,

@@ -186,7 +186,7 @@ pub fn conditions(
         (kind::REDUNDANT, redundant(seen, status)),
         (kind::STORAGE, storage::storage(seen)),
         (kind::DRAIN, drain::drain(seen, status.primary.as_deref(), work.steps)),
-        (kind::RIGHTS, databases::rights(seen, before, now)),
+        (kind::RIGHTS, databases::rights(seen, before, status.rights_seen_at.is_some())),
     ]
     .into_iter()
     .chain(super::engine::current(target).map(|finding| (kind::ENGINE, finding)))

@@ -1,7 +1,7 @@
 //! Whether users, databases and extensions can be kept as the spec says, and rights that somebody had beyond it.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::observe::{Leadership, Observed};
 use crate::plan::{access, rights_told};
@@ -13,6 +13,8 @@ use super::conditions::{Finding, good, kind, reason};
 const MOST_TOLD: usize = 10;
 /// How long it is told that rights were taken back: somebody has to look at it, if only after the weekend.
 const RIGHTS_TOLD: SignedDuration = SignedDuration::from_hours(72);
+/// How often it is written down that they are seen still: the status is no clock.
+const SEEN_ANEW: SignedDuration = SignedDuration::from_hours(1);
 
 /// Whether anything of the databases could not be looked at or can't be done. What was not looked at is not as it should be.
 pub fn databases(seen: &Observed, target: &Target, now: Timestamp) -> Finding {
@@ -39,8 +41,24 @@ pub(super) fn unread(seen: &Observed, what: &str) -> Finding {
     }
 }
 
-/// Whether a role has, or had of late, rights that the spec can't give.
-pub fn rights(seen: &Observed, before: &[Condition], now: Timestamp) -> Finding {
+/// When a role was last seen with rights that the spec can't give; none once that is told for long enough. A right that comes again and
+/// again, or stays, leaves the condition as it is, so that its time of change tells the first one alone.
+pub fn rights_seen_at(seen: &Observed, now: Timestamp) -> Option<Time> {
+    let before = seen.cluster.status.as_ref();
+    let told = |condition: &&Condition| condition.reason == reason::RIGHTS_TAKEN_BACK;
+    // What an older operator told has the condition's time alone.
+    let known = before.and_then(|status| {
+        let older = || status.conditions.iter().find(told).map(|told| told.last_transition_time.clone());
+        status.rights_seen_at.clone().or_else(older)
+    });
+    let found = seen.database.as_ref().is_some_and(|found| !found.rights.is_empty());
+    let counts = if found { SEEN_ANEW } else { RIGHTS_TOLD };
+    let known = known.filter(|at| now.duration_since(at.0) < counts);
+    known.or_else(|| found.then_some(Time(now)))
+}
+
+/// Whether a role has, or had of late (`told`), rights that the spec can't give.
+pub fn rights(seen: &Observed, before: &[Condition], told: bool) -> Finding {
     let found = seen.database.as_ref().map(|found| found.rights.as_slice()).unwrap_or_default();
     if let Some(text) = listed(found.iter().map(rights_told), found.len()) {
         let message = format!(
@@ -49,11 +67,10 @@ pub fn rights(seen: &Observed, before: &[Condition], now: Timestamp) -> Finding 
         );
         return (false, reason::RIGHTS_TAKEN_BACK, message);
     }
-    let told = before.iter().find(|condition| {
-        condition.type_ == kind::RIGHTS
-            && condition.reason == reason::RIGHTS_TAKEN_BACK
-            && now.duration_since(condition.last_transition_time.0) < RIGHTS_TOLD
-    });
+    let told = before
+        .iter()
+        .filter(|_| told)
+        .find(|condition| condition.type_ == kind::RIGHTS && condition.reason == reason::RIGHTS_TAKEN_BACK);
     match told {
         Some(told) => (false, reason::RIGHTS_TAKEN_BACK, told.message.clone()),
         None => good("no role has rights that the spec can't give"),
@@ -134,13 +151,21 @@ mod tests {
         let mut seen = rest();
         put_pods(&mut seen);
         let right = RightSeen { role: "app".into(), oid: 7, right: Right::Superuser };
-        seen.database = Some(DatabaseSeen { rights: vec![right; 12], ..DatabaseSeen::default() });
+        let with = Some(DatabaseSeen { rights: vec![right; 12], ..DatabaseSeen::default() });
+        seen.database = with.clone();
         let (status, reason, message) = told(&mut seen, kind::RIGHTS, start());
         assert_eq!((status.as_str(), reason.as_str()), ("False", "RightsTakenBack"));
         assert!(message.contains("role app is superuser; and 2 more"), "{message}");
         seen.database = Some(DatabaseSeen::default());
         let later = |hours| start() + SignedDuration::from_hours(hours);
         assert_eq!(told(&mut seen, kind::RIGHTS, later(71)).2, message);
-        assert_eq!(told(&mut seen, kind::RIGHTS, later(73)).0, "True");
+        // It comes again when the first one is nearly forgotten.
+        seen.database = with;
+        assert_eq!(told(&mut seen, kind::RIGHTS, later(71)).2, message);
+        assert_eq!(seen.cluster.status.as_ref().unwrap().rights_seen_at, Some(Time(later(71))));
+        seen.database = Some(DatabaseSeen::default());
+        assert_eq!(told(&mut seen, kind::RIGHTS, later(142)).2, message);
+        assert_eq!(told(&mut seen, kind::RIGHTS, later(144)).0, "True");
+        assert_eq!(told(&mut seen, kind::RIGHTS, later(145)).0, "True");
     }
 }

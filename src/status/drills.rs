@@ -36,6 +36,22 @@ fn verified(name: &str, backup: &BackupSeen) -> Option<VerifiedBackup> {
     Some(VerifiedBackup { name: name.to_owned(), cut_at: Time(backup.moment()), at })
 }
 
+/// When the newest drill ended; also of a backup that is deleted since. What an older operator told of drills counts as well.
+pub fn last_drill_at(
+    backups: &BTreeMap<String, BackupSeen>,
+    before: Option<&BackupSummary>,
+    now: Timestamp,
+) -> Option<Time> {
+    let told = before.into_iter().flat_map(|before| {
+        let run = before.drill.as_ref().and_then(|row| row.last.as_ref()?.at.as_ref());
+        [before.last_drill_at.as_ref(), before.last_verified.as_ref().map(|passed| &passed.at), run]
+    });
+    let told = told.flatten().map(|at| at.0);
+    let ended = backups.values().filter_map(|backup| backup.status.last_drill_end());
+    // A clock that was wrong would put the cluster behind all others for good.
+    ended.chain(told).filter(|at| at.duration_since(now) <= CLOCK_SLACK).max().map(Time)
+}
+
 /// How many restores are remembered: half a year of weekly drills.
 const MOST_RECOVERIES: usize = 24;
 
@@ -321,6 +337,34 @@ mod tests {
         let (mut seen, mut summary) = world(json!({}));
         passes(&mut seen, &mut summary, "new", "2031-01-01T00:00:00Z");
         assert_eq!(summary.last_verified, None);
+    }
+
+    #[test]
+    fn the_end_of_the_last_drill_is_known_when_its_backup_is_deleted_whatever_came_of_it() {
+        let (mut seen, mut summary) = world(json!({}));
+        let backups = seen.backups.as_mut().unwrap();
+        let mut ended = |backup: &str, when: &str| {
+            let report = json!({"cluster": "c-drill-1", "outcome": "Failed", "startedAt": when, "at": when});
+            backups.get_mut(backup).unwrap().status.drill = serde_json::from_value(report).unwrap();
+            backups.clone()
+        };
+        let with = ended("old", "2026-11-22T06:00:00Z");
+        summary.last_drill_at = last_drill_at(&with, Some(&summary), at(NOW));
+        assert_eq!(summary.last_drill_at, Some(Time(at("2026-11-22T06:00:00Z"))));
+        let wrong = ended("new", "2031-01-01T00:00:00Z");
+        assert_eq!(last_drill_at(&wrong, Some(&summary), at(NOW)), summary.last_drill_at, "a wrong clock");
+        assert_eq!(last_drill_at(&BTreeMap::new(), Some(&summary), at(NOW)), summary.last_drill_at);
+        // What an older operator told.
+        let passed = json!({"name": "gone", "cutAt": NOW, "at": "2026-11-20T06:00:00Z"});
+        let before = BackupSummary {
+            last_verified: serde_json::from_value(passed).unwrap(),
+            ..BackupSummary::default()
+        };
+        assert_eq!(
+            last_drill_at(&BTreeMap::new(), Some(&before), at(NOW)),
+            Some(Time(at("2026-11-20T06:00:00Z")))
+        );
+        assert_eq!(last_drill_at(&BTreeMap::new(), None, at(NOW)), None);
     }
 
     #[test]

@@ -14,12 +14,15 @@ mod members;
 mod refused;
 mod restore;
 mod rollout;
+mod since;
 mod slots;
 mod starved;
 mod storage;
 mod tuning;
 mod upgrade;
 mod window;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -37,6 +40,7 @@ pub use drills::missed_drill;
 pub use restore::cut;
 #[cfg(test)]
 pub use restore::restored;
+pub use since::since;
 pub use tuning::COMPUTED;
 
 /// What there is to do.
@@ -133,11 +137,14 @@ pub fn status(
         archive: archive::status(before.archive.as_ref(), seen, target, now),
         archive_key: archive::key(before.archive_key, seen, target),
         backup: backup::summary(seen, before.backup, now),
+        rights_seen_at: databases::rights_seen_at(seen, now),
         conditions: Vec::new(),
+        reason_since: BTreeMap::new(),
     };
     status.engine = engine::engine(before.engine, seen, target, &status, work, problems);
     status.conditions =
         conditions::conditions(seen, target, &status, work, problems, &before.conditions, now);
+    status.reason_since = since::reasons(seen.cluster.status.as_ref(), &status.conditions, now);
     status
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::{RestorePhase, RestoreStatus};
+use crate::api::{ReachedPoint, RestorePhase, RestoreStatus};
 use crate::archive::PASSPHRASE;
 use crate::name::{ANNOTATION_FORGET_OLD_VOLUMES, ANNOTATION_RESTORE_IN_PLACE};
 use crate::observe::{Observed, SourceFault};
@@ -48,6 +48,7 @@ pub fn restore(
         backup_uid: course.key.clone(),
         chosen: course.chosen.clone(),
         cut_at: course.cut_at.map(Time),
+        reached: reached(before, seen, course),
         phase,
         started_at,
         serving_at: since(before.and_then(|before| before.serving_at.as_ref()), serves),
@@ -55,6 +56,13 @@ pub fn restore(
         in_place: course.in_place.is_some(),
         old_claims,
     })
+}
+
+/// How far WAL of an archive was replayed. It is asked of the first member as soon as that takes writes, and stays as it was told.
+fn reached(before: Option<&RestoreStatus>, seen: &Observed, course: &Course) -> Option<ReachedPoint> {
+    let told = before.and_then(|before| before.reached.clone());
+    let ended = || seen.database.as_ref().filter(|_| course.reads_archive())?.ended.clone();
+    told.or_else(ended)
 }
 
 /// Claims that a restore in place took out of service.
@@ -92,7 +100,8 @@ pub fn restored(seen: &Observed, target: Option<&Target>, status: Option<&Restor
     }
     Some(match status.phase {
         RestorePhase::Done => good(format!(
-            "restored {from}: it took writes after {}, and all members ran after {}{}",
+            "restored {from}{}: it took writes after {}, and all members ran after {}{}",
+            end(status),
             took(status, status.serving_at.as_ref()),
             took(status, status.ended_at.as_ref()),
             kept(seen, status)
@@ -143,11 +152,13 @@ pub fn restored(seen: &Observed, target: Option<&Target>, status: Option<&Restor
             )),
         },
         RestorePhase::Following if copy => under_way(format!(
-            "restored {from}: it took writes after {}; the other members copy it",
+            "restored {from}{}: it took writes after {}; the other members copy it",
+            end(status),
             took(status, status.serving_at.as_ref())
         )),
         RestorePhase::Following => under_way(format!(
-            "restored {from}: it took writes after {}; the other members start on their clones",
+            "restored {from}{}: it took writes after {}; the other members start on their clones",
+            end(status),
             took(status, status.serving_at.as_ref())
         )),
     })
@@ -177,6 +188,13 @@ fn from(status: &RestoreStatus) -> String {
 /// When the backup was cut, in words that follow its name; nothing while that is not known.
 pub fn cut(status: &RestoreStatus) -> String {
     status.cut_at.as_ref().map(|cut| format!(", cut at {}", cut.0)).unwrap_or_default()
+}
+
+/// Where replay ended, in words that follow; nothing while that is not told.
+fn end(status: &RestoreStatus) -> String {
+    let Some(ReachedPoint { at, lsn, wal: _ }) = &status.reached else { return String::new() };
+    let at = at.as_ref().map(|at| format!(", whose last transaction is of {}", at.0)).unwrap_or_default();
+    format!(", with archived WAL up to {lsn}{at}")
 }
 
 fn took(status: &RestoreStatus, end: Option<&Time>) -> String {

@@ -179,7 +179,7 @@ fn unreached(
             );
             Problem::new("spec.bootstrap.pointInTime.targetLsn", text(|point| &point.target_lsn), remedy)
         }
-        Wanted::Newest | Wanted::Name => {
+        Wanted::Newest | Wanted::Name | Wanted::Latest => {
             let remedy =
                 "none of its backups leads to its newest data: name the backup by spec.bootstrap.fromBackup";
             Problem::new(FROM_CLUSTER, &from.name, remedy)

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::{BackupMethod, BackupStatus, PointInTime, PostgresBackup};
+use crate::api::{BackupMethod, BackupStatus, FromCluster, PointInTime, PostgresBackup};
 use crate::archive::{
     ArchiveTarget, Login, PASSPHRASE, Place, SOURCE, conf, generation_of, position, stanza,
 };
@@ -15,6 +15,7 @@ use super::origin::Origin;
 use super::reach::{Reach, reaches};
 
 const FIELD: &str = "spec.bootstrap.pointInTime";
+const LATEST: &str = "targetLatest";
 
 /// Where recovery stops and where its WAL is; none for a snapshot whose own moment is wanted.
 pub fn recovery(
@@ -43,6 +44,9 @@ pub fn recovery(
         None => Reach::of_backup(origin.backup, source),
     };
     let point = point(wanted, &status, &reach, now).map_err(|problem| problems.push(problem));
+    if let (Ok(Point::Latest), Some(from), Some(began)) = (&point, &bootstrap.from_cluster, source.left_at) {
+        problems.push(left(from, began, &seen.name().namespace));
+    }
     let archive = archive(seen, origin.backup, &status).map_err(|refusal| problems.push(told(refusal)));
     let (point, archive) = (point.ok()?, archive.ok()?);
     if !reaches(&origin.candidates, origin.backup, source, now) {
@@ -50,6 +54,7 @@ pub fn recovery(
             Point::Time(_) => reach.outside("targetTime", wanted.target_time.as_deref().unwrap_or_default()),
             Point::Lsn(lsn) => reach.outside("targetLsn", lsn),
             Point::Name(name) => reach.outside("targetName", name),
+            Point::Latest => reach.outside(LATEST, "true"),
             Point::Own => return None,
         });
     }
@@ -93,8 +98,8 @@ fn point(
     reach: &Reach,
     now: Timestamp,
 ) -> Result<Point, Problem> {
-    match (&wanted.target_time, &wanted.target_lsn, &wanted.target_name) {
-        (Some(text), None, None) => {
+    match (&wanted.target_time, &wanted.target_lsn, &wanted.target_name, wanted.target_latest) {
+        (Some(text), None, None, None) => {
             let time: Timestamp = text.parse().map_err(|_| {
                 let remedy = "write a time with its zone (RFC 3339), as 2026-11-21T12:34:56.7Z or 2026-11-21T13:34:56+01:00";
                 Problem::new(format!("{FIELD}.targetTime"), text, remedy)
@@ -106,7 +111,7 @@ fn point(
                 Ok(Point::Time(time))
             }
         }
-        (None, Some(text), None) => {
+        (None, Some(text), None, None) => {
             let there = position(text).ok_or_else(|| {
                 Problem::new(
                     format!("{FIELD}.targetLsn"),
@@ -124,9 +129,30 @@ fn point(
             }
             Ok(Point::Lsn(text.clone()))
         }
-        (None, None, Some(name)) => Ok(Point::Name(name.clone())),
-        _ => Err(Problem::new(FIELD, "", "give one of targetTime, targetLsn and targetName")),
+        (None, None, Some(name), None) => Ok(Point::Name(name.clone())),
+        (None, None, None, Some(true)) => Ok(Point::Latest),
+        (None, None, None, Some(false)) => Err(Problem::new(
+            format!("{FIELD}.{LATEST}"),
+            "false",
+            "write true for all that was archived, or leave it out and name another point",
+        )),
+        (.., Some(_)) => Err(Problem::new(
+            format!("{FIELD}.{LATEST}"),
+            "beside another point",
+            "give one of targetTime, targetLsn, targetName and targetLatest",
+        )),
+        _ => Err(Problem::new(FIELD, "", "give one of targetTime, targetLsn, targetName and targetLatest")),
     }
+}
+
+/// All that was archived is asked of a cluster whose newest data no backup leads to.
+fn left(from: &FromCluster, began: Timestamp, own: &str) -> Problem {
+    let (name, namespace) = (&from.name, from.namespace.as_deref().unwrap_or(own));
+    let remedy = format!(
+        "cluster '{name}' went back to a backup in place at {began:.0} and has none from since, so that its newest data can't be reached: make one \
+         (stylobate backup {name} -n {namespace}); or, for what was archived up to then, name the backup by spec.bootstrap.fromBackup"
+    );
+    Problem::new(format!("{FIELD}.{LATEST}"), "true", remedy)
 }
 
 /// Why the archive of a backup's cluster can't be read.
@@ -281,6 +307,19 @@ mod tests {
         assert!(told(json!({})).unwrap_err()[0].contains("give one of"));
         assert!(told(json!({"targetLsn": "1/0", "targetName": "x"})).unwrap_err()[0].contains("give one of"));
         assert!(told(json!({"targetName": "before-release"})).unwrap().unwrap().contains("before-release"));
+    }
+
+    #[test]
+    fn all_that_was_archived_has_no_target_and_stands_alone() {
+        let settings = told(json!({"targetLatest": true})).unwrap().unwrap();
+        assert!(!settings.contains("recovery_target"), "{settings}");
+        assert!(settings.contains("--stanza=shop-old-0b5a4f4e archive-get"), "{settings}");
+        let problem = |point: Value| told(point).unwrap_err()[0].clone();
+        let beside = problem(json!({"targetLatest": true, "targetTime": "2026-11-21T10:30:00Z"}));
+        assert!(beside.starts_with(&format!("{FIELD}.targetLatest is 'beside another point'")), "{beside}");
+        assert!(problem(json!({"targetLatest": false, "targetName": "x"})).contains("give one of"));
+        let no = problem(json!({"targetLatest": false}));
+        assert!(no.starts_with(&format!("{FIELD}.targetLatest is 'false': write true")), "{no}");
     }
 
     #[test]

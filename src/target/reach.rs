@@ -191,6 +191,24 @@ mod tests {
         assert_eq!(begun(at(20)).as_deref(), Ok("shop/day-20"));
         assert_eq!(begun(json!({"targetLsn": "3/50"})).as_deref(), Ok("shop/day-10"));
         assert_eq!(begun(json!({"targetName": "before-release"})).as_deref(), Ok("shop/day-20"));
+        assert_eq!(begun(json!({"targetLatest": true})).as_deref(), Ok("shop/day-20"));
+    }
+
+    #[test]
+    fn the_newest_data_is_not_reached_of_a_cluster_that_went_back_in_place_since() {
+        let mut seen = world(json!({"targetLatest": true}), &bucket(), Some(7));
+        seen.restore.source.left_at = Some("2026-11-20T18:00:00.5Z".parse().unwrap());
+        let refused = told(&seen).unwrap_err();
+        assert!(
+            refused.starts_with(
+                "spec.bootstrap.pointInTime.targetLatest is 'true': cluster 'old' went back to a backup in place at 2026-11-20T18:00:00Z"
+            ),
+            "{refused}"
+        );
+        assert!(refused.contains("stylobate backup old -n shop"), "{refused}");
+        let mut moment = world(at(20), &bucket(), Some(7));
+        moment.restore.source.left_at = seen.restore.source.left_at;
+        assert_eq!(told(&moment).as_deref(), Ok("shop/day-20"), "a moment of before is what it says");
     }
 
     #[test]

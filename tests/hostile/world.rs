@@ -122,7 +122,7 @@ impl World {
     pub async fn round(&mut self) -> Round {
         let server = ServerKey::new(&self.seen, MEMBER);
         let spec = self.seen.cluster.spec.clone();
-        let found = catalogs(&self.ways, MEMBER, &spec, server, &self.cache, false).await;
+        let found = catalogs(&self.ways, MEMBER, &spec, server, &self.cache, false, false).await;
         self.seen.database_unread = found.as_ref().err().map(|error| error.to_string());
         self.seen.database = found.ok();
         let decision = decide(&Input { seen: &self.seen, catalog: CATALOG, now: self.now });

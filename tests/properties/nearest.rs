@@ -74,6 +74,7 @@ fn wanted() -> impl Strategy<Value = Wanted> {
     prop_oneof![
         Just(Wanted::Newest),
         Just(Wanted::Name),
+        Just(Wanted::Latest),
         (-1..62i64).prop_map(|minute| Wanted::Time(moment(minute))),
         (0..42u64).prop_map(Wanted::Lsn),
     ]
@@ -142,7 +143,7 @@ proptest! {
         let chosen = candidates.choose(&wanted);
         let known: Vec<Facts> = all.iter().map(facts).collect();
         let before = |one: &Facts| match (&wanted, &one.place) {
-            (Wanted::Newest | Wanted::Name, _) => true,
+            (Wanted::Newest | Wanted::Name | Wanted::Latest, _) => true,
             (Wanted::Time(at), _) => one.cut_at < *at,
             (Wanted::Lsn(at), Some((data, _, lsn))) => lsn <= at && newest_data(&known).contains(data),
             (Wanted::Lsn(_), None) => false,

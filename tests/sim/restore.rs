@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
-use stylobate::api::{BackupMethod, FromBackup, FromCluster, PostgresBackup};
+use stylobate::api::{BackupMethod, FromBackup, FromCluster, PostgresBackup, ReachedPoint};
 use stylobate::child::Kind;
 use stylobate::observe::{
     Children, DatabaseFacts, OriginSeen, Pruner, RestoreSeen, RoleSeen, SnapshotSeen, SourceSeen, VolumeSeen,
@@ -152,6 +153,7 @@ impl World {
             secrets: [("archive-passphrase".to_owned(), SecretText::new("hush"))].into(),
             archived_until: Some(until),
             pruner: Some(Pruner { cluster_uid: "uid-of-books".into(), days: None }),
+            left_at: None,
         };
     }
 
@@ -178,6 +180,10 @@ impl World {
         if let Some(told) = told {
             let why = told.chosen.as_deref().unwrap_or("named");
             shown.push_str(&format!("  the status says {}: {why}\n", told.backup));
+            if let Some(ReachedPoint { at, lsn, wal }) = &told.reached {
+                let at = at.as_ref().map_or_else(|| "an unknown time".to_owned(), |at| at.0.to_string());
+                shown.push_str(&format!("  WAL was replayed up to {lsn} ({wal}), of {at}\n"));
+            }
         }
         shown
     }
@@ -272,6 +278,12 @@ impl World {
         let bank = DatabaseFacts { restricted: true, ..super::sql::fresh("app") };
         self.database.databases.insert("bank".into(), bank);
         self.timeline = 4;
+        let end = || ReachedPoint {
+            at: self.source.archived_until.map(Time),
+            lsn: "0/5000060".into(),
+            wal: "000000030000000000000005".into(),
+        };
+        self.database.ended = course.reads_archive().then(end);
     }
 }
 

@@ -197,8 +197,10 @@ pub fn table(rows: &[Row], ask: &Ask, namespace: &str, operator: &str, dry_run: 
         let _ = writeln!(
             text,
             "\n{count} of cluster {cluster}; in namespace {namespace} a new cluster begins with them by spec:\n  \
-             bootstrap: {{fromCluster: {{name: {cluster}{elsewhere}}}, archiveSecret: {}}}",
-            ask.way.secret
+             bootstrap: {{fromCluster: {{name: {cluster}{elsewhere}}}, archiveSecret: {secret}}}\n\
+             or with all that was archived after the newest of them:\n  \
+             bootstrap: {{fromCluster: {{name: {cluster}{elsewhere}}}, pointInTime: {{targetLatest: true}}, archiveSecret: {secret}}}",
+            secret = ask.way.secret
         );
     }
     text
@@ -348,6 +350,8 @@ mod tests {
             told.contains("bootstrap: {fromCluster: {name: c, namespace: shop}, archiveSecret: old}"),
             "{told}"
         );
+        let latest = "bootstrap: {fromCluster: {name: c, namespace: shop}, pointInTime: {targetLatest: true}, archiveSecret: old}";
+        assert!(told.contains(latest), "{told}");
         let unknown = [Row { backup: None, ..row(Verdict::LeftOut("it has no manifest\u{2066}".into())) }];
         assert_eq!(table(&unknown, &ask, "new", "o", false), "!! it has no manifest\n");
         assert!(
