@@ -272,6 +272,25 @@ class Import(Archive):
         self.told("-", "posix", "/archive/stylobate")
         self.assertIn("repo1-path=/archive/stylobate", self.config.read_text())
 
+    def test_a_bucket_of_s3_is_entered_by_the_key_of_the_secret_which_is_in_no_answer(self):
+        self.put()
+        words = ("s3", "wal", "shop/c", "s3.lan:9000", "eu-central-1", "path")
+        self.assertIn("no entry AWS_ACCESS_KEY_ID: put in the access key", self.told("-", *words)[0]["failed"])
+        (self.files / "AWS_ACCESS_KEY_ID").write_text("AKIA0\n")
+        self.assertIn("no entry AWS_SECRET_ACCESS_KEY", self.told("-", *words)[0]["failed"])
+        (self.files / "AWS_SECRET_ACCESS_KEY").write_text("private\nrepo1-s3-verify-tls=n\n")
+        (self.files / "ca.crt").write_text("pem")
+        told = self.told("-", *words)
+        self.assertNotIn("failed", told[0])
+        lines = self.config.read_text().splitlines()
+        for line in (
+            "repo1-type=s3", "repo1-s3-bucket=wal", "repo1-path=/shop/c", "repo1-s3-endpoint=s3.lan:9000", "repo1-s3-region=eu-central-1",
+            "repo1-s3-uri-style=path", "repo1-s3-key=AKIA0", "repo1-s3-key-secret=private", f"repo1-storage-ca-file={self.files}/ca.crt",
+        ):
+            self.assertIn(line, lines)
+        self.assertNotIn("repo1-s3-verify-tls=n", lines)
+        self.assertNotIn("private", json.dumps(told))
+
     def test_a_secret_that_lacks_an_entry_is_told_with_its_name(self):
         self.assertIn("no entry key.json", self.told("-", "gcs", "wal", "p", "-", "key")[0]["failed"])
         (self.files / "archive-passphrase").unlink()

@@ -6,15 +6,18 @@
 mod conf;
 mod health;
 mod keep;
+mod place;
+mod repo;
 mod settings;
 mod window;
 
 use crate::api::BackupStatus;
 use crate::name::GroupName;
 
-pub use conf::{CONF, conf, files, passphrase_of};
+pub use conf::{CONF, files, passphrase_of};
 pub use health::{Health, backlog, explain, health};
 pub use keep::{Base, Keep, keep, position};
+pub use place::{AUTHORITY, GCS_KEY, Login, Place, S3_KEY, S3_SECRET, s3_host};
 pub use settings::{COMMAND, NO_COMMAND, settings};
 pub use window::needed;
 
@@ -38,53 +41,6 @@ pub struct ArchiveTarget {
     pub max_backlog: Option<u64>,
     /// Days back to which any moment can be brought back; none for as far as backups are kept.
     pub retention_days: Option<i32>,
-}
-
-/// Where an archive is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A bucket.
-    Gcs {
-        /// Bucket.
-        bucket: String,
-        /// Folder in it.
-        prefix: String,
-        /// Host and port in place of Google's.
-        endpoint: Option<String>,
-        /// How members show who they are.
-        login: Login,
-        /// Secret with the authority of the endpoint's certificate.
-        authority: Option<String>,
-    },
-    /// A volume that members mount.
-    Volume {
-        /// Claim.
-        claim: String,
-    },
-}
-
-impl Place {
-    /// As a person would name it.
-    pub fn human(&self) -> String {
-        match self {
-            Place::Gcs { bucket, prefix, endpoint: None, .. } => format!("gs://{bucket}/{prefix}"),
-            Place::Gcs { bucket, prefix, endpoint: Some(host), .. } => {
-                format!("gs://{bucket}/{prefix} at {host}")
-            }
-            Place::Volume { claim } => format!("volume claim {claim}"),
-        }
-    }
-}
-
-/// How members show who they are to a bucket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
-    /// As their ServiceAccount, by Workload Identity.
-    Workload,
-    /// By the key of a service account, in this Secret.
-    Key(String),
-    /// Not at all.
-    Anonymous,
 }
 
 /// The part of an archive that belongs to one cluster. The UID makes it another one for a cluster that is made again under

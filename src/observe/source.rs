@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::{BackupMethod, PostgresBackup, PostgresCluster};
-use crate::archive::{PASSPHRASE, SOURCE};
+use crate::archive::{PASSPHRASE, Place, SOURCE};
 use crate::name::ClusterName;
 use crate::restore::Course;
 use crate::restore::nearest::{Candidates, may_have};
@@ -130,12 +130,9 @@ fn base<'a>(cluster: &PostgresCluster, seen: &'a OriginSeen, own: &str) -> Optio
 fn named(backup: &PostgresBackup) -> Vec<(String, &'static str)> {
     let name = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
     let source = backup.status.as_ref().and_then(|status| status.source.as_ref());
-    let gcs = source.and_then(|source| source.spec().ok()?.backup.archive?.gcs);
+    let place = source.and_then(|source| Place::of(&source.spec().ok()?.backup.archive?));
     let mut named = vec![(name.archive_key(), PASSPHRASE), (name.credentials(), PASSPHRASE)];
-    if let Some(gcs) = gcs {
-        named.extend(gcs.service_account_secret.map(|secret| (secret, "key.json")));
-        named.extend(gcs.ca_secret.map(|secret| (secret, "ca.crt")));
-    }
+    named.extend(place.iter().flat_map(Place::needs).map(|(secret, key)| (secret.clone(), key)));
     named
 }
 

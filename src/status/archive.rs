@@ -89,7 +89,7 @@ pub fn archiving(
             };
             let message = format!(
                 "WAL is not archived to {place} as {}: {what}. Nothing there is overwritten; all WAL is kept, and the volume fills. Give \
-                 spec.backup.archive another place (gcs.prefix or gcs.bucket) and make a backup{back}. More: {log}",
+                 spec.backup.archive another place (prefix or bucket) and make a backup{back}. More: {log}",
                 archive.stanza
             );
             (false, reason::ARCHIVE_OF_ANOTHER, message)
@@ -241,7 +241,10 @@ mod tests {
         let another = ArchiveSeen { fault: Some(ArchiveFault::Other("77".into())), ..ArchiveSeen::default() };
         let (_, why, message) = told(Some(another));
         assert_eq!(why, reason::ARCHIVE_OF_ANOTHER);
-        assert!(message.contains("system identifier 77") && message.contains("gcs.prefix"), "{message}");
+        assert!(
+            message.contains("system identifier 77") && message.contains("another place (prefix or bucket)"),
+            "{message}"
+        );
         assert!(message.contains("exec c-0 -c postgres -- pgbackrest"), "{message}");
         let copy = ArchiveSeen { fault: Some(ArchiveFault::Duplicate), ..ArchiveSeen::default() };
         let (_, why, message) = told(Some(copy));

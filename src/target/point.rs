@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 
 use crate::api::{BackupMethod, BackupStatus, PointInTime, PostgresBackup};
-use crate::archive::{
-    ArchiveTarget, Login, PASSPHRASE, Place, SOURCE, conf, generation_of, position, stanza,
-};
+use crate::archive::{self, ArchiveTarget, PASSPHRASE, Place, SOURCE, generation_of, position, stanza};
 use crate::name::ClusterName;
 use crate::observe::{Observed, OriginSeen, SecretData};
 use crate::restore::{Point, Recovery};
@@ -61,19 +59,7 @@ pub fn files(seen: &Observed, backup: &PostgresBackup) -> Option<SecretData> {
     let status = backup.status.clone().unwrap_or_default();
     let archive = archive(seen, backup, &status).ok()?;
     let secrets = &seen.restore.source.secrets;
-    let mut files = SecretData::from([(
-        format!("{SOURCE}pgbackrest.conf"),
-        conf(&archive, SOURCE, secrets.get(PASSPHRASE)?),
-    )]);
-    if let Place::Gcs { login, authority, .. } = &archive.place {
-        if let Login::Key(_) = login {
-            files.insert(format!("{SOURCE}key.json"), secrets.get("key.json")?.clone());
-        }
-        if authority.is_some() {
-            files.insert(format!("{SOURCE}ca.crt"), secrets.get("ca.crt")?.clone());
-        }
-    }
-    Some(files)
+    archive::files(&archive, SOURCE, secrets.get(PASSPHRASE)?, &|_, key| secrets.get(key).cloned())
 }
 
 /// True when all that is wrong is that the archive which the new cluster would be made from can't be read by what its Secrets and the backup's
@@ -156,18 +142,14 @@ fn archive(
                       spec.bootstrap.pointInTime, or name a later backup";
         return Err(Refusal::Backup(remedy.into()));
     };
-    let Some(gcs) = archive.gcs else {
+    let Some(place) = Place::of(&archive).filter(Place::is_bucket) else {
         let remedy = "its cluster's archive is on a volume; this release brings clusters to a point in time from a bucket alone: remove \
                       spec.bootstrap.pointInTime";
         return Err(Refusal::Backup(remedy.into()));
     };
     let secrets = &seen.restore.source.secrets;
-    let needs = [
-        (true, PASSPHRASE),
-        (gcs.service_account_secret.is_some(), "key.json"),
-        (gcs.ca_secret.is_some(), "ca.crt"),
-    ];
-    if let Some((_, key)) = needs.iter().find(|(needed, key)| *needed && !secrets.contains_key(*key)) {
+    let needs = [PASSPHRASE].into_iter().chain(place.needs().into_iter().map(|(_, key)| key));
+    if let Some(key) = needs.into_iter().find(|key| !secrets.contains_key(*key)) {
         let (field, given) = seen.cluster.spec.bootstrap.archive_secret();
         return Err(match given {
             Some(secret) => Refusal::Spec(Problem::new(
@@ -183,20 +165,9 @@ fn archive(
     }
     let group = ClusterName::new(&namespace, &backup.spec.cluster).group(0);
     let generation = generation_of(&group, status);
-    let login = match (&gcs.service_account_secret, gcs.anonymous) {
-        (Some(secret), _) => Login::Key(secret.clone()),
-        (None, true) => Login::Anonymous,
-        (None, false) => Login::Workload,
-    };
     Ok(ArchiveTarget {
         stanza: stanza(&namespace, &backup.spec.cluster, &source.cluster_uid, generation),
-        place: Place::Gcs {
-            bucket: gcs.bucket,
-            prefix: gcs.prefix,
-            endpoint: gcs.endpoint,
-            login,
-            authority: gcs.ca_secret,
-        },
+        place,
         max_backlog: None,
         retention_days: None,
     })
@@ -295,6 +266,25 @@ mod tests {
         let named = json!({"targetLsn": "1/0", "archiveSecret": "mine"});
         let wrong = problem(json!({"gcs": {"bucket": "wal", "caSecret": "ca"}}), &[(PASSPHRASE, "p")], named);
         assert!(wrong.contains("archiveSecret is 'mine': there is no entry ca.crt"), "{wrong}");
+    }
+
+    #[test]
+    fn a_source_in_s3_is_read_with_its_access_key_and_without_one_says_what_is_needed() {
+        let s3 = json!({"s3": {"bucket": "wal", "region": "eu-central-1", "credentialsSecret": "aws"}});
+        let of = |secrets: &[(&str, &str)]| world(json!({"targetLsn": "1/0"}), s3.clone(), secrets);
+        let half = [(PASSPHRASE, "hush"), (archive::S3_KEY, "AKIA0")];
+        let told = validate(&of(&half), start()).unwrap_err()[0].to_string();
+        assert!(told.contains("AWS_SECRET_ACCESS_KEY is needed"), "{told}");
+        let mut seen = of(&[half[0], half[1], (archive::S3_SECRET, "secret")]);
+        crate::fixture::step(&mut seen, start());
+        crate::fixture::step(&mut seen, start());
+        let files = seen.children.secret("c-archive").expect("the files come before the members");
+        let text = files["source-pgbackrest.conf"].expose();
+        for line in
+            ["repo1-type=s3", "repo1-s3-key=AKIA0", "repo1-s3-key-secret=secret", "repo1-cipher-pass=hush"]
+        {
+            assert!(text.lines().any(|found| found == line), "{line}: {text}");
+        }
     }
 
     /// A cluster from a copy, whose own moment is wanted.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{PostgresBackup, PostgresClusterSpec};
-use crate::archive::{Base, Keep, keep};
+use crate::archive::{Base, Keep, Place, keep};
 use crate::observe::SourceSeen;
 use crate::restore::nearest::{Candidates, Part, part};
 
@@ -115,7 +115,7 @@ fn covered(kept: &BTreeMap<Part, Keep>, backup: &PostgresBackup) -> bool {
 }
 
 fn archived(backup: &PostgresBackup) -> bool {
-    spec(backup).and_then(|spec| spec.backup.archive?.gcs).is_some()
+    spec(backup).and_then(|spec| Place::of(&spec.backup.archive?)).is_some_and(|place| place.is_bucket())
 }
 
 /// The spec that its cluster had.
