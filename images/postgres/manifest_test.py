@@ -98,10 +98,14 @@ class Archive(unittest.TestCase):
         self.config = self.home / "pgbackrest.conf"
         self.config.write_text("[global]\nrepo1-cipher-pass=hush\n[shop-c-1]\n")
         self.fails, self.info = None, {}
+        self.second_fails, self.asked = None, []
 
     def pgbackrest(self, *words, given=b""):
         if self.fails:
             raise self.fails
+        self.asked.extend(word for word in words if word.startswith("--repo="))
+        if self.second_fails and "--repo=2" in words:
+            raise self.second_fails
         verb = next(word for word in words if word in ("repo-put", "repo-get", "repo-ls", "repo-rm", "info"))
         path = self.repo / words[-1]
         if verb == "repo-put":
@@ -144,6 +148,14 @@ class Put(Archive):
         for _ in range(2):
             self.assertEqual(self.ask("remove"), {"state": "absent"})
             self.assertFalse(place.exists())
+
+    def test_with_a_second_place_it_is_in_both_or_not_stored(self):
+        self.config.write_text(self.config.read_text() + "repo2-type=s3\nrepo2-cipher-pass=hush\n")
+        self.assertEqual(self.ask("put"), {"state": "stored"})
+        self.assertEqual(self.asked, ["--repo=1", "--repo=2"])
+        self.second_fails = manifest.Failed("[HostConnectError]")
+        self.assertEqual(self.ask("put"), {"state": "unknown", "cause": "the second place: [HostConnectError]"})
+        self.assertEqual(self.ask("remove"), {"state": "absent"}, "it may be one that lets nothing go for so many days")
 
     def test_what_is_no_manifest_of_this_backup_is_not_put(self):
         for text in (b"{}", b"no json", json.dumps({"metadata": {"uid": "u-2"}}).encode(), b"x" * (manifest.MOST_BYTES + 1)):
