@@ -25,6 +25,10 @@ pub struct Archive {
     /// A volume that all members mount. Turning it on or off restarts members one by one; a bucket does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume: Option<VolumeArchive>,
+    /// A second place, in another region or of another provider, that WAL and manifests go to at the same time. What either has not got
+    /// is kept on the primary. Copies (`method: Archive`) are in the first place alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<SecondArchive>,
     /// Days back to which any moment can be brought back, 1 to 3650. The backups that this needs are kept whatever
     /// `spec.backup.retention` says; WAL older than the newest backup before that is removed. When absent: back to the oldest backup that
     /// is kept.
@@ -42,6 +46,35 @@ pub struct Archive {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "super::told::maybe_size")]
     pub max_backlog: Option<Quantity>,
+}
+
+/// A second place of an archive.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.gcs) != has(self.s3)").message(
+    "spec.backup.archive.second needs one place: give either gcs or s3, and not both"
+))]
+pub struct SecondArchive {
+    /// A bucket of Google Cloud Storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gcs: Option<GcsArchive>,
+    /// A bucket of Amazon S3, or of a store that speaks its language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3: Option<S3Archive>,
+    /// Days back to which any moment can be brought back from this place, 1 to 3650; as the first's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 3650))]
+    pub retention_days: Option<i32>,
+}
+
+/// Place of an archive; the second is for when the first is gone.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ArchivePlace {
+    /// The first.
+    #[default]
+    First,
+    /// The second: `spec.backup.archive.second`.
+    Second,
 }
 
 /// A bucket of Google Cloud Storage.
@@ -142,6 +175,12 @@ pub struct VolumeArchive {
 pub struct ArchiveStatus {
     /// Where it is, as `gs://wal/stylobate`.
     pub place: String,
+    /// Where its second place is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
+    /// The one of the two places that does not get WAL while the other does. Absent while both do, or neither: `Archiving` tells which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<ArchivePlace>,
     /// The cluster's own part of it (pgBackRest's stanza).
     pub stanza: String,
     /// Up to when WAL is archived at least, to ten minutes: each move is a write to the API server.

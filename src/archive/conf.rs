@@ -11,6 +11,8 @@ use super::repo::{Entry, Repo};
 pub const CONF: &str = "pgbackrest.conf";
 /// Option with the passphrase.
 const CIPHER_PASS: &str = "repo1-cipher-pass";
+/// Prefix of the files of the second place.
+const SECOND: &str = "second-";
 /// Seconds that `archive-push` waits for its own worker. Postgres asks again anyway, and while it stops it waits for this up to six
 /// times (measured: 25 s with an archive that does not answer).
 const PUSH_SECONDS: i32 = 5;
@@ -29,10 +31,17 @@ pub fn files(
     passphrase: &SecretText,
     entry: Entry,
 ) -> Option<SecretData> {
-    let mut repo = Repo::of(&archive.place, prefix, entry)?;
-    repo.set("cipher-type", "aes-256-cbc");
-    repo.set("cipher-pass", passphrase.expose());
-    let Repo { lines, mut files } = repo;
+    let mut repos = vec![Repo::of(&archive.place, 1, prefix, entry)?];
+    if let Some(second) = &archive.second {
+        repos.push(Repo::of(&second.place, 2, &format!("{prefix}{SECOND}"), entry)?);
+    }
+    let (mut lines, mut files) = (Vec::new(), SecretData::new());
+    for mut repo in repos {
+        repo.set("cipher-type", "aes-256-cbc");
+        repo.set("cipher-pass", passphrase.expose());
+        lines.extend(repo.lines);
+        files.extend(repo.files);
+    }
     files.insert(format!("{prefix}{CONF}"), conf(archive, lines));
     Some(files)
 }
@@ -76,12 +85,14 @@ pub fn passphrase_of(conf: &SecretText) -> Option<SecretText> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::Place;
+    use crate::archive::{Place, SecondTarget};
     use serde_json::{Value, json};
 
     fn archive(place: Value) -> ArchiveTarget {
-        let place = Place::of(&serde_json::from_value(place).unwrap()).unwrap();
-        ArchiveTarget { stanza: "shop-c-1".into(), place, max_backlog: None, retention_days: None }
+        let spec = serde_json::from_value(place).unwrap();
+        let second = Place::second(&spec).map(|place| SecondTarget { place, retention_days: None });
+        let place = Place::of(&spec).unwrap();
+        ArchiveTarget { stanza: "shop-c-1".into(), place, second, max_backlog: None, retention_days: None }
     }
 
     fn text(place: Value, passphrase: &str) -> SecretText {
@@ -144,6 +155,33 @@ mod tests {
         let own = text(json!({"s3": own}), "hush");
         assert!(has(&own, "repo1-s3-endpoint=s3.lan:9000") && has(&own, "repo1-s3-uri-style=path"));
         assert!(has(&own, "repo1-storage-ca-file=/etc/stylobate/archive/ca.crt"));
+    }
+
+    #[test]
+    fn a_second_place_has_files_and_options_of_its_own_and_the_same_passphrase() {
+        let first = json!({"bucket": "wal", "serviceAccountSecret": "one", "caSecret": "one"});
+        let second = json!({"bucket": "far", "serviceAccountSecret": "two", "caSecret": "two"});
+        let archive = archive(json!({"gcs": first, "second": {"gcs": second}}));
+        let entry = |secret: &str, _: &str| Some(SecretText::new(secret));
+        let files = files(&archive, "", &SecretText::new("hush"), &entry).unwrap();
+        let of = |name: &str| files[name].expose().to_owned();
+        assert_eq!([of("key.json"), of("second-key.json")], ["one", "two"]);
+        assert_eq!([of("ca.crt"), of("second-ca.crt")], ["one", "two"]);
+        for line in [
+            "repo1-gcs-bucket=wal",
+            "repo2-gcs-bucket=far",
+            "repo1-gcs-key=/etc/stylobate/archive/key.json",
+            "repo2-gcs-key=/etc/stylobate/archive/second-key.json",
+            "repo2-storage-ca-file=/etc/stylobate/archive/second-ca.crt",
+            "repo1-cipher-pass=hush",
+            "repo2-cipher-pass=hush",
+            "repo2-cipher-type=aes-256-cbc",
+        ] {
+            assert!(has(&files[CONF], line), "{line}: {}", files[CONF].expose());
+        }
+        assert_eq!(passphrase_of(&files[CONF]), Some(SecretText::new("hush")));
+        let lacks = |secret: &str, _: &str| (secret != "two").then(|| SecretText::new("k"));
+        assert_eq!(super::files(&archive, "", &SecretText::new("hush"), &lacks), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::name::GroupName;
 pub use conf::{CONF, files, passphrase_of};
 pub use health::{Health, backlog, explain, health};
 pub use keep::{Base, Keep, keep, position};
-pub use place::{AUTHORITY, GCS_KEY, Login, Place, S3_KEY, S3_SECRET, s3_host};
+pub use place::{AUTHORITY, GCS_KEY, Login, Place, S3_KEY, S3_SECRET, days, s3_host};
 pub use settings::{COMMAND, NO_COMMAND, settings};
 pub use window::needed;
 
@@ -37,10 +37,34 @@ pub struct ArchiveTarget {
     pub stanza: String,
     /// Where it is.
     pub place: Place,
+    /// Where it is at the same time.
+    pub second: Option<SecondTarget>,
     /// WAL in bytes that may wait before it is given up; none gives nothing up.
     pub max_backlog: Option<u64>,
     /// Days back to which any moment can be brought back; none for as far as backups are kept.
     pub retention_days: Option<i32>,
+}
+
+/// The second place of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecondTarget {
+    /// Where it is.
+    pub place: Place,
+    /// Days back to which any moment can be brought back from it; none for as far as backups are kept.
+    pub retention_days: Option<i32>,
+}
+
+impl ArchiveTarget {
+    /// Days for which backups are kept, so that both places keep what they promise.
+    pub fn longest(&self) -> Option<i32> {
+        self.retention_days.max(self.second.as_ref().and_then(|second| second.retention_days))
+    }
+
+    /// Where it is, in words: both places.
+    pub fn human(&self) -> String {
+        let also = self.second.as_ref().map(|second| format!(" and to {}", second.place.human()));
+        format!("{}{}", self.place.human(), also.unwrap_or_default())
+    }
 }
 
 /// The part of an archive that belongs to one cluster. The UID makes it another one for a cluster that is made again under

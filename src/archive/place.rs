@@ -1,6 +1,6 @@
 //! Where an archive is, as a spec says it, and what of the namespace's Secrets is needed to get there.
 
-use crate::api::{Archive, GcsArchive, S3Archive, VolumeArchive};
+use crate::api::{Archive, ArchivePlace, GcsArchive, S3Archive, VolumeArchive};
 
 /// Entry of a Secret with the key of a service account of Google Cloud.
 pub const GCS_KEY: &str = "key.json";
@@ -71,6 +71,29 @@ impl Place {
             (None, None, Some(volume)) => Some(volume.into()),
             _ => None,
         }
+    }
+
+    /// The second place of an archive; none of a spec without one, or with several.
+    pub fn second(archive: &Archive) -> Option<Self> {
+        let second = archive.second.as_ref()?;
+        match (&second.gcs, &second.s3) {
+            (Some(gcs), None) => Some(gcs.into()),
+            (None, Some(s3)) => Some(s3.into()),
+            _ => None,
+        }
+    }
+
+    /// The bucket that a restore reads.
+    pub fn source(archive: &Archive, which: ArchivePlace) -> Option<Self> {
+        match which {
+            ArchivePlace::First => Self::of(archive).filter(Self::is_bucket),
+            ArchivePlace::Second => Self::second(archive),
+        }
+    }
+
+    /// All places of an archive.
+    pub fn all(archive: &Archive) -> impl Iterator<Item = Self> {
+        Self::of(archive).into_iter().chain(Self::second(archive))
     }
 
     /// As a person would name it. Two that are named alike are the same.
@@ -148,6 +171,12 @@ impl From<&VolumeArchive> for Place {
     }
 }
 
+/// Days for which WAL is kept in a place; none for as far back as backups are kept.
+pub fn days(archive: &Archive, which: ArchivePlace) -> Option<i32> {
+    let second = archive.second.as_ref().and_then(|second| second.retention_days);
+    second.filter(|_| which == ArchivePlace::Second).or(archive.retention_days)
+}
+
 /// Host that answers for S3 in a region. China is a partition of its own, with a domain of its own.
 pub fn s3_host(region: &str) -> String {
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
@@ -176,6 +205,25 @@ mod tests {
         for none in [json!({}), json!({"s3": s3, "gcs": {"bucket": "wal"}})] {
             assert_eq!(place(none), None);
         }
+    }
+
+    #[test]
+    fn a_second_place_keeps_wal_as_long_as_the_first_unless_it_says_otherwise() {
+        let read = |second: serde_json::Value| -> Archive {
+            let first = json!({"bucket": "wal"});
+            serde_json::from_value(json!({"gcs": first, "retentionDays": 7, "second": second})).unwrap()
+        };
+        let s3 = json!({"bucket": "far", "region": "r", "credentialsSecret": "aws"});
+        let both =
+            |archive: &Archive| [ArchivePlace::First, ArchivePlace::Second].map(|one| days(archive, one));
+        let same = read(json!({"s3": s3}));
+        assert_eq!(both(&same), [Some(7), Some(7)]);
+        assert_eq!(both(&read(json!({"s3": s3, "retentionDays": 30}))), [Some(7), Some(30)]);
+        let all: Vec<String> = Place::all(&same).map(|place| place.human()).collect();
+        assert_eq!(all, ["gs://wal/stylobate", "s3://far/stylobate"]);
+        let read_from = |which| Place::source(&same, which).map(|place| place.human());
+        assert_eq!(read_from(ArchivePlace::Second).as_deref(), Some("s3://far/stylobate"));
+        assert_eq!(read_from(ArchivePlace::First).as_deref(), Some("gs://wal/stylobate"));
     }
 
     #[test]

@@ -17,8 +17,9 @@ const EMULATOR_CHUNK: &str = "32MiB";
 pub type Entry<'a> = &'a dyn Fn(&str, &str) -> Option<SecretText>;
 
 /// Lines and files.
-#[derive(Default)]
 pub struct Repo {
+    /// Number of the place, as pgBackRest counts them.
+    number: u8,
     /// Lines of the section `global`.
     pub lines: Vec<String>,
     /// Files in the folder of the configuration.
@@ -26,9 +27,10 @@ pub struct Repo {
 }
 
 impl Repo {
-    /// Of this place; none while an entry that leads there is not to be had. `prefix` stands before the name of each file.
-    pub fn of(place: &Place, prefix: &str, entry: Entry) -> Option<Self> {
-        let mut repo = Self::default();
+    /// Of this place, which has this number; none while an entry that leads there is not to be had. `prefix` stands before the name of
+    /// each file.
+    pub fn of(place: &Place, number: u8, prefix: &str, entry: Entry) -> Option<Self> {
+        let mut repo = Self { number, lines: Vec::new(), files: SecretData::new() };
         match place {
             Place::Gcs { bucket, prefix: folder, endpoint, login, authority } => {
                 repo.set("type", "gcs");
@@ -73,7 +75,7 @@ impl Repo {
 
     /// Sets an option.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.lines.push(format!("repo1-{name}={}", one_line(value)));
+        self.lines.push(format!("repo{}-{name}={}", self.number, one_line(value)));
     }
 
     fn file(&mut self, option: &str, prefix: &str, name: &str, text: SecretText) {

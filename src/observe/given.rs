@@ -48,7 +48,7 @@ pub(super) fn secret_names(
     spec: &PostgresClusterSpec,
     children: &Children,
 ) -> BTreeSet<String> {
-    let place = spec.backup.archive.as_ref().and_then(Place::of);
+    let places: Vec<Place> = spec.backup.archive.iter().flat_map(Place::all).collect();
     spec.users
         .iter()
         .map(|user| match &user.password {
@@ -57,7 +57,7 @@ pub(super) fn secret_names(
         })
         .filter(|secret| children.get(Kind::Secret, secret).is_none())
         .chain(spec.access.tls.as_ref().map(|tls| tls.secret.clone()))
-        .chain(place.iter().flat_map(Place::needs).map(|(secret, _)| secret.clone()))
+        .chain(places.iter().flat_map(Place::needs).map(|(secret, _)| secret.clone()))
         .collect()
 }
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 
-use crate::api::{BackupMethod, PostgresBackup, PostgresCluster};
-use crate::archive::{PASSPHRASE, Place, SOURCE};
+use crate::api::{ArchivePlace, BackupMethod, PostgresBackup, PostgresCluster};
+use crate::archive::{PASSPHRASE, Place, SOURCE, days};
 use crate::name::ClusterName;
 use crate::restore::Course;
 use crate::restore::nearest::{Candidates, may_have};
@@ -24,6 +24,8 @@ pub struct SourceSeen {
     pub archived_until: Option<Timestamp>,
     /// Who removes WAL from it; none when the cluster is gone, or writes to another part of its archive by now.
     pub pruner: Option<Pruner>,
+    /// The place of it that is read.
+    pub place: ArchivePlace,
 }
 
 /// A cluster that removes WAL from its archive.
@@ -69,7 +71,7 @@ pub async fn source(
         // A namespace of the same name that was made since is somebody else's, and so are its Secrets.
         None if !is_same(client, backup, &namespace).await? => {}
         None => {
-            for (secret, key) in named(backup) {
+            for (secret, key) in named(backup, bootstrap.place()) {
                 let text = read(client, &namespace, &secret).await?.remove(key);
                 // The older place of a passphrase counts where the newer one has none.
                 text.map(|text| secrets.entry(key.to_owned()).or_insert(text));
@@ -78,8 +80,9 @@ pub async fn source(
     }
     let clusters: Api<PostgresCluster> = Api::namespaced(client.clone(), &namespace);
     let live = clusters.get_opt(&backup.spec.cluster).await?;
-    let (archived_until, pruner) = live.map(|live| told(&live, backup)).unwrap_or_default();
-    Ok(SourceSeen { secrets, archived_until, pruner })
+    let place = bootstrap.place();
+    let (archived_until, pruner) = live.map(|live| told(&live, backup, place)).unwrap_or_default();
+    Ok(SourceSeen { secrets, archived_until, pruner, place })
 }
 
 /// True while the namespace that a backup was made in is there.
@@ -89,7 +92,11 @@ async fn is_same(client: &Client, backup: &PostgresBackup, namespace: &str) -> R
 }
 
 /// What the cluster that has the name tells of the archive that goes with a backup: up to when, and who removes from it.
-fn told(live: &PostgresCluster, backup: &PostgresBackup) -> (Option<Timestamp>, Option<Pruner>) {
+fn told(
+    live: &PostgresCluster,
+    backup: &PostgresBackup,
+    place: ArchivePlace,
+) -> (Option<Timestamp>, Option<Pruner>) {
     let made = backup.status.as_ref();
     let uid = made.and_then(|status| Some(status.source.as_ref()?.cluster_uid.clone()));
     let Some(uid) = uid.filter(|uid| live.uid().as_ref() == Some(uid)) else {
@@ -106,7 +113,7 @@ fn told(live: &PostgresCluster, backup: &PostgresBackup) -> (Option<Timestamp>, 
         // What it archived since is of other volumes, in a part of its own; nobody prunes this one any more.
         return (Some(began), None);
     }
-    let days = live.spec.backup.archive.as_ref().and_then(|archive| archive.retention_days);
+    let days = live.spec.backup.archive.as_ref().and_then(|archive| days(archive, place));
     let until = status.and_then(|status| Some(status.archive.as_ref()?.archived_until.as_ref()?.0));
     (until, Some(Pruner { cluster_uid: uid, days }))
 }
@@ -127,10 +134,10 @@ fn base<'a>(cluster: &PostgresCluster, seen: &'a OriginSeen, own: &str) -> Optio
 }
 
 /// Secrets beside the backup, and the entry that is needed of each.
-fn named(backup: &PostgresBackup) -> Vec<(String, &'static str)> {
+fn named(backup: &PostgresBackup, which: ArchivePlace) -> Vec<(String, &'static str)> {
     let name = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
     let source = backup.status.as_ref().and_then(|status| status.source.as_ref());
-    let place = source.and_then(|source| Place::of(&source.spec().ok()?.backup.archive?));
+    let place = source.and_then(|source| Place::source(&source.spec().ok()?.backup.archive?, which));
     let mut named = vec![(name.archive_key(), PASSPHRASE), (name.credentials(), PASSPHRASE)];
     named.extend(place.iter().flat_map(Place::needs).map(|(secret, key)| (secret.clone(), key)));
     named
@@ -172,7 +179,7 @@ mod tests {
             "status": {"phase": "Succeeded", "cutAt": "2026-11-21T10:00:00Z", "source": source},
         }))
         .unwrap();
-        let (until, pruner) = told(&live, &backup);
+        let (until, pruner) = told(&live, &backup, ArchivePlace::First);
         (until.map(|until| until.to_string()), pruner.map(|pruner| pruner.days))
     }
 

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use crate::api::Archive;
-use crate::archive::{AUTHORITY, ArchiveTarget, GCS_KEY, Login, Place, S3_KEY, S3_SECRET, stanza};
+use crate::api::{Archive, ArchivePlace};
+use crate::archive::{
+    AUTHORITY, ArchiveTarget, GCS_KEY, Login, Place, S3_KEY, S3_SECRET, SecondTarget, days, stanza,
+};
 use crate::observe::{Observed, SecretData};
 use crate::secret::SecretText;
 use crate::tuning::units::quantity_bytes;
@@ -30,6 +32,7 @@ pub fn check(
     Some(ArchiveTarget {
         stanza: stanza(&name.namespace, &name.name, meta.uid.as_deref().unwrap_or_default(), generation),
         place: place(seen, archive, problems)?,
+        second: second(seen, archive, problems),
         max_backlog: backlog(archive, storage_bytes, problems),
         retention_days: archive.retention_days,
     })
@@ -49,6 +52,22 @@ fn place(seen: &Observed, archive: &Archive, problems: &mut Vec<Problem>) -> Opt
     };
     reachable(seen, FIELD, &place, problems);
     Some(place)
+}
+
+fn second(seen: &Observed, archive: &Archive, problems: &mut Vec<Problem>) -> Option<SecondTarget> {
+    let spec = archive.second.as_ref()?;
+    let field = format!("{FIELD}.second");
+    let Some(place) = Place::second(archive) else {
+        let given = if spec.gcs.is_some() { "gcs and s3" } else { "" };
+        problems.push(Problem::new(field, given, "it needs one place: give either gcs or s3, and not both"));
+        return None;
+    };
+    reachable(seen, &field, &place, problems);
+    if Place::of(archive).is_some_and(|first| first.human() == place.human()) {
+        let remedy = "the first place is the same one: what is lost there is lost twice; choose another bucket, in another region or of another provider";
+        problems.push(Problem::new(format!("{field}.{}.bucket", place.field()), place.human(), remedy));
+    }
+    Some(SecondTarget { place, retention_days: days(archive, ArchivePlace::Second) })
 }
 
 /// Adds what is wrong with a place that stands below this field.
@@ -282,6 +301,24 @@ mod tests {
         );
         let own = json!({"s3": {"bucket": "wal", "region": "r", "credentialsSecret": "c-credentials"}});
         assert!(problems(own, &[])[0].contains("keeps this Secret for itself"));
+    }
+
+    #[test]
+    fn a_second_place_is_judged_as_the_first_and_is_another_one() {
+        let of = |second: Value| problems(json!({"gcs": {"bucket": "wal"}, "second": second}), &[]);
+        let same = of(json!({"gcs": {"bucket": "wal"}}));
+        let begins =
+            "spec.backup.archive.second.gcs.bucket is 'gs://wal/stylobate': the first place is the same one";
+        assert!(same[0].starts_with(begins), "{same:?}");
+        let unfit = of(json!({"gcs": {"bucket": "goog-wal"}}));
+        assert!(unfit[0].starts_with("spec.backup.archive.second.gcs.bucket is 'goog-wal'"), "{unfit:?}");
+        let keyless = of(json!({"s3": {"bucket": "far", "region": "r", "credentialsSecret": "aws"}}));
+        assert!(
+            keyless[0].starts_with("spec.backup.archive.second.s3.credentialsSecret is 'aws'"),
+            "{keyless:?}"
+        );
+        assert!(of(json!({}))[0].contains("give either gcs or s3"));
+        assert_eq!(of(json!({"gcs": {"bucket": "far"}})), [""; 0]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::{BackupMethod, BackupStatus, PointInTime, PostgresBackup};
+use crate::api::{ArchivePlace, BackupMethod, BackupStatus, PointInTime, PostgresBackup};
 use crate::archive::{self, ArchiveTarget, PASSPHRASE, Place, SOURCE, generation_of, position, stanza};
 use crate::name::ClusterName;
 use crate::observe::{Observed, OriginSeen, SecretData};
@@ -13,6 +13,7 @@ use super::origin::Origin;
 use super::reach::{Reach, reaches};
 
 const FIELD: &str = "spec.bootstrap.pointInTime";
+const PLACE: &str = "spec.bootstrap.archivePlace";
 
 /// Where recovery stops and where its WAL is; none for a snapshot whose own moment is wanted.
 pub fn recovery(
@@ -142,11 +143,23 @@ fn archive(
                       spec.bootstrap.pointInTime, or name a later backup";
         return Err(Refusal::Backup(remedy.into()));
     };
-    let Some(place) = Place::of(&archive).filter(Place::is_bucket) else {
+    let which = seen.cluster.spec.bootstrap.place();
+    let Some(place) = Place::source(&archive, which) else {
+        if which == ArchivePlace::Second {
+            let remedy = "the backup's cluster had no second place of its archive when it was made: remove it, or name a later backup";
+            return Err(Refusal::Spec(Problem::new(PLACE, "Second", remedy)));
+        }
         let remedy = "its cluster's archive is on a volume; this release brings clusters to a point in time from a bucket alone: remove \
                       spec.bootstrap.pointInTime";
         return Err(Refusal::Backup(remedy.into()));
     };
+    if which == ArchivePlace::Second && backup.spec.method == BackupMethod::Archive {
+        let remedy = format!(
+            "copies are in the first place alone, and backup '{}' is one: name a snapshot by spec.bootstrap.fromBackup",
+            backup.metadata.name.as_deref().unwrap_or_default()
+        );
+        return Err(Refusal::Spec(Problem::new(PLACE, "Second", remedy)));
+    }
     let secrets = &seen.restore.source.secrets;
     let needs = [PASSPHRASE].into_iter().chain(place.needs().into_iter().map(|(_, key)| key));
     if let Some(key) = needs.into_iter().find(|key| !secrets.contains_key(*key)) {
@@ -168,6 +181,7 @@ fn archive(
     Ok(ArchiveTarget {
         stanza: stanza(&namespace, &backup.spec.cluster, &source.cluster_uid, generation),
         place,
+        second: None,
         max_backlog: None,
         retention_days: None,
     })
@@ -285,6 +299,35 @@ mod tests {
         {
             assert!(text.lines().any(|found| found == line), "{line}: {text}");
         }
+    }
+
+    #[test]
+    fn the_second_place_is_read_where_the_first_is_gone_and_by_the_same_names_of_files() {
+        let s3 = json!({"bucket": "far", "region": "r", "credentialsSecret": "aws"});
+        let both = json!({"gcs": {"bucket": "wal", "caSecret": "ca"}, "second": {"s3": s3}});
+        let keys = [(PASSPHRASE, "hush"), (archive::S3_KEY, "k"), (archive::S3_SECRET, "s")];
+        let of = |archive: Value| {
+            let mut seen = world(json!({"targetLsn": "1/0"}), archive, &keys);
+            std::sync::Arc::make_mut(&mut seen.cluster).spec.bootstrap.archive_place =
+                Some(ArchivePlace::Second);
+            seen
+        };
+        let mut seen = of(both.clone());
+        crate::fixture::step(&mut seen, start());
+        crate::fixture::step(&mut seen, start());
+        let files = seen.children.secret("c-archive").expect("the files come before the members");
+        let text = files["source-pgbackrest.conf"].expose();
+        assert!(text.contains("repo1-s3-bucket=far") && !text.contains("repo2-"), "{text}");
+        let none = validate(&of(json!({"gcs": {"bucket": "wal"}})), start()).unwrap_err()[0].to_string();
+        assert!(
+            none.starts_with("spec.bootstrap.archivePlace is 'Second'") && none.contains("a later backup"),
+            "{none}"
+        );
+        let mut seen = of(both);
+        let OriginSeen::Found(backup) = &mut seen.restore.backup else { panic!("it is there") };
+        backup.spec.method = BackupMethod::Archive;
+        let copy = validate(&seen, start()).unwrap_err()[0].to_string();
+        assert!(copy.contains("copies are in the first place alone"), "{copy}");
     }
 
     /// A cluster from a copy, whose own moment is wanted.

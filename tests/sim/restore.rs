@@ -152,6 +152,7 @@ impl World {
             secrets: [("archive-passphrase".to_owned(), SecretText::new("hush"))].into(),
             archived_until: Some(until),
             pruner: Some(Pruner { cluster_uid: "uid-of-books".into(), days: None }),
+            place: Default::default(),
         };
     }
 
