@@ -124,6 +124,7 @@ pub fn cluster(
                 archive_secret: None,
             }),
             archive_secret: None,
+            archive_place: None,
         },
         paused: false,
         engine: spec.engine,
