@@ -102,9 +102,10 @@ async fn hidden(chest: &Cluster<'_>) -> Kept {
     let maps = stage.config_maps().list(&ListParams::default()).await?.items;
     ensure!(!serde_json::to_string(&maps)?.contains(&key), "the key is in a ConfigMap");
     ensure!(!stage.world.operator.logs().await?.contains(&key), "the key is in the operator's log");
-    let (pods, primary) = (stage.pods(), chest.primary().await?);
-    let which = LogParams { container: Some("postgres".into()), ..LogParams::default() };
-    let logs = pods.logs(&primary, &which);
+    let logs = stage.pods().logs(
+        &chest.primary().await?,
+        &LogParams { container: Some("postgres".into()), ..Default::default() },
+    );
     ensure!(!logs.await?.contains(&key), "the key is in the member's log");
     Ok(())
 }
