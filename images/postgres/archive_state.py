@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What a cluster's part of an archive is to this member: archive_state.py STANZA DATA.
 
-Prints a word for each place of the archive, one a line, that of a second one after its number (`2 none`): `none` (nobody has made it yet), `ours`, `older` (of this cluster before a major upgrade), `other ID` (another cluster writes it:
+Prints a word: `none` (nobody has made it yet), `ours`, `older` (of this cluster before a major upgrade), `other ID` (another cluster writes it:
 a server with that system identifier), `key` (it can't be read with this passphrase), `unread CODE` (pgBackRest's code: it was not reached, or
 lets nobody in). pgBackRest reads archive.info before it pushes or fetches anything, and says of any trouble with it that there is no valid
 repository (103); so the file is asked for alone, and the code and what is in it tell. Nothing is told by the words of a message.
@@ -18,20 +18,13 @@ ANSWER_SECONDS = 5  # of the archive, as for a push
 SECONDS = 20  # for all of it: a server that stops waits for this
 MISSING, CRYPTO = 55, 95  # pgBackRest's codes: FileMissingError, CryptoError
 FAILED = 98  # of our own: pgBackRest gave no answer in time
-PLACE = re.compile(r"^repo([0-9]+)-type=", re.MULTILINE)
 KNOWN = re.compile(r"^db-system-id=([0-9]+)$.*^db-version=\"?([0-9]+)[0-9.]*\"?$", re.MULTILINE | re.DOTALL)
 PAST = re.compile(r"^[0-9]+=\{.*\"db-id\":([0-9]+),.*\"db-version\":\"([0-9]+)[0-9.]*\".*\}$", re.MULTILINE)
 
 
-def places(config):
-    """Numbers of the places that a configuration has, as pgBackRest counts them."""
-    with open(config, encoding="utf-8") as file:
-        return sorted({int(number) for number in PLACE.findall(file.read())})
-
-
-def ask(config, stanza, place, *arguments):
+def ask(config, stanza, *arguments):
     """Code and output of pgBackRest."""
-    options = [f"--config={config}", f"--stanza={stanza}", f"--repo={place}", f"--io-timeout={ANSWER_SECONDS}", "--log-level-stderr=error"]
+    options = [f"--config={config}", f"--stanza={stanza}", f"--io-timeout={ANSWER_SECONDS}", "--log-level-stderr=error"]
     try:
         done = subprocess.run(
             ["pgbackrest", *options, *arguments], check=False, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
@@ -42,9 +35,9 @@ def ask(config, stanza, place, *arguments):
     return done.returncode, done.stdout
 
 
-def state(config, stanza, place=1):
+def state(config, stanza):
     """A word, and where archive.info can be read who writes the archive now and who wrote it ever: system identifier and major of each."""
-    code, text = ask(config, stanza, place, "repo-get", f"archive/{stanza}/archive.info")
+    code, text = ask(config, stanza, "repo-get", f"archive/{stanza}/archive.info")
     known = KNOWN.search(text) if code == 0 else None
     if known:
         return "there", (known[1], int(known[2])), {(one, int(major)) for one, major in PAST.findall(text)}
@@ -53,7 +46,7 @@ def state(config, stanza, place=1):
     if code not in (0, CRYPTO):
         return f"unread {code}", None, set()
     # A certificate that nobody trusts has the same code as a text that can't be decrypted. A list needs no passphrase.
-    code, names = ask(config, stanza, place, "repo-ls", f"archive/{stanza}")
+    code, names = ask(config, stanza, "repo-ls", f"archive/{stanza}")
     if code != 0:
         return f"unread {code}", None, set()
     return ("key" if "archive.info" in names.split() else "none"), None, set()
@@ -67,9 +60,9 @@ def own(data):
         return str(identifier), int(file.read().strip().split(".")[0])
 
 
-def word(config, stanza, data, place=1):
+def word(config, stanza, data):
     """All of it in a word."""
-    found, writer, past = state(config, stanza, place)
+    found, writer, past = state(config, stanza)
     if found != "there":
         return found
     mine = own(data)
@@ -85,6 +78,4 @@ def word(config, stanza, data, place=1):
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: archive_state.py STANZA DATA")
-    for number in places(CONFIG):
-        told = word(CONFIG, sys.argv[1], sys.argv[2], number)
-        print(told if number == 1 else f"{number} {told}")
+    print(word(CONFIG, sys.argv[1], sys.argv[2]))

@@ -287,16 +287,6 @@ class State(unittest.TestCase):
         self.assertEqual(self.word((0, "\ufffd\ufffd"), listed), "key", "one of 256 wrong ones gives a text that is none")
         self.assertEqual(self.word((95, ""), (95, "")), "unread 95", "a certificate that nobody trusts")
 
-    def test_each_place_of_a_configuration_is_asked_for_itself(self):
-        with tempfile.TemporaryDirectory() as folder:
-            conf = Path(folder) / "conf"
-            conf.write_text("[global]\nrepo1-type=gcs\nrepo1-path=/x\nrepo2-type=s3\n[s]\n")
-            self.assertEqual(archive_state.places(conf), [1, 2])
-        asked = []
-        with mock.patch.object(archive_state, "ask", lambda config, stanza, place, *_: asked.append(place) or (55, "")):
-            self.assertEqual(archive_state.word("conf", "s", "/data", 2), "none")
-        self.assertEqual(asked, [2])
-
     def test_a_server_tells_its_identifier_by_the_first_field_of_its_control_file(self):
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder)

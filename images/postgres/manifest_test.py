@@ -143,14 +143,10 @@ class Archive(unittest.TestCase):
         self.config = self.home / "pgbackrest.conf"
         self.config.write_text("[global]\nrepo1-cipher-pass=hush\n[shop-c-1]\n")
         self.fails, self.info = None, {}
-        self.second_fails, self.asked = None, []
 
     def pgbackrest(self, *words, given=b""):
         if self.fails:
             raise self.fails
-        self.asked.extend(word for word in words if word.startswith("--repo="))
-        if self.second_fails and "--repo=2" in words:
-            raise self.second_fails
         verb = next(word for word in words if word in ("repo-put", "repo-get", "repo-ls", "repo-rm", "info"))
         path = self.repo / words[-1]
         if verb == "repo-put":
@@ -201,14 +197,6 @@ class Put(Archive):
         self.assertEqual(opened(private, sealed.escrowed(whole)), "hush")
         (self.home / "escrow.pem").write_text("no key")
         self.assertIn("openssl", self.ask("put")["cause"])
-
-    def test_with_a_second_place_it_is_in_both_or_not_stored(self):
-        self.config.write_text(self.config.read_text() + "repo2-type=s3\nrepo2-cipher-pass=hush\n")
-        self.assertEqual(self.ask("put"), {"state": "stored"})
-        self.assertEqual(self.asked, ["--repo=1", "--repo=2"])
-        self.second_fails = manifest.Failed("[HostConnectError]")
-        self.assertEqual(self.ask("put"), {"state": "unknown", "cause": "the second place: [HostConnectError]"})
-        self.assertEqual(self.ask("remove"), {"state": "absent"}, "it may be one that lets nothing go for so many days")
 
     def test_what_is_no_manifest_of_this_backup_is_not_put(self):
         for text in (b"{}", b"no json", json.dumps({"metadata": {"uid": "u-2"}}).encode(), b"x" * (manifest.MOST_BYTES + 1)):
@@ -336,25 +324,6 @@ class Import(Archive):
         self.assertNotIn("hush", json.dumps(told))
         self.told("-", "posix", "/archive/stylobate")
         self.assertIn("repo1-path=/archive/stylobate", self.config.read_text())
-
-    def test_a_bucket_of_s3_is_entered_by_the_key_of_the_secret_which_is_in_no_answer(self):
-        self.put()
-        words = ("s3", "wal", "shop/c", "s3.lan:9000", "eu-central-1", "path")
-        self.assertIn("no entry AWS_ACCESS_KEY_ID: put in the access key", self.told("-", *words)[0]["failed"])
-        (self.files / "AWS_ACCESS_KEY_ID").write_text("AKIA0\n")
-        self.assertIn("no entry AWS_SECRET_ACCESS_KEY", self.told("-", *words)[0]["failed"])
-        (self.files / "AWS_SECRET_ACCESS_KEY").write_text("private\nrepo1-s3-verify-tls=n\n")
-        (self.files / "ca.crt").write_text("pem")
-        told = self.told("-", *words)
-        self.assertNotIn("failed", told[0])
-        lines = self.config.read_text().splitlines()
-        for line in (
-            "repo1-type=s3", "repo1-s3-bucket=wal", "repo1-path=/shop/c", "repo1-s3-endpoint=s3.lan:9000", "repo1-s3-region=eu-central-1",
-            "repo1-s3-uri-style=path", "repo1-s3-key=AKIA0", "repo1-s3-key-secret=private", f"repo1-storage-ca-file={self.files}/ca.crt",
-        ):
-            self.assertIn(line, lines)
-        self.assertNotIn("repo1-s3-verify-tls=n", lines)
-        self.assertNotIn("private", json.dumps(told))
 
     def test_a_secret_that_lacks_an_entry_is_told_with_its_name(self):
         self.assertIn("no entry key.json", self.told("-", "gcs", "wal", "p", "-", "key")[0]["failed"])

@@ -7,7 +7,7 @@ LOCAL=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 CHECKOUT=$(dirname "$LOCAL")
 
 for file in say instance process build room check packages network pool cgroup pki image runtime control access \
-  manifest node dns storage prove release sweep external emulator; do
+  manifest node dns storage prove release sweep external; do
   # shellcheck disable=SC1090 # the files of this directory
   source "$LOCAL/lib/$file.sh"
 done

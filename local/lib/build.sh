@@ -25,7 +25,7 @@ part_flags() {
 part_time() {
   case $1 in
     kube | sidecars) echo 'about 6 minutes when cold' ;;
-    provisioner | tools | gcs | s3 | terraform) echo 'about 3 minutes when cold' ;;
+    provisioner | tools | gcs | terraform) echo 'about 3 minutes when cold' ;;
     lint) echo 'about 4 minutes when cold' ;;
     *) echo 'about a minute when cold' ;;
   esac
@@ -109,4 +109,3 @@ part_provisioner() { part provisioner; }
 part_csi() { part csi; }
 part_tools() { part tools; }
 part_gcs() { part gcs; }
-part_s3() { part s3; }

@@ -12,23 +12,16 @@ use super::told::NAME;
 /// restored cluster never writes into its source's.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.gcs), has(self.s3), has(self.volume)].exists_one(given, given)").message(
-    "spec.backup.archive needs one place: give gcs, s3 or volume, and only one of them"
+#[x_kube(validation = Rule::new("has(self.gcs) != has(self.volume)").message(
+    "spec.backup.archive needs one place: give either gcs or volume, and not both"
 ))]
 pub struct Archive {
     /// A bucket of Google Cloud Storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gcs: Option<GcsArchive>,
-    /// A bucket of Amazon S3, or of a store that speaks its language.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub s3: Option<S3Archive>,
     /// A volume that all members mount. Turning it on or off restarts members one by one; a bucket does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume: Option<VolumeArchive>,
-    /// A second place, in another region or of another provider, that WAL and manifests go to at the same time. What either has not got
-    /// is kept on the primary. Copies (`method: Archive`) are in the first place alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub second: Option<SecondArchive>,
     /// Days back to which any moment can be brought back, 1 to 3650. The backups that this needs are kept whatever
     /// `spec.backup.retention` says; WAL older than the newest backup before that is removed. When absent: back to the oldest backup that
     /// is kept.
@@ -62,36 +55,7 @@ pub struct Escrow {
     pub public_key: String,
 }
 
-/// A second place of an archive.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.gcs) != has(self.s3)").message(
-    "spec.backup.archive.second needs one place: give either gcs or s3, and not both"
-))]
-pub struct SecondArchive {
-    /// A bucket of Google Cloud Storage.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gcs: Option<GcsArchive>,
-    /// A bucket of Amazon S3, or of a store that speaks its language.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub s3: Option<S3Archive>,
-    /// Days back to which any moment can be brought back from this place, 1 to 3650; as the first's when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 3650))]
-    pub retention_days: Option<i32>,
-}
-
-/// Place of an archive; the second is for when the first is gone.
-#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ArchivePlace {
-    /// The first.
-    #[default]
-    First,
-    /// The second: `spec.backup.archive.second`.
-    Second,
-}
-
-/// A bucket of Google Cloud Storage.
+/// A bucket.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.serviceAccountSecret) && self.anonymous)").message(
@@ -133,46 +97,6 @@ pub struct GcsArchive {
     pub ca_secret: Option<String>,
 }
 
-/// A bucket of Amazon S3, or of a store that speaks its language.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.pathStyle || !self.bucket.contains('.')").message(
-    "spec.backup.archive.s3.bucket has a dot, and no certificate fits the host that it would be part of: set pathStyle to true, or choose another bucket"
-))]
-pub struct S3Archive {
-    /// Name of the bucket, which has to exist: 3 to 63 lower-case letters, digits, `-` and `.`.
-    #[schemars(length(min = 3, max = 63), regex(pattern = "^[a-z0-9][-a-z0-9.]*[a-z0-9]$"))]
-    pub bucket: String,
-    /// Folder in it, as `stylobate` or `prod/wal`.
-    #[serde(default = "default_prefix")]
-    #[schemars(
-        length(min = 1, max = 128),
-        regex(pattern = "^[a-zA-Z0-9_][-a-zA-Z0-9_]*(/[a-zA-Z0-9_][-a-zA-Z0-9_]*)*$")
-    )]
-    pub prefix: String,
-    /// Region of the bucket, as `eu-central-1`. Of another store what its documents say, often `us-east-1` or `auto`.
-    #[schemars(length(min = 1, max = 64), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
-    pub region: String,
-    /// Host and port of another store, as `minio.storage.svc:9000`; Amazon's of the region when absent. It is always TLS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 259),
-        regex(pattern = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?$")
-    )]
-    pub endpoint: Option<String>,
-    /// True names the bucket in the path of a request, false in its host. Many stores beside Amazon's want true.
-    #[serde(default)]
-    pub path_style: bool,
-    /// Secret in the same namespace with the access key as `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
-    #[schemars(length(min = 1, max = 253), regex(pattern = NAME))]
-    pub credentials_secret: String,
-    /// Secret in the same namespace with the authority of the endpoint's certificate as `ca.crt`; the image's authorities
-    /// when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = NAME))]
-    pub ca_secret: Option<String>,
-}
-
 /// A volume.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -189,12 +113,6 @@ pub struct VolumeArchive {
 pub struct ArchiveStatus {
     /// Where it is, as `gs://wal/stylobate`.
     pub place: String,
-    /// Where its second place is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub second: Option<String>,
-    /// The one of the two places that does not get WAL while the other does. Absent while both do, or neither: `Archiving` tells which.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failing: Option<ArchivePlace>,
     /// The cluster's own part of it (pgBackRest's stanza).
     pub stanza: String,
     /// Up to when WAL is archived at least, to ten minutes: each move is a write to the API server.

@@ -114,7 +114,7 @@ pub enum BackupMethod {
     #[default]
     Snapshot,
     /// A full copy beside the archived WAL, by pgBackRest: it takes as long as all data takes over the network, and it needs no snapshots
-    /// where it is restored. `spec.backup.archive.gcs` or `s3` of the cluster says where.
+    /// where it is restored. `spec.backup.archive.gcs` of the cluster says where.
     Archive,
 }
 

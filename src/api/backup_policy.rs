@@ -12,8 +12,8 @@ use super::told::{LABEL, NAME, told};
 /// When backups are made, how long they are kept, and how they are proved.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.schedules) || self.schedules.all(one, !has(one.method) || one.method != 'Archive') || (has(self.archive) && !has(self.archive.volume))").message(
-    "spec.backup.schedules[].method is 'Archive', and a copy needs a bucket to be in: add spec.backup.archive.gcs or s3, or write Snapshot"
+#[x_kube(validation = Rule::new("!has(self.schedules) || self.schedules.all(one, !has(one.method) || one.method != 'Archive') || (has(self.archive) && has(self.archive.gcs))").message(
+    "spec.backup.schedules[].method is 'Archive', and a copy needs a bucket to be in: add spec.backup.archive.gcs, or write Snapshot"
 ))]
 pub struct BackupPolicy {
     /// When backups begin. With none there are backups on demand alone.

@@ -3,7 +3,6 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::archive::ArchivePlace;
 use super::told::{LABEL, NAME};
 
 /// What a new cluster begins with: empty databases, unless it says otherwise. It counts once, when the cluster is made.
@@ -32,18 +31,9 @@ pub struct Bootstrap {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = NAME))]
     pub archive_secret: Option<String>,
-    /// The place of the archive that WAL is read from; `First` when absent. `Second` is for when the first is gone: with a snapshot, and
-    /// `pointInTime`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub archive_place: Option<ArchivePlace>,
 }
 
 impl Bootstrap {
-    /// The place of the archive that is read.
-    pub fn place(&self) -> ArchivePlace {
-        self.archive_place.unwrap_or_default()
-    }
-
     /// The Secret that is named to read the archive, and the field that names it.
     pub fn archive_secret(&self) -> (&'static str, Option<&String>) {
         match &self.point_in_time {

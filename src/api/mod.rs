@@ -22,9 +22,7 @@ mod restore;
 mod status;
 mod told;
 
-pub use archive::{
-    Archive, ArchivePlace, ArchiveStatus, ArchiveWindow, GcsArchive, S3Archive, SecondArchive, VolumeArchive,
-};
+pub use archive::{Archive, ArchiveStatus, ArchiveWindow, GcsArchive, VolumeArchive};
 pub use backup::{
     ArchivedCopy, BackupMethod, BackupPhase, BackupSource, BackupStatus, Consistency, DeletionPolicy,
     GroupBackup, PostgresBackup, PostgresBackupSpec, ProviderName, SharedWith, SnapshotRecord,

@@ -79,26 +79,18 @@ pub fn explain(trouble: &str) -> String {
     let says = |part: &str| trouble.contains(part);
     let known = if says("404 (Not Found)") {
         Some(
-            "the bucket does not exist, or is another project's: make it, or correct the bucket in spec.backup.archive",
+            "the bucket does not exist, or is another project's: make it, or correct spec.backup.archive.gcs.bucket",
         )
-    } else if says("InvalidAccessKeyId") || says("SignatureDoesNotMatch") {
-        Some(
-            "the store does not know the access key, or its second half is wrong: correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the \
-             Secret of spec.backup.archive.s3.credentialsSecret",
-        )
-    } else if says("PermanentRedirect") || says("AuthorizationHeaderMalformed") {
-        Some("the bucket is in another region: correct spec.backup.archive.s3.region")
     } else if says("401 (Unauthorized)") || says("403 (Forbidden)") {
         Some(
             "the bucket lets the members not in: grant their ServiceAccount (<cluster>-member, by Workload Identity) or the \
-             service account of the key roles/storage.objectAdmin on it; of S3 let the access key list the bucket, and read, write and \
-             delete what is below its prefix",
+             service account of the key roles/storage.objectAdmin on it",
         )
     } else if says("FormatError") || says("CryptoError") || says("unable to flush") {
         Some(WRONG_KEY)
     } else if says("unable to get address") || says("HostConnectError") || says("unable to connect") {
         Some(
-            "the archive is not reached: check the endpoint in spec.backup.archive, DNS, and egress of the namespace",
+            "the archive is not reached: check spec.backup.archive.gcs.endpoint, DNS, and egress of the namespace",
         )
     } else if says("asynchronously after") {
         Some(
@@ -106,7 +98,7 @@ pub fn explain(trouble: &str) -> String {
         )
     } else if says("certificate") {
         Some(
-            "the certificate of the archive's endpoint is not trusted: check caSecret in spec.backup.archive",
+            "the certificate of the archive's endpoint is not trusted: check spec.backup.archive.gcs.caSecret",
         )
     } else if says("No space left") || says("Disk quota") {
         Some("the archive's volume is full: grow it, or keep less (spec.backup.archive.retentionDays)")
@@ -193,9 +185,6 @@ mod tests {
         for (words, todo) in [
             ("ERROR: [039]: HTTP request failed with 404 (Not Found):", "make it"),
             ("ERROR: [039]: HTTP request failed with 403 (Forbidden):", "roles/storage.objectAdmin"),
-            ("403 (Forbidden): <Code>InvalidAccessKeyId</Code>", "AWS_ACCESS_KEY_ID"),
-            ("403 (Forbidden): <Code>AccessDenied</Code>", "delete what is below its prefix"),
-            ("301 (Moved Permanently): <Code>PermanentRedirect</Code>", "archive.s3.region"),
             ("[FormatError] unable to load info file", "put back the Secret"),
             ("unable to get address for 'x': [-2] Name or service not known", "DNS"),
             ("ERROR: [082]: unable to push WAL file asynchronously after 5 second(s)", "network"),

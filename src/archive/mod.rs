@@ -7,19 +7,16 @@ mod conf;
 mod escrow;
 mod health;
 mod keep;
-mod place;
-mod repo;
 mod settings;
 mod window;
 
 use crate::api::BackupStatus;
 use crate::name::GroupName;
 
-pub use conf::{CONF, files, passphrase_of};
+pub use conf::{CONF, conf, files, passphrase_of};
 pub use escrow::unfit as unfit_to_seal;
 pub use health::{Health, backlog, explain, health};
 pub use keep::{Base, Keep, keep, position, segment_before};
-pub use place::{AUTHORITY, GCS_KEY, Login, Place, S3_KEY, S3_SECRET, days, s3_host};
 pub use settings::{COMMAND, NO_COMMAND, settings};
 pub use window::needed;
 
@@ -39,8 +36,6 @@ pub struct ArchiveTarget {
     pub stanza: String,
     /// Where it is.
     pub place: Place,
-    /// Where it is at the same time.
-    pub second: Option<SecondTarget>,
     /// WAL in bytes that may wait before it is given up; none gives nothing up.
     pub max_backlog: Option<u64>,
     /// Days back to which any moment can be brought back; none for as far as backups are kept.
@@ -49,26 +44,51 @@ pub struct ArchiveTarget {
     pub escrow: Option<String>,
 }
 
-/// The second place of an archive.
+/// Where an archive is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecondTarget {
-    /// Where it is.
-    pub place: Place,
-    /// Days back to which any moment can be brought back from it; none for as far as backups are kept.
-    pub retention_days: Option<i32>,
+pub enum Place {
+    /// A bucket.
+    Gcs {
+        /// Bucket.
+        bucket: String,
+        /// Folder in it.
+        prefix: String,
+        /// Host and port in place of Google's.
+        endpoint: Option<String>,
+        /// How members show who they are.
+        login: Login,
+        /// Secret with the authority of the endpoint's certificate.
+        authority: Option<String>,
+    },
+    /// A volume that members mount.
+    Volume {
+        /// Claim.
+        claim: String,
+    },
 }
 
-impl ArchiveTarget {
-    /// Days for which backups are kept, so that both places keep what they promise.
-    pub fn longest(&self) -> Option<i32> {
-        self.retention_days.max(self.second.as_ref().and_then(|second| second.retention_days))
-    }
-
-    /// Where it is, in words: both places.
+impl Place {
+    /// As a person would name it.
     pub fn human(&self) -> String {
-        let also = self.second.as_ref().map(|second| format!(" and to {}", second.place.human()));
-        format!("{}{}", self.place.human(), also.unwrap_or_default())
+        match self {
+            Place::Gcs { bucket, prefix, endpoint: None, .. } => format!("gs://{bucket}/{prefix}"),
+            Place::Gcs { bucket, prefix, endpoint: Some(host), .. } => {
+                format!("gs://{bucket}/{prefix} at {host}")
+            }
+            Place::Volume { claim } => format!("volume claim {claim}"),
+        }
     }
+}
+
+/// How members show who they are to a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// As their ServiceAccount, by Workload Identity.
+    Workload,
+    /// By the key of a service account, in this Secret.
+    Key(String),
+    /// Not at all.
+    Anonymous,
 }
 
 /// The part of an archive that belongs to one cluster. The UID makes it another one for a cluster that is made again under

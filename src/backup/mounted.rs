@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use crate::api::Archive;
-use crate::archive::Place;
 use crate::engine::paths;
 use crate::sql::session::{Error, Session};
 
@@ -18,9 +17,7 @@ pub const ELSEWHERE: &str = "the member that takes writes still has the configur
 /// A folder of a bucket, as pgBackRest's configuration names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounted {
-    /// `repo1-type`.
-    pub kind: &'static str,
-    /// `repo1-gcs-bucket` or `repo1-s3-bucket`.
+    /// `repo1-gcs-bucket`.
     pub bucket: String,
     /// `repo1-path`.
     pub path: String,
@@ -29,20 +26,16 @@ pub struct Mounted {
 impl Mounted {
     /// Where this archive is; none of one on a volume, which no running pod can exchange for another.
     pub fn of(archive: &Archive) -> Option<Self> {
-        let place = Place::of(archive)?;
-        let (Place::Gcs { bucket, prefix, .. } | Place::S3 { bucket, prefix, .. }) = &place else {
-            return None;
-        };
-        Some(Self { kind: place.field(), bucket: bucket.clone(), path: format!("/{prefix}") })
+        let gcs = archive.gcs.as_ref()?;
+        Some(Self { bucket: gcs.bucket.clone(), path: format!("/{}", gcs.prefix) })
     }
 }
 
-fn statement(place: &Mounted) -> String {
+fn statement() -> String {
     format!(
-        "SELECT (pg_catalog.regexp_match(c, '^repo1-{}-bucket=(.*)$', 'n'))[1], \
+        "SELECT (pg_catalog.regexp_match(c, '^repo1-gcs-bucket=(.*)$', 'n'))[1], \
          (pg_catalog.regexp_match(c, '^repo1-path=(.*)$', 'n'))[1] \
          FROM pg_catalog.pg_read_file('{}/pgbackrest.conf', 0, 100000, true) c",
-        place.kind,
         paths::ARCHIVE
     )
 }
@@ -53,7 +46,7 @@ fn statement(place: &Mounted) -> String {
 /// Those of the session.
 async fn leads_to(session: &Session, place: Option<&Mounted>) -> Result<bool, Error> {
     let Some(place) = place else { return Ok(true) };
-    let rows = session.query(&statement(place)).await?;
+    let rows = session.query(&statement()).await?;
     let Some(row) = rows.first() else { return Ok(false) };
     let (bucket, path): (Option<String>, Option<String>) = (session.column(row, 0)?, session.column(row, 1)?);
     Ok(bucket.as_ref() == Some(&place.bucket) && path.as_ref() == Some(&place.path))
@@ -91,10 +84,7 @@ mod tests {
         let archive = |value| serde_json::from_value::<Archive>(value).unwrap();
         let bucket = archive(json!({"gcs": {"bucket": "wal", "prefix": "shop/c"}}));
         let place = Mounted::of(&bucket).unwrap();
-        assert_eq!((place.kind, place.bucket.as_str(), place.path.as_str()), ("gcs", "wal", "/shop/c"));
-        let s3 = json!({"s3": {"bucket": "wal", "region": "r", "credentialsSecret": "aws"}});
-        let there = statement(&Mounted::of(&archive(s3)).unwrap());
-        assert!(there.contains("'^repo1-s3-bucket=(.*)$'"), "{there}");
+        assert_eq!((place.bucket.as_str(), place.path.as_str()), ("wal", "/shop/c"));
         assert_eq!(Mounted::of(&archive(json!({"volume": {"claim": "x"}}))), None);
     }
 }

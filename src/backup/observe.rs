@@ -10,10 +10,9 @@ use kube::{Api, ResourceExt};
 use serde_json::Value;
 
 use crate::api::{
-    Archive, BackupMethod, BackupPhase, BackupPolicy, BackupSource, PostgresBackup, PostgresCluster,
-    ProviderName, SharedWith,
+    Archive, BackupMethod, BackupPhase, BackupPolicy, BackupSource, GcsArchive, PostgresBackup,
+    PostgresCluster, ProviderName, SharedWith,
 };
-use crate::archive::Place;
 use crate::name::{ClusterName, manifest, snapshot};
 use crate::observe::{self, Links, Observed, tenancy};
 use crate::restore::in_service;
@@ -272,10 +271,9 @@ fn out_of_reach(backup: &PostgresBackup, cluster: &PostgresCluster) -> Option<Co
     }
     let then = source.spec().ok().and_then(|spec| spec.backup.archive);
     let now = cluster.spec.backup.archive.as_ref();
-    let place = |archive: &Archive| Place::of(archive).map(|place| place.human());
     match (then.as_ref().and_then(place), now.and_then(place)) {
         (Some(then), Some(now)) if then == now => None,
-        (Some(place), _) => {
+        (Some((place, _)), _) => {
             let why = format!("cluster {name} does not archive to {place} any more");
             Some(CopySeen::Elsewhere(why))
         }
@@ -286,10 +284,17 @@ fn out_of_reach(backup: &PostgresBackup, cluster: &PostgresCluster) -> Option<Co
     }
 }
 
+/// Where an archive is, and the endpoint that leads there.
+fn place(archive: &Archive) -> Option<(String, Option<String>)> {
+    let bucket =
+        archive.gcs.as_ref().map(|gcs| (format!("gs://{}/{}", gcs.bucket, gcs.prefix), gcs.endpoint.clone()));
+    bucket.or_else(|| Some((format!("volume claim {}", archive.volume.as_ref()?.claim), None)))
+}
+
 /// The bucket that a copy goes to.
-fn bucket(policy: &BackupPolicy) -> Result<Place, String> {
-    policy.archive.as_ref().and_then(Place::of).filter(Place::is_bucket).ok_or_else(|| {
-        "a backup by method Archive needs a bucket to be in: give the cluster spec.backup.archive.gcs or s3, or make a backup by method Snapshot"
+fn bucket(policy: &BackupPolicy) -> Result<&GcsArchive, String> {
+    policy.archive.as_ref().and_then(|archive| archive.gcs.as_ref()).ok_or_else(|| {
+        "a backup by method Archive needs a bucket to be in: give the cluster spec.backup.archive.gcs, or make a backup by method Snapshot"
             .into()
     })
 }
@@ -447,12 +452,9 @@ mod tests {
             matches!(&gone, CopySeen::OutOfReach(why) if why.contains("another one of its name")),
             "{gone:?}"
         );
-        for elsewhere in [
-            json!({"gcs": {"bucket": "other"}}),
-            json!({"s3": {"bucket": "wal", "region": "r", "credentialsSecret": "aws"}}),
-            json!({"volume": {"claim": "wal"}}),
-            Value::Null,
-        ] {
+        for elsewhere in
+            [json!({"gcs": {"bucket": "other"}}), json!({"volume": {"claim": "wal"}}), Value::Null]
+        {
             let off = why("u-1", elsewhere).unwrap();
             assert!(
                 matches!(&off, CopySeen::Elsewhere(why) if why.contains("does not archive to gs://wal/stylobate any more")),

@@ -32,10 +32,7 @@ pub fn secret(target: &Target, seen: &Observed) -> Option<Child> {
     let mut files = match &target.archive {
         Some(archive) => {
             let passphrase = passphrase(seen).text()?;
-            let given = &seen.given.secrets;
-            archive::files(archive, "", &passphrase, &|secret, key| {
-                given.get(secret)?.as_ref()?.get(key).cloned()
-            })?
+            archive::files(archive, "", &passphrase, &seen.given.secrets)?
         }
         None => SecretData::new(),
     };
@@ -106,7 +103,7 @@ pub fn mounts(target: &Target) -> Vec<VolumeMount> {
 fn claim(target: &Target) -> Option<&str> {
     match &target.archive.as_ref()?.place {
         Place::Volume { claim } => Some(claim),
-        Place::Gcs { .. } | Place::S3 { .. } => None,
+        Place::Gcs { .. } => None,
     }
 }
 
@@ -115,7 +112,7 @@ mod tests {
     use super::*;
     use crate::archive::PASSPHRASE;
     use crate::build::revision;
-    use crate::fixture::{entries, observed, settle, start, target};
+    use crate::fixture::{observed, settle, start, target};
     use serde_json::json;
 
     fn seen(archive: serde_json::Value) -> Observed {
@@ -131,12 +128,6 @@ mod tests {
         };
         let without = of(json!(null));
         assert_eq!(of(json!({"gcs": {"bucket": "wal"}})), without);
-        let s3 = json!({"bucket": "wal", "region": "r", "credentialsSecret": "aws"});
-        let mut given = seen(json!({"s3": s3}));
-        let keys = entries(&[(archive::S3_KEY, "k"), (archive::S3_SECRET, "s")]);
-        given.given.secrets.insert("aws".into(), Some(keys));
-        let target = target(&given);
-        assert_eq!(revision(&target, &target.groups[0]), without);
         assert_ne!(of(json!({"volume": {"claim": "wal"}})), without);
     }
 

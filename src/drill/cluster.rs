@@ -124,7 +124,6 @@ pub fn cluster(
                 archive_secret: None,
             }),
             archive_secret: None,
-            archive_place: None,
         },
         paused: false,
         engine: spec.engine,

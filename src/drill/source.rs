@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::{DrillReplays, PostgresBackup, PostgresCluster};
-use crate::archive::{Base, Login, Place, generation_of, keep, position, stanza};
+use crate::api::{DrillReplays, GcsArchive, PostgresBackup, PostgresCluster};
+use crate::archive::{Base, generation_of, keep, position, stanza};
 use crate::name::ClusterName;
 use crate::restore::nearest::part;
 use crate::sql::session::{Error, Session};
@@ -24,8 +24,9 @@ pub fn fit(backup: &PostgresBackup, live: Option<&PostgresCluster>, wanted: Dril
     let Some(live) = live.filter(|live| live.uid().as_ref() == Some(&uid)) else {
         return unfit(format!("cluster {cluster} is gone, so nothing more is archived"));
     };
-    let now = live.spec.backup.archive.as_ref().and_then(Place::of);
-    if now.is_none_or(|now| now.human() != then.human()) {
+    let now = live.spec.backup.archive.as_ref().and_then(|archive| archive.gcs.as_ref());
+    let place = |gcs: &GcsArchive| (gcs.bucket.clone(), gcs.prefix.clone(), gcs.endpoint.clone());
+    if now.is_none_or(|now| place(now) != place(&then)) {
         return unfit(format!("cluster {cluster} does not archive to where it did when the backup was made"));
     }
     let name = ClusterName::new(backup.namespace().unwrap_or_default(), cluster);
@@ -42,7 +43,7 @@ pub fn fit(backup: &PostgresBackup, live: Option<&PostgresCluster>, wanted: Dril
         Some(_) => {}
     }
     // Its members show who they are by the name of their cluster, and a drill's has another one.
-    if wanted == DrillReplays::Auto && matches!(then, Place::Gcs { login: Login::Workload, .. }) {
+    if wanted == DrillReplays::Auto && then.service_account_secret.is_none() && !then.anonymous {
         return unfit(
             "members come to the bucket by Workload Identity, and the ServiceAccount of a drill may have no right to it: give it that right, \
              and set spec.backup.drill.replay to Always"
@@ -92,10 +93,10 @@ pub fn pruned<'a>(
 }
 
 /// UID of the backup's cluster and its bucket, when it archived to one.
-fn archive_of(backup: &PostgresBackup) -> Option<(String, Place)> {
+fn archive_of(backup: &PostgresBackup) -> Option<(String, GcsArchive)> {
     let source = backup.status.as_ref()?.source.as_ref()?;
-    let place = Place::of(&source.spec().ok()?.backup.archive?).filter(Place::is_bucket)?;
-    (source.archived != Some(false)).then(|| (source.cluster_uid.clone(), place))
+    let gcs = source.spec().ok()?.backup.archive?.gcs?;
+    (source.archived != Some(false)).then(|| (source.cluster_uid.clone(), gcs))
 }
 
 /// The mark of a drill on the cluster of its backup; none while it is not written, or not to its end.
@@ -251,10 +252,6 @@ mod tests {
         let key = json!({"gcs": {"bucket": "wal", "serviceAccountSecret": "sa"}});
         let same = live("0b5a4f4e-1", &key, PART, Some("books-0"));
         assert_eq!(fit(&backup(&key), Some(&same), DrillReplays::Auto), Source::Fit(None));
-        let s3 = json!({"s3": {"bucket": "wal", "region": "r", "credentialsSecret": "aws"}});
-        let in_s3 = live("0b5a4f4e-1", &s3, PART, Some("books-0"));
-        assert_eq!(fit(&backup(&s3), Some(&in_s3), DrillReplays::Auto), Source::Fit(None));
-        assert!(matches!(fit(&backup(&key), Some(&in_s3), DrillReplays::Auto), Source::Unfit(_)));
         assert_eq!(fit(&backup(&key), Some(&same), DrillReplays::Never), Source::Silent);
         assert_eq!(fit(&backup(&Value::Null), Some(&same), DrillReplays::Always), Source::Silent);
         let unfit =

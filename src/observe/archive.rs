@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use crate::api::ArchivePlace;
 use crate::sql::session::{Error, Session};
 
 /// What the primary says of its archive.
@@ -22,10 +21,6 @@ pub struct ArchiveSeen {
     pub trouble: Option<String>,
     /// What is wrong with the archive itself, as `archive-wal` found out; none while nothing is known to be.
     pub fault: Option<ArchiveFault>,
-    /// What is wrong with its second place in the same way.
-    pub second_fault: Option<ArchiveFault>,
-    /// Of two places the one that does not get WAL, while nothing is wrong with the other.
-    pub failing: Option<ArchivePlace>,
     /// When WAL was given up last, since more waited than may.
     pub given_up_at: Option<Timestamp>,
     /// What was pruned by last, in the words of [`crate::archive::Keep`]; none when nobody did on this member.
@@ -57,23 +52,6 @@ impl ArchiveFault {
     }
 }
 
-/// The words of both places, of which the second's stand on a line of their own after its number.
-fn words(text: &str) -> (&str, Option<&str>) {
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.next().unwrap_or_default();
-    (first, lines.find_map(|line| line.strip_prefix("2 ")))
-}
-
-/// Which of two places fails alone.
-fn failing(text: &str) -> Option<ArchivePlace> {
-    const GOOD: &str = "ours";
-    match words(text) {
-        (GOOD, Some(second)) if second != GOOD => Some(ArchivePlace::Second),
-        (first, Some(GOOD)) if first != GOOD => Some(ArchivePlace::First),
-        _ => None,
-    }
-}
-
 /// One row. Times are seconds since 1970; files that are not there give null. Notes are read as bytes: what pgBackRest prints of a
 /// file that it can't decrypt is no text.
 const STATE: &str = "SELECT extract(epoch FROM a.last_archived_time)::float8, a.failed_count, w.count, w.oldest, \
@@ -99,8 +77,6 @@ fn seen(session: &Session, row: &Row) -> Result<ArchiveSeen, Error> {
         let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
         Ok::<_, Error>(text.filter(|text| !text.is_empty()))
     };
-    let state = text(7)?.unwrap_or_default();
-    let (first, second) = words(&state);
     Ok(ArchiveSeen {
         last_archived_at: time(0)?,
         failures: session.column(row, 1)?,
@@ -109,9 +85,7 @@ fn seen(session: &Session, row: &Row) -> Result<ArchiveSeen, Error> {
         trouble: text(4)?,
         given_up_at: time(5)?,
         pruned: text(6)?,
-        fault: ArchiveFault::read(first),
-        second_fault: second.and_then(ArchiveFault::read),
-        failing: failing(&state),
+        fault: text(7)?.and_then(|word| ArchiveFault::read(&word)),
     })
 }
 
@@ -123,18 +97,6 @@ fn moment(seconds: f64) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn of_two_places_the_one_that_fails_alone_is_told() {
-        assert_eq!(failing("ours\n2 unread 49"), Some(ArchivePlace::Second));
-        assert_eq!(failing("unread 49\n2 ours"), Some(ArchivePlace::First));
-        assert_eq!(failing("other 77\n2 ours"), Some(ArchivePlace::First));
-        for both in ["ours\n2 ours", "unread 49\n2 unread 49", "ours", "unread 49", "key", ""] {
-            assert_eq!(failing(both), None, "{both}");
-        }
-        assert_eq!(words("ours\n2 other 77"), ("ours", Some("other 77")));
-        assert_eq!(words("key"), ("key", None), "one place has no number");
-    }
 
     #[test]
     fn only_words_of_the_program_are_faults() {

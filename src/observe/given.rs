@@ -6,7 +6,6 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{Client, ResourceExt};
 
 use crate::api::PostgresClusterSpec;
-use crate::archive::Place;
 use crate::child::Kind;
 use crate::name::ClusterName;
 
@@ -48,7 +47,7 @@ pub(super) fn secret_names(
     spec: &PostgresClusterSpec,
     children: &Children,
 ) -> BTreeSet<String> {
-    let places: Vec<Place> = spec.backup.archive.iter().flat_map(Place::all).collect();
+    let bucket = spec.backup.archive.as_ref().and_then(|archive| archive.gcs.as_ref());
     spec.users
         .iter()
         .map(|user| match &user.password {
@@ -57,7 +56,8 @@ pub(super) fn secret_names(
         })
         .filter(|secret| children.get(Kind::Secret, secret).is_none())
         .chain(spec.access.tls.as_ref().map(|tls| tls.secret.clone()))
-        .chain(places.iter().flat_map(Place::needs).map(|(secret, _)| secret.clone()))
+        .chain(bucket.iter().filter_map(|gcs| gcs.service_account_secret.clone()))
+        .chain(bucket.iter().filter_map(|gcs| gcs.ca_secret.clone()))
         .collect()
 }
 

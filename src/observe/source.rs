@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};
 
-use crate::api::{ArchivePlace, BackupMethod, PostgresBackup, PostgresCluster};
-use crate::archive::{PASSPHRASE, Place, SOURCE, days};
+use crate::api::{BackupMethod, PostgresBackup, PostgresCluster};
+use crate::archive::{PASSPHRASE, SOURCE};
 use crate::name::ClusterName;
 use crate::restore::Course;
 use crate::restore::nearest::{Candidates, may_have};
@@ -26,8 +26,6 @@ pub struct SourceSeen {
     pub left_at: Option<Timestamp>,
     /// Who removes WAL from it; none when the cluster is gone, or writes to another part of its archive by now.
     pub pruner: Option<Pruner>,
-    /// The place of it that is read.
-    pub place: ArchivePlace,
 }
 
 /// A cluster that removes WAL from its archive.
@@ -73,7 +71,7 @@ pub async fn source(
         // A namespace of the same name that was made since is somebody else's, and so are its Secrets.
         None if !is_same(client, backup, &namespace).await? => {}
         None => {
-            for (secret, key) in named(backup, bootstrap.place()) {
+            for (secret, key) in named(backup) {
                 let text = read(client, &namespace, &secret).await?.remove(key);
                 // The older place of a passphrase counts where the newer one has none.
                 text.map(|text| secrets.entry(key.to_owned()).or_insert(text));
@@ -82,9 +80,8 @@ pub async fn source(
     }
     let clusters: Api<PostgresCluster> = Api::namespaced(client.clone(), &namespace);
     let live = clusters.get_opt(&backup.spec.cluster).await?;
-    let place = bootstrap.place();
-    let told = live.map(|live| told(&live, backup, place)).unwrap_or_default();
-    Ok(SourceSeen { secrets, place, ..told })
+    let told = live.map(|live| told(&live, backup)).unwrap_or_default();
+    Ok(SourceSeen { secrets, ..told })
 }
 
 /// True while the namespace that a backup was made in is there.
@@ -94,7 +91,7 @@ async fn is_same(client: &Client, backup: &PostgresBackup, namespace: &str) -> R
 }
 
 /// What the cluster that has the name tells of the archive that goes with a backup: up to when, and who removes from it.
-fn told(live: &PostgresCluster, backup: &PostgresBackup, place: ArchivePlace) -> SourceSeen {
+fn told(live: &PostgresCluster, backup: &PostgresBackup) -> SourceSeen {
     let made = backup.status.as_ref();
     let uid = made.and_then(|status| Some(status.source.as_ref()?.cluster_uid.clone()));
     let Some(uid) = uid.filter(|uid| live.uid().as_ref() == Some(uid)) else {
@@ -112,7 +109,7 @@ fn told(live: &PostgresCluster, backup: &PostgresBackup, place: ArchivePlace) ->
         // What it archived since is of other volumes, in a part of its own; nobody prunes this one any more.
         return SourceSeen { archived_until: Some(began), left_at: Some(began), ..SourceSeen::default() };
     }
-    let days = live.spec.backup.archive.as_ref().and_then(|archive| days(archive, place));
+    let days = live.spec.backup.archive.as_ref().and_then(|archive| archive.retention_days);
     let archived_until = status.and_then(|status| Some(status.archive.as_ref()?.archived_until.as_ref()?.0));
     SourceSeen { archived_until, pruner: Some(Pruner { cluster_uid: uid, days }), ..SourceSeen::default() }
 }
@@ -133,12 +130,15 @@ fn base<'a>(cluster: &PostgresCluster, seen: &'a OriginSeen, own: &str) -> Optio
 }
 
 /// Secrets beside the backup, and the entry that is needed of each.
-fn named(backup: &PostgresBackup, which: ArchivePlace) -> Vec<(String, &'static str)> {
+fn named(backup: &PostgresBackup) -> Vec<(String, &'static str)> {
     let name = ClusterName::new(backup.namespace().unwrap_or_default(), &backup.spec.cluster);
     let source = backup.status.as_ref().and_then(|status| status.source.as_ref());
-    let place = source.and_then(|source| Place::source(&source.spec().ok()?.backup.archive?, which));
+    let gcs = source.and_then(|source| source.spec().ok()?.backup.archive?.gcs);
     let mut named = vec![(name.archive_key(), PASSPHRASE), (name.credentials(), PASSPHRASE)];
-    named.extend(place.iter().flat_map(Place::needs).map(|(secret, key)| (secret.clone(), key)));
+    if let Some(gcs) = gcs {
+        named.extend(gcs.service_account_secret.map(|secret| (secret, "key.json")));
+        named.extend(gcs.ca_secret.map(|secret| (secret, "ca.crt")));
+    }
     named
 }
 
@@ -178,7 +178,7 @@ mod tests {
             "status": {"phase": "Succeeded", "cutAt": "2026-11-21T10:00:00Z", "source": source},
         }))
         .unwrap();
-        let told = told(&live, &backup, ArchivePlace::First);
+        let told = told(&live, &backup);
         let until = told.archived_until.map(|until| until.to_string());
         (until, told.pruner.map(|pruner| pruner.days), told.left_at.is_some())
     }

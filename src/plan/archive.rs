@@ -11,8 +11,6 @@ use super::step::{SqlTask, Statement, Step};
 
 /// Name of the program in the image.
 const PROGRAM: &str = "archive-prune";
-/// Its word before what the second place of the archive keeps.
-const SECOND: &str = "second";
 
 /// The step, when the primary's archive was not pruned by what these backups need. It is taken again until the program has
 /// come to its end, and once by each new primary, which finds nothing left to do.
@@ -22,11 +20,7 @@ pub fn prune(target: &Target, seen: &Observed, now: Timestamp) -> Option<Step> {
     // While backups are not known, nobody knows what they need.
     seen.backups.as_ref()?;
     let bases: Vec<Base> = bases(target, seen).into_iter().map(|(_, base)| base).collect();
-    let keeps = |days| keep(&bases, days, target.serving(), now).map(|keep| keep.words());
-    let mut words = keeps(archive.retention_days)?;
-    if let Some(second) = &archive.second {
-        words = format!("{words} {SECOND} {}", keeps(second.retention_days)?);
-    }
+    let words = keep(&bases, archive.retention_days, target.serving(), now)?.words();
     if found.pruned.as_ref() == Some(&words) || found.trouble.is_some() {
         return None;
     }
@@ -109,23 +103,6 @@ mod tests {
         );
         assert_eq!(step(&world(Some("17:00000029")), &backups).as_deref(), Some(sql));
         assert_eq!(step(&world(Some("17:0000002A")), &backups), None);
-    }
-
-    #[test]
-    fn a_second_place_keeps_wal_by_its_own_days() {
-        let mut newer = backup("Succeeded", "2A/3000028");
-        newer.cut_at.as_mut().unwrap().0 = "2026-11-10T02:00:00Z".parse().unwrap();
-        let backups = [backup("Succeeded", "1/28"), newer];
-        let of = |second: serde_json::Value| {
-            let mut seen = world(None);
-            let archive = Arc::make_mut(&mut seen.cluster).spec.backup.archive.as_mut().unwrap();
-            archive.second = Some(serde_json::from_value(second).unwrap());
-            step(&seen, &backups).expect("it was not pruned yet")
-        };
-        let same = of(json!({"gcs": {"bucket": "far"}}));
-        assert!(same.ends_with("'archive-prune 17:0000002A second 17:0000002A'"), "{same}");
-        let longer = of(json!({"gcs": {"bucket": "far"}, "retentionDays": 15}));
-        assert!(longer.ends_with("'archive-prune 17:0000002A second 17:00000001'"), "{longer}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::archive::{ArchiveTarget, needed};
+use crate::archive::needed;
 use crate::build;
 use crate::name::ANNOTATION_MISSED;
 use crate::observe::Observed;
@@ -77,7 +77,7 @@ pub fn retention(target: &Target, seen: &Observed, now: Timestamp) -> Vec<Step> 
     };
     let rules: &Rules = &target.retention;
     let mut steps = Vec::new();
-    let days = target.archive.as_ref().and_then(ArchiveTarget::longest);
+    let days = target.archive.as_ref().and_then(|archive| archive.retention_days);
     let bases = bases(target, seen);
     let promised =
         days.map(|days| needed(&bases, days, now).into_iter().map(move |name| (name, Keeper::Window(days))));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::{ArchivePlace, ArchiveStatus};
+use crate::api::ArchiveStatus;
 use crate::archive::{ArchiveTarget, CONF, Health, PASSPHRASE, Place, backlog, health};
 use crate::name::{LABEL_CLUSTER, LABEL_MANAGED_BY, MANAGER};
 use crate::observe::{ArchiveSeen, Observed};
@@ -32,7 +32,7 @@ pub fn archiving(
     now: Timestamp,
 ) -> Option<Finding> {
     let (archive, found) = parts(seen, target)?;
-    let place = archive.human();
+    let place = archive.place.human();
     if let Some(finding) = keyless(seen) {
         return Some(finding);
     }
@@ -52,11 +52,10 @@ pub fn archiving(
         .map(|pod| format!("kubectl -n {namespace} logs {pod} -c postgres"))
         .unwrap_or_default();
     let volume = target?.storage_bytes;
-    let found = &judged(found, &cuts(target?, seen), told);
-    let alone = alone(archive, found);
-    let newest = cuts(target?, seen).into_iter().max();
+    let cuts = cuts(target?, seen);
+    let (newest, given_up_at) = (cuts.iter().max().copied(), lost(told, Some(found), &cuts));
     let window = told.and_then(|told| told.window.as_ref()?.reason.as_ref());
-    Some(match health(found, volume, newest, now) {
+    Some(match health(&ArchiveSeen { given_up_at, ..found.clone() }, volume, newest, now) {
         Health::Good => {
             let short = window.map(|why| format!("; fewer moments than promised can be brought back: {why}"));
             good(format!("WAL is archived to {place} as {}{}", archive.stanza, short.unwrap_or_default()))
@@ -66,13 +65,10 @@ pub fn archiving(
                 None => "Until it works again all WAL is kept, and the volume fills",
                 Some(_) => "WAL beyond spec.backup.archive.maxBacklog is given up",
             };
-            let (place, meanwhile) = alone.unwrap_or((place, String::new()));
-            let message = format!("WAL is not archived to {place}: {why}. {meanwhile}{kept}. More: {log}");
+            let message = format!("WAL is not archived to {place}: {why}. {kept}. More: {log}");
             (false, reason::ARCHIVE_FAILING, message)
         }
         Health::Another(writer) => {
-            let (place, meanwhile) = alone.unwrap_or((place, String::new()));
-            let field = if found.failing == Some(ArchivePlace::Second) { ".second" } else { "" };
             let (what, back) = match writer {
                 Some(identifier) => (
                     format!(
@@ -92,8 +88,8 @@ pub fn archiving(
                 ),
             };
             let message = format!(
-                "WAL is not archived to {place} as {}: {what}. Nothing there is overwritten. {meanwhile}All WAL is kept, and the volume fills. Give \
-                 spec.backup.archive{field} another place (prefix or bucket) and make a backup{back}. More: {log}",
+                "WAL is not archived to {place} as {}: {what}. Nothing there is overwritten; all WAL is kept, and the volume fills. Give \
+                 spec.backup.archive another place (gcs.prefix or gcs.bucket) and make a backup{back}. More: {log}",
                 archive.stanza
             );
             (false, reason::ARCHIVE_OF_ANOTHER, message)
@@ -114,22 +110,6 @@ pub fn archiving(
             );
             (false, reason::ARCHIVE_GAP, message)
         }
-    })
-}
-
-/// What is seen, with the loss that is told, and with the fault of the second place where the first has none.
-fn judged(found: &ArchiveSeen, cuts: &[Timestamp], told: Option<&ArchiveStatus>) -> ArchiveSeen {
-    let fault = found.fault.clone().or_else(|| found.second_fault.clone());
-    ArchiveSeen { given_up_at: lost(told, Some(found), cuts), fault, ..found.clone() }
-}
-
-/// Of two places the one that does not get WAL while the other does, and what is said of the other.
-fn alone(archive: &ArchiveTarget, found: &ArchiveSeen) -> Option<(String, String)> {
-    let (first, second) = (archive.place.human(), archive.second.as_ref()?.place.human());
-    let say = |one: String, other: String| (one, format!("It is in {other} meanwhile. "));
-    Some(match found.failing? {
-        ArchivePlace::First => say(format!("its first place, {first}"), format!("the second, {second}")),
-        ArchivePlace::Second => say(format!("its second place, {second}"), format!("the first, {first}")),
     })
 }
 
@@ -182,18 +162,10 @@ pub fn status(
         return if target.is_none() { before.cloned() } else { None };
     };
     let before = before.filter(|before| before.stanza == archive.stanza);
-    let cuts = cuts(target, seen);
-    let suffers = |found: &ArchiveSeen| {
-        let newest = cuts.iter().max().copied();
-        let health = health(&judged(found, &cuts, before), target.storage_bytes, newest, now);
-        archive.second.is_some() && matches!(health, Health::Failing(_) | Health::Another(_))
-    };
-    let lost = lost(before, found, &cuts);
+    let lost = lost(before, found, &cuts(target, seen));
     let until = found.and_then(|found| found.last_archived_at).and_then(step).map(Time);
     Some(ArchiveStatus {
         place: archive.place.human(),
-        second: archive.second.as_ref().map(|second| second.place.human()),
-        failing: found.filter(|found| suffers(found)).and_then(|found| found.failing),
         stanza: archive.stanza.clone(),
         archived_until: until.or_else(|| before.and_then(|before| before.archived_until.clone())),
         backlog_bytes: found.map(backlog).map(coarse),
@@ -269,66 +241,13 @@ mod tests {
         let another = ArchiveSeen { fault: Some(ArchiveFault::Other("77".into())), ..ArchiveSeen::default() };
         let (_, why, message) = told(Some(another));
         assert_eq!(why, reason::ARCHIVE_OF_ANOTHER);
-        assert!(
-            message.contains("system identifier 77") && message.contains("another place (prefix or bucket)"),
-            "{message}"
-        );
+        assert!(message.contains("system identifier 77") && message.contains("gcs.prefix"), "{message}");
         assert!(message.contains("exec c-0 -c postgres -- pgbackrest"), "{message}");
         let copy = ArchiveSeen { fault: Some(ArchiveFault::Duplicate), ..ArchiveSeen::default() };
         let (_, why, message) = told(Some(copy));
         assert!(why == reason::ARCHIVE_OF_ANOTHER && !message.contains("stanza-upgrade"), "{message}");
         assert_eq!(told(None).1, reason::NO_PRIMARY);
         assert!(told(Some(ArchiveSeen::default())).0);
-    }
-
-    #[test]
-    fn of_two_places_the_one_that_fails_is_told_apart_and_the_other_is_said_to_have_it() {
-        let mut seen = observed(json!({"backup": {"archive": {
-            "gcs": {"bucket": "wal"}, "second": {"gcs": {"bucket": "far"}},
-        }}}));
-        put_pods(&mut seen);
-        let mut told = |archive: ArchiveSeen| {
-            seen.database = Some(DatabaseSeen { archive: Some(archive), ..DatabaseSeen::default() });
-            let target = target(&seen);
-            let (_, why, message) = archiving(&seen, Some(&target), None, start()).unwrap();
-            let status = status(None, &seen, Some(&target), start()).unwrap();
-            assert_eq!(status.second.as_deref(), Some("gs://far/stylobate"));
-            (why, message, status.failing)
-        };
-        let (_, fine, failing) = told(ArchiveSeen::default());
-        assert!(fine.contains("to gs://wal/stylobate and to gs://far/stylobate as shop-c-"), "{fine}");
-        assert_eq!(failing, None);
-        let waits = ArchiveSeen {
-            waiting: 2,
-            oldest_waiting: Some(start() - jiff::SignedDuration::from_mins(6)),
-            trouble: Some("ERROR: [104]: repo2: [HostConnectError] unable to connect".into()),
-            failing: Some(ArchivePlace::Second),
-            ..ArchiveSeen::default()
-        };
-        let (why, second, failing) = told(waits.clone());
-        assert_eq!((why, failing), (reason::ARCHIVE_FAILING, Some(ArchivePlace::Second)));
-        for part in [
-            "WAL is not archived to its second place, gs://far/stylobate: ",
-            "It is in the first, gs://wal/stylobate meanwhile. Until it works again all WAL is kept",
-        ] {
-            assert!(second.contains(part), "{part}: {second}");
-        }
-        let (_, first, failing) = told(ArchiveSeen { failing: Some(ArchivePlace::First), ..waits.clone() });
-        assert!(first.contains("to its first place, gs://wal/stylobate: "), "{first}");
-        assert_eq!(failing, Some(ArchivePlace::First));
-        let (_, both, failing) = told(ArchiveSeen { failing: None, ..waits.clone() });
-        assert!(both.contains("to gs://wal/stylobate and to gs://far/stylobate: "), "{both}");
-        assert_eq!(failing, None);
-        let hiccup = ArchiveSeen { oldest_waiting: Some(start()), ..waits };
-        assert_eq!(told(hiccup).2, None, "a hiccup is not told");
-        let another = ArchiveSeen {
-            second_fault: Some(ArchiveFault::Other("77".into())),
-            failing: Some(ArchivePlace::Second),
-            ..ArchiveSeen::default()
-        };
-        let (why, message, _) = told(another);
-        assert_eq!(why, reason::ARCHIVE_OF_ANOTHER);
-        assert!(message.contains("spec.backup.archive.second another place"), "{message}");
     }
 
     #[test]

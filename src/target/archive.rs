@@ -2,11 +2,8 @@
 
 use serde_json::Value;
 
-use crate::api::{Archive, ArchivePlace};
-use crate::archive::{
-    AUTHORITY, ArchiveTarget, GCS_KEY, Login, Place, S3_KEY, S3_SECRET, SecondTarget, days, stanza,
-    unfit_to_seal,
-};
+use crate::api::{Archive, GcsArchive};
+use crate::archive::{ArchiveTarget, Login, Place, stanza, unfit_to_seal};
 use crate::observe::{Observed, SecretData};
 use crate::secret::SecretText;
 use crate::tuning::units::quantity_bytes;
@@ -15,7 +12,9 @@ use super::Problem;
 use super::problem::OWN_SECRET;
 use super::storage::human;
 
-const FIELD: &str = "spec.backup.archive";
+const BUCKET: &str = "spec.backup.archive.gcs.bucket";
+const KEY: &str = "spec.backup.archive.gcs.serviceAccountSecret";
+const AUTHORITY: &str = "spec.backup.archive.gcs.caSecret";
 const BACKLOG: &str = "spec.backup.archive.maxBacklog";
 const SEALED_TO: &str = "spec.backup.archive.escrow.publicKey";
 /// Least WAL that may wait, in bytes: four segments, which a restart of the archiver alone can take.
@@ -34,7 +33,6 @@ pub fn check(
     Some(ArchiveTarget {
         stanza: stanza(&name.namespace, &name.name, meta.uid.as_deref().unwrap_or_default(), generation),
         place: place(seen, archive, problems)?,
-        second: second(seen, archive, problems),
         max_backlog: backlog(archive, storage_bytes, problems),
         retention_days: archive.retention_days,
         escrow: escrow(archive, problems),
@@ -42,120 +40,66 @@ pub fn check(
 }
 
 fn place(seen: &Observed, archive: &Archive, problems: &mut Vec<Problem>) -> Option<Place> {
-    let Some(place) = Place::of(archive) else {
-        let given = [
-            ("gcs", archive.gcs.is_some()),
-            ("s3", archive.s3.is_some()),
-            ("volume", archive.volume.is_some()),
-        ];
-        let given: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
-        let remedy = "it needs one place: give gcs, s3 or volume, and only one of them";
-        problems.push(Problem::new(FIELD, given.join(" and "), remedy));
-        return None;
-    };
-    reachable(seen, FIELD, &place, problems);
-    Some(place)
+    match (&archive.gcs, &archive.volume) {
+        (Some(gcs), None) => Some(bucket(seen, gcs, problems)),
+        (None, Some(volume)) => Some(Place::Volume { claim: volume.claim.clone() }),
+        (gcs, _) => {
+            let given = if gcs.is_some() { "gcs and volume" } else { "" };
+            let remedy = "it needs one place: give either gcs or volume, and not both";
+            problems.push(Problem::new("spec.backup.archive", given, remedy));
+            None
+        }
+    }
 }
 
-fn second(seen: &Observed, archive: &Archive, problems: &mut Vec<Problem>) -> Option<SecondTarget> {
-    let spec = archive.second.as_ref()?;
-    let field = format!("{FIELD}.second");
-    let Some(place) = Place::second(archive) else {
-        let given = if spec.gcs.is_some() { "gcs and s3" } else { "" };
-        problems.push(Problem::new(field, given, "it needs one place: give either gcs or s3, and not both"));
-        return None;
-    };
-    reachable(seen, &field, &place, problems);
-    if Place::of(archive).is_some_and(|first| first.human() == place.human()) {
-        let remedy = "the first place is the same one: what is lost there is lost twice; choose another bucket, in another region or of another provider";
-        problems.push(Problem::new(format!("{field}.{}.bucket", place.field()), place.human(), remedy));
+fn bucket(seen: &Observed, gcs: &GcsArchive, problems: &mut Vec<Problem>) -> Place {
+    if let Some(why) = unfit(&gcs.bucket) {
+        problems.push(Problem::new(BUCKET, &gcs.bucket, why));
     }
-    Some(SecondTarget { place, retention_days: days(archive, ArchivePlace::Second) })
-}
-
-/// Adds what is wrong with a place that stands below this field.
-fn reachable(seen: &Observed, above: &str, place: &Place, problems: &mut Vec<Problem>) {
-    let field = |name: &str| format!("{above}.{}.{name}", place.field());
-    let (bucket, endpoint, authority) = match place {
-        Place::Gcs { bucket, endpoint, login, authority, .. } => {
-            if let Login::Key(secret) = login {
-                let field = field("serviceAccountSecret");
-                problems.extend(secret_problem(seen, &field, secret, GCS_KEY, service_account));
-            }
-            (bucket, endpoint, authority)
+    if let Some(port) = gcs.endpoint.as_deref().and_then(|host| host.rsplit_once(':')).map(|(_, port)| port)
+        && port.parse::<u16>().is_err()
+    {
+        let field = "spec.backup.archive.gcs.endpoint";
+        problems.push(Problem::new(
+            field,
+            gcs.endpoint.clone().unwrap_or_default(),
+            "its port is from 1 to 65535",
+        ));
+    }
+    let login = match (&gcs.service_account_secret, gcs.anonymous) {
+        (Some(secret), _) => {
+            problems.extend(secret_problem(seen, KEY, secret, "key.json", service_account));
+            Login::Key(secret.clone())
         }
-        Place::S3 { bucket, endpoint, credentials, authority, path_style, .. } => {
-            if bucket.contains('.') && !path_style {
-                let remedy = "no certificate fits a host that a name with a dot is part of: set pathStyle to true, or choose another bucket";
-                problems.push(Problem::new(field("bucket"), bucket, remedy));
-            }
-            let entries = [S3_KEY, S3_SECRET];
-            let of =
-                |entry| secret_problem(seen, &field("credentialsSecret"), credentials, entry, access_key);
-            problems.extend(entries.into_iter().find_map(of));
-            (bucket, endpoint, authority)
-        }
-        Place::Volume { claim: _ } => return,
+        (None, true) => Login::Anonymous,
+        (None, false) => Login::Workload,
     };
-    let unfit = if matches!(place, Place::S3 { .. }) { unfit_for_s3(bucket) } else { unfit(bucket) };
-    if let Some(why) = unfit {
-        problems.push(Problem::new(field("bucket"), bucket, why));
+    if let Some(secret) = &gcs.ca_secret {
+        problems.extend(secret_problem(seen, AUTHORITY, secret, "ca.crt", certificate));
     }
-    let port = endpoint.as_deref().and_then(|host| Some(host.rsplit_once(':')?.1));
-    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        let given = endpoint.clone().unwrap_or_default();
-        problems.push(Problem::new(field("endpoint"), given, "its port is from 1 to 65535"));
-    }
-    if let Some(secret) = authority {
-        problems.extend(secret_problem(seen, &field("caSecret"), secret, AUTHORITY, certificate));
+    Place::Gcs {
+        bucket: gcs.bucket.clone(),
+        prefix: gcs.prefix.clone(),
+        endpoint: gcs.endpoint.clone(),
+        login,
+        authority: gcs.ca_secret.clone(),
     }
 }
 
 /// What Google allows of bucket names and the schema can't say (cloud.google.com/storage/docs/buckets#naming).
 fn unfit(bucket: &str) -> Option<&'static str> {
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !(3..=63).contains(&bucket.len()) {
         Some("write 3 to 63 characters")
     } else if bucket.starts_with("goog") || bucket.contains("google") || bucket.contains("g00gle") {
         Some("names with google or that begin with goog are Google's own: choose another bucket")
     } else if bucket.contains("..") || bucket.contains("-.") || bucket.contains(".-") {
         Some("a dot stands between letters or digits alone")
-    } else if is_address(bucket) {
+    } else if bucket.split('.').count() == 4 && bucket.split('.').all(number) {
         Some("a bucket can't look like an address")
     } else {
         None
     }
-}
-
-/// What Amazon allows of bucket names (docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html); stores that speak its
-/// language took over its rules.
-fn unfit_for_s3(bucket: &str) -> Option<&'static str> {
-    const BEGINNINGS: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
-    const ENDS: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
-    if !(3..=63).contains(&bucket.len()) {
-        Some("write 3 to 63 characters")
-    } else if !bucket
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte))
-    {
-        Some("write lower-case letters, digits, '-' and '.'")
-    } else if BEGINNINGS.iter().any(|word| bucket.starts_with(word))
-        || ENDS.iter().any(|word| bucket.ends_with(word))
-    {
-        Some(
-            "names that begin with xn--, sthree- or amzn-s3-demo-, or end with -s3alias, --ol-s3, .mrap, --x-s3 or --table-s3, are Amazon's own: choose another bucket",
-        )
-    } else if bucket.contains("..") {
-        Some("a dot stands between letters or digits alone")
-    } else if is_address(bucket) {
-        Some("a bucket can't look like an address")
-    } else {
-        None
-    }
-}
-
-fn is_address(bucket: &str) -> bool {
-    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    bucket.split('.').count() == 4 && bucket.split('.').all(number)
 }
 
 /// What is wrong with a Secret that the spec names; `fault` judges its entry.
@@ -191,15 +135,6 @@ fn service_account(text: &str) -> Option<&'static str> {
     });
     (!good).then_some(
         "its entry key.json is no key of a service account: put in the JSON file that gcloud iam service-accounts keys create writes",
-    )
-}
-
-/// A line end at its end is what `kubectl create secret --from-file` leaves there.
-fn access_key(text: &str) -> Option<&'static str> {
-    let key = text.trim_end_matches(['\r', '\n']);
-    let odd = |letter: char| letter.is_whitespace() || letter.is_control();
-    (key.is_empty() || key.contains(odd)).then_some(
-        "its entries AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are one word each, as the store gives them: put in those two words",
     )
 }
 
@@ -262,78 +197,11 @@ mod tests {
         {
             let told = problems(json!({"gcs": {"bucket": name}}), &[]);
             assert!(
-                told[0].starts_with(&format!("{FIELD}.gcs.bucket is '{name}': ")) && told[0].contains(why),
+                told[0].starts_with(&format!("{BUCKET} is '{name}': ")) && told[0].contains(why),
                 "{told:?}"
             );
         }
         assert_eq!(problems(json!({"gcs": {"bucket": "wal.example-1"}}), &[]), [""; 0]);
-    }
-
-    #[test]
-    fn a_bucket_that_amazon_would_not_make_is_refused_with_the_reason() {
-        let keys = [(S3_KEY, "AKIA0"), (S3_SECRET, "a/b+c=")];
-        let of = |bucket: &str, path: bool| {
-            let s3 = json!({"bucket": bucket, "region": "eu-central-1", "credentialsSecret": "aws", "pathStyle": path});
-            problems(json!({"s3": s3}), &[("aws", &keys)])
-        };
-        for (name, why) in [
-            ("wal_x", "lower-case letters"),
-            ("sthree-wal", "Amazon's own"),
-            ("wal--ol-s3", "Amazon's own"),
-            ("a..b", "a dot stands"),
-            ("10.0.0.1", "an address"),
-        ] {
-            let told = of(name, true);
-            let begins = format!("{FIELD}.s3.bucket is '{name}': ");
-            assert!(told[0].starts_with(&begins) && told[0].contains(why), "{told:?}");
-        }
-        assert_eq!(of("wal-1", false), [""; 0]);
-        assert_eq!(of("wal.example", true), [""; 0]);
-        let dotted = of("wal.example", false);
-        assert!(dotted[0].contains("set pathStyle to true"), "{dotted:?}");
-    }
-
-    #[test]
-    fn an_access_key_that_is_none_is_told_before_the_first_push_fails() {
-        let s3 = json!({"s3": {"bucket": "wal", "region": "r", "credentialsSecret": "aws", "endpoint": "s3.lan:65536"}});
-        let of = |data: &[(&str, &str)]| problems(s3.clone(), &[("aws", data)]);
-        let missing = problems(s3.clone(), &[]);
-        assert!(
-            missing[0].starts_with("spec.backup.archive.s3.credentialsSecret is 'aws': no Secret"),
-            "{missing:?}"
-        );
-        assert!(of(&[(S3_SECRET, "k")])[0].contains("has no entry AWS_ACCESS_KEY_ID"));
-        assert!(of(&[(S3_KEY, "k")])[0].contains("has no entry AWS_SECRET_ACCESS_KEY"));
-        for bad in ["", "\n", "a b", "a\nrepo1-host=evil"] {
-            let told = of(&[(S3_KEY, bad), (S3_SECRET, "k")]);
-            assert!(told[0].contains("one word each") && !told[0].contains("evil"), "{told:?}");
-        }
-        let taken = of(&[(S3_KEY, "k\n"), (S3_SECRET, "s\n")]);
-        assert_eq!(taken.len(), 1, "{taken:?}");
-        assert!(
-            taken[0].starts_with("spec.backup.archive.s3.endpoint is 's3.lan:65536': its port"),
-            "{taken:?}"
-        );
-        let own = json!({"s3": {"bucket": "wal", "region": "r", "credentialsSecret": "c-credentials"}});
-        assert!(problems(own, &[])[0].contains("keeps this Secret for itself"));
-    }
-
-    #[test]
-    fn a_second_place_is_judged_as_the_first_and_is_another_one() {
-        let of = |second: Value| problems(json!({"gcs": {"bucket": "wal"}, "second": second}), &[]);
-        let same = of(json!({"gcs": {"bucket": "wal"}}));
-        let begins =
-            "spec.backup.archive.second.gcs.bucket is 'gs://wal/stylobate': the first place is the same one";
-        assert!(same[0].starts_with(begins), "{same:?}");
-        let unfit = of(json!({"gcs": {"bucket": "goog-wal"}}));
-        assert!(unfit[0].starts_with("spec.backup.archive.second.gcs.bucket is 'goog-wal'"), "{unfit:?}");
-        let keyless = of(json!({"s3": {"bucket": "far", "region": "r", "credentialsSecret": "aws"}}));
-        assert!(
-            keyless[0].starts_with("spec.backup.archive.second.s3.credentialsSecret is 'aws'"),
-            "{keyless:?}"
-        );
-        assert!(of(json!({}))[0].contains("give either gcs or s3"));
-        assert_eq!(of(json!({"gcs": {"bucket": "far"}})), [""; 0]);
     }
 
     #[test]

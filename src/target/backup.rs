@@ -4,7 +4,6 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use crate::api::{BackupMethod, BackupSummary, PostgresClusterSpec, ProviderName};
-use crate::archive::Place;
 use crate::name::ClusterName;
 use crate::schedule::retention::{self, Rules};
 use crate::schedule::{LEAST_BETWEEN_SNAPSHOTS, Schedule, crowded, drills, longest_pause, read};
@@ -47,11 +46,11 @@ pub fn check(
 
 /// Schedules of copies, and no bucket that they could go to.
 fn without_bucket(spec: &PostgresClusterSpec) -> impl Iterator<Item = Problem> {
-    let bucket = spec.backup.archive.as_ref().and_then(Place::of).is_some_and(|place| place.is_bucket());
+    let bucket = spec.backup.archive.as_ref().is_some_and(|archive| archive.gcs.is_some());
     let schedules = spec.backup.schedules.iter().enumerate();
     let copies = schedules.filter(move |(_, schedule)| schedule.method == BackupMethod::Archive && !bucket);
     copies.map(|(index, _)| {
-        let remedy = "a copy needs a bucket to be in: add spec.backup.archive.gcs or s3, or write Snapshot";
+        let remedy = "a copy needs a bucket to be in: add spec.backup.archive.gcs, or write Snapshot";
         Problem::new(format!("spec.backup.schedules[{index}].method"), "Archive", remedy)
     })
 }
@@ -121,7 +120,7 @@ mod tests {
             "{none:?}"
         );
         let volume = problems(json!({"schedules": copies, "archive": {"volume": {"claim": "wal"}}}));
-        assert!(volume[0].contains("add spec.backup.archive.gcs or s3"), "{volume:?}");
+        assert!(volume[0].contains("add spec.backup.archive.gcs"), "{volume:?}");
         assert_eq!(problems(json!({"schedules": copies, "archive": {"gcs": {"bucket": "wal"}}})), [""; 0]);
     }
 

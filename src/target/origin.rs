@@ -56,7 +56,7 @@ impl<'a> Origin<'a> {
 
 /// The backup to begin with; none when nothing is named, or when none can be had.
 pub fn origin<'a>(seen: &'a Observed, now: Timestamp, problems: &mut Vec<Problem>) -> Option<Origin<'a>> {
-    let Bootstrap { from_backup, from_cluster, point_in_time, archive_secret: _, archive_place: _ } =
+    let Bootstrap { from_backup, from_cluster, point_in_time, archive_secret: _ } =
         &seen.cluster.spec.bootstrap;
     match (from_backup, from_cluster) {
         (None, None) => {

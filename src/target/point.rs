@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::api::{ArchivePlace, BackupMethod, BackupStatus, FromCluster, PointInTime, PostgresBackup};
-use crate::archive::{self, ArchiveTarget, PASSPHRASE, Place, SOURCE, generation_of, position, stanza};
+use crate::api::{BackupMethod, BackupStatus, FromCluster, PointInTime, PostgresBackup};
+use crate::archive::{
+    ArchiveTarget, Login, PASSPHRASE, Place, SOURCE, conf, generation_of, position, stanza,
+};
 use crate::name::ClusterName;
 use crate::observe::{Observed, OriginSeen, SecretData};
 use crate::restore::{Point, Recovery};
@@ -14,7 +16,6 @@ use super::reach::{Reach, reaches};
 
 const FIELD: &str = "spec.bootstrap.pointInTime";
 const LATEST: &str = "targetLatest";
-const PLACE: &str = "spec.bootstrap.archivePlace";
 
 /// Where recovery stops and where its WAL is; none for a snapshot whose own moment is wanted.
 pub fn recovery(
@@ -65,7 +66,19 @@ pub fn files(seen: &Observed, backup: &PostgresBackup) -> Option<SecretData> {
     let status = backup.status.clone().unwrap_or_default();
     let archive = archive(seen, backup, &status).ok()?;
     let secrets = &seen.restore.source.secrets;
-    archive::files(&archive, SOURCE, secrets.get(PASSPHRASE)?, &|_, key| secrets.get(key).cloned())
+    let mut files = SecretData::from([(
+        format!("{SOURCE}pgbackrest.conf"),
+        conf(&archive, SOURCE, secrets.get(PASSPHRASE)?),
+    )]);
+    if let Place::Gcs { login, authority, .. } = &archive.place {
+        if let Login::Key(_) = login {
+            files.insert(format!("{SOURCE}key.json"), secrets.get("key.json")?.clone());
+        }
+        if authority.is_some() {
+            files.insert(format!("{SOURCE}ca.crt"), secrets.get("ca.crt")?.clone());
+        }
+    }
+    Some(files)
 }
 
 /// True when all that is wrong is that the archive which the new cluster would be made from can't be read by what its Secrets and the backup's
@@ -169,26 +182,18 @@ fn archive(
                       spec.bootstrap.pointInTime, or name a later backup";
         return Err(Refusal::Backup(remedy.into()));
     };
-    let which = seen.cluster.spec.bootstrap.place();
-    let Some(place) = Place::source(&archive, which) else {
-        if which == ArchivePlace::Second {
-            let remedy = "the backup's cluster had no second place of its archive when it was made: remove it, or name a later backup";
-            return Err(Refusal::Spec(Problem::new(PLACE, "Second", remedy)));
-        }
+    let Some(gcs) = archive.gcs else {
         let remedy = "its cluster's archive is on a volume; this release brings clusters to a point in time from a bucket alone: remove \
                       spec.bootstrap.pointInTime";
         return Err(Refusal::Backup(remedy.into()));
     };
-    if which == ArchivePlace::Second && backup.spec.method == BackupMethod::Archive {
-        let remedy = format!(
-            "copies are in the first place alone, and backup '{}' is one: name a snapshot by spec.bootstrap.fromBackup",
-            backup.metadata.name.as_deref().unwrap_or_default()
-        );
-        return Err(Refusal::Spec(Problem::new(PLACE, "Second", remedy)));
-    }
     let secrets = &seen.restore.source.secrets;
-    let needs = [PASSPHRASE].into_iter().chain(place.needs().into_iter().map(|(_, key)| key));
-    if let Some(key) = needs.into_iter().find(|key| !secrets.contains_key(*key)) {
+    let needs = [
+        (true, PASSPHRASE),
+        (gcs.service_account_secret.is_some(), "key.json"),
+        (gcs.ca_secret.is_some(), "ca.crt"),
+    ];
+    if let Some((_, key)) = needs.iter().find(|(needed, key)| *needed && !secrets.contains_key(*key)) {
         let (field, given) = seen.cluster.spec.bootstrap.archive_secret();
         return Err(match given {
             Some(secret) => Refusal::Spec(Problem::new(
@@ -204,10 +209,20 @@ fn archive(
     }
     let group = ClusterName::new(&namespace, &backup.spec.cluster).group(0);
     let generation = generation_of(&group, status);
+    let login = match (&gcs.service_account_secret, gcs.anonymous) {
+        (Some(secret), _) => Login::Key(secret.clone()),
+        (None, true) => Login::Anonymous,
+        (None, false) => Login::Workload,
+    };
     Ok(ArchiveTarget {
         stanza: stanza(&namespace, &backup.spec.cluster, &source.cluster_uid, generation),
-        place,
-        second: None,
+        place: Place::Gcs {
+            bucket: gcs.bucket,
+            prefix: gcs.prefix,
+            endpoint: gcs.endpoint,
+            login,
+            authority: gcs.ca_secret,
+        },
         max_backlog: None,
         retention_days: None,
         escrow: None,
@@ -320,54 +335,6 @@ mod tests {
         let named = json!({"targetLsn": "1/0", "archiveSecret": "mine"});
         let wrong = problem(json!({"gcs": {"bucket": "wal", "caSecret": "ca"}}), &[(PASSPHRASE, "p")], named);
         assert!(wrong.contains("archiveSecret is 'mine': there is no entry ca.crt"), "{wrong}");
-    }
-
-    #[test]
-    fn a_source_in_s3_is_read_with_its_access_key_and_without_one_says_what_is_needed() {
-        let s3 = json!({"s3": {"bucket": "wal", "region": "eu-central-1", "credentialsSecret": "aws"}});
-        let of = |secrets: &[(&str, &str)]| world(json!({"targetLsn": "1/0"}), s3.clone(), secrets);
-        let half = [(PASSPHRASE, "hush"), (archive::S3_KEY, "AKIA0")];
-        let told = validate(&of(&half), start()).unwrap_err()[0].to_string();
-        assert!(told.contains("AWS_SECRET_ACCESS_KEY is needed"), "{told}");
-        let mut seen = of(&[half[0], half[1], (archive::S3_SECRET, "secret")]);
-        crate::fixture::step(&mut seen, start());
-        crate::fixture::step(&mut seen, start());
-        let files = seen.children.secret("c-archive").expect("the files come before the members");
-        let text = files["source-pgbackrest.conf"].expose();
-        for line in
-            ["repo1-type=s3", "repo1-s3-key=AKIA0", "repo1-s3-key-secret=secret", "repo1-cipher-pass=hush"]
-        {
-            assert!(text.lines().any(|found| found == line), "{line}: {text}");
-        }
-    }
-
-    #[test]
-    fn the_second_place_is_read_where_the_first_is_gone_and_by_the_same_names_of_files() {
-        let s3 = json!({"bucket": "far", "region": "r", "credentialsSecret": "aws"});
-        let both = json!({"gcs": {"bucket": "wal", "caSecret": "ca"}, "second": {"s3": s3}});
-        let keys = [(PASSPHRASE, "hush"), (archive::S3_KEY, "k"), (archive::S3_SECRET, "s")];
-        let of = |archive: Value| {
-            let mut seen = world(json!({"targetLsn": "1/0"}), archive, &keys);
-            std::sync::Arc::make_mut(&mut seen.cluster).spec.bootstrap.archive_place =
-                Some(ArchivePlace::Second);
-            seen
-        };
-        let mut seen = of(both.clone());
-        crate::fixture::step(&mut seen, start());
-        crate::fixture::step(&mut seen, start());
-        let files = seen.children.secret("c-archive").expect("the files come before the members");
-        let text = files["source-pgbackrest.conf"].expose();
-        assert!(text.contains("repo1-s3-bucket=far") && !text.contains("repo2-"), "{text}");
-        let none = validate(&of(json!({"gcs": {"bucket": "wal"}})), start()).unwrap_err()[0].to_string();
-        assert!(
-            none.starts_with("spec.bootstrap.archivePlace is 'Second'") && none.contains("a later backup"),
-            "{none}"
-        );
-        let mut seen = of(both);
-        let OriginSeen::Found(backup) = &mut seen.restore.backup else { panic!("it is there") };
-        backup.spec.method = BackupMethod::Archive;
-        let copy = validate(&seen, start()).unwrap_err()[0].to_string();
-        assert!(copy.contains("copies are in the first place alone"), "{copy}");
     }
 
     /// A cluster from a copy, whose own moment is wanted.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{ArchivePlace, PostgresBackup, PostgresClusterSpec};
-use crate::archive::{Base, Keep, Place, days, keep};
+use crate::api::{PostgresBackup, PostgresClusterSpec};
+use crate::archive::{Base, Keep, keep};
 use crate::observe::SourceSeen;
 use crate::restore::nearest::{Candidates, Part, part};
 
@@ -39,8 +39,7 @@ impl Reach {
     /// Of all backups of a cluster.
     pub fn of_cluster(name: &str, candidates: &Candidates, source: &SourceSeen, now: Timestamp) -> Self {
         let kept = kept(candidates, source, now);
-        let usable =
-            candidates.iter().filter(|one| archived(one.backup, source.place) && covered(&kept, one.backup));
+        let usable = candidates.iter().filter(|one| archived(one.backup) && covered(&kept, one.backup));
         let first = usable.map(|one| one.cut_at).min().map(|at| at.to_string());
         Self { who: format!("cluster '{name}'"), first, until: source.archived_until, or: "" }
     }
@@ -98,7 +97,7 @@ fn kept<'a>(candidates: &Candidates<'a>, source: &SourceSeen, now: Timestamp) ->
         let (days, clock) = match pruner {
             Some(pruner) => (pruner.days, now),
             None => (
-                backups.first().and_then(|backup| days(&spec(backup)?.backup.archive?, source.place)),
+                backups.first().and_then(|backup| spec(backup)?.backup.archive?.retention_days),
                 bases.iter().map(|base| base.cut_at).max()?,
             ),
         };
@@ -115,8 +114,8 @@ fn covered(kept: &BTreeMap<Part, Keep>, backup: &PostgresBackup) -> bool {
     base.zip(keep).is_none_or(|(base, keep)| keep.covers(&base))
 }
 
-fn archived(backup: &PostgresBackup, which: ArchivePlace) -> bool {
-    spec(backup).and_then(|spec| Place::source(&spec.backup.archive?, which)).is_some()
+fn archived(backup: &PostgresBackup) -> bool {
+    spec(backup).and_then(|spec| spec.backup.archive?.gcs).is_some()
 }
 
 /// The spec that its cluster had.

@@ -154,7 +154,6 @@ impl World {
             archived_until: Some(until),
             pruner: Some(Pruner { cluster_uid: "uid-of-books".into(), days: None }),
             left_at: None,
-            place: Default::default(),
         };
     }
 

@@ -1,4 +1,4 @@
-//! The archive of WAL and copies: emulators of buckets, and pgBackRest as a member has it.
+//! The archive of WAL and copies: an emulator of a bucket, and pgBackRest as a member has it.
 
 use crate::broken::{Broken, Kept};
 use crate::ensure;
@@ -21,16 +21,6 @@ impl Stage {
     pub async fn bucket(&self) -> Kept {
         let _gcs = self.world.room.only("gcs").await?;
         child::output(&self.world.root, &["local/gcs.sh", &self.namespace]).await?;
-        Ok(())
-    }
-
-    /// A store that speaks S3 in the suite's namespace, with the bucket `wal`, by the key of Secret `s3-key` alone.
-    ///
-    /// # Errors
-    /// What `local/s3.sh` says.
-    pub async fn store(&self) -> Kept {
-        let _store = self.world.room.only("s3").await?;
-        child::output(&self.world.root, &["local/s3.sh", &self.namespace]).await?;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! - **storm**: one promise ends operators or cordons a node. The clocks of all others stand still meanwhile.
 //! - **calm**: no storm begins while such a promise is proved, as that nothing is written.
 //! - **slot**: the fleet has one disruption slot, so planned rollouts of two suites would wait for each other.
-//! - **gcs**, **s3**: the emulator of a bucket is built and loaded once.
+//! - **gcs**: the emulator of a bucket is built and loaded once.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -52,7 +52,7 @@ impl Room {
         Ok(Hold { _files: vec![self.alone("gate").await?, self.alone("calm").await?] })
     }
 
-    /// The only one with this lock: `slot`, `gcs` or `s3`.
+    /// The only one with this lock: `slot` or `gcs`.
     ///
     /// # Errors
     /// When the folder is gone.

@@ -15,7 +15,6 @@ mod others;
 mod pooler;
 mod refuse;
 mod restart;
-mod s3;
 mod schedule;
 
 use futures::future::LocalBoxFuture;
@@ -111,7 +110,6 @@ pub static GROUPS: &[Group] = &[
     },
     Group { name: "schedule", millicores: 200, prelude: None, suites: &[rust!("schedule", 900, schedule)] },
     Group { name: "in-place", millicores: 400, prelude: None, suites: &[rust!("in-place", 400, in_place)] },
-    Group { name: "s3", millicores: 500, prelude: None, suites: &[rust!("s3", 1200, s3)] },
     Group { name: "base", millicores: 500, prelude: None, suites: &[rust!("base", 500, base)] },
     Group {
         name: "archive",

@@ -71,7 +71,7 @@ fn told(manifests: Vec<Manifest>, owners: &[&str]) -> Told {
 
 fn ask() -> Ask {
     let way = Way {
-        place: Place::read("gs://saved/eu", None, false).unwrap(),
+        place: Place::read("gs://saved/eu").unwrap(),
         endpoint: None,
         login: Login::Workload,
         secret: "old".into(),

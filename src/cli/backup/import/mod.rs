@@ -41,11 +41,11 @@ use place::{Login, Place, Way};
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("which").required(true).args(["cluster", "all"])))]
 pub struct ImportArgs {
-    /// The archive: gs://BUCKET/FOLDER, s3://BUCKET/FOLDER, or volume:CLAIM of the namespace
+    /// The archive: gs://BUCKET/FOLDER, or volume:CLAIM of the namespace
     #[arg(long, value_name = "PLACE")]
     from: String,
-    /// Secret of the namespace with what opens it: archive-passphrase; key.json, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; and ca.crt
-    /// where it needs them. Without the passphrase it is told what the archive has of it, sealed to your key (spec.backup.archive.escrow)
+    /// Secret of the namespace with what opens it: archive-passphrase, and key.json and ca.crt where it needs them. Without the passphrase
+    /// it is told what the archive has of it, sealed to your key (spec.backup.archive.escrow)
     #[arg(long, value_name = "NAME")]
     archive_secret: String,
     /// Cluster whose backups are imported: its name or its UID
@@ -60,16 +60,10 @@ pub struct ImportArgs {
     /// Tell what would be imported, and import nothing
     #[arg(long)]
     dry_run: bool,
-    /// Host and port in place of Google's or Amazon's
+    /// Host and port in place of Google's
     #[arg(long, value_name = "HOST:PORT")]
     endpoint: Option<String>,
-    /// Region of a bucket of S3
-    #[arg(long, value_name = "REGION")]
-    region: Option<String>,
-    /// Name a bucket of S3 in the path of a request, as many stores beside Amazon's want it
-    #[arg(long)]
-    path_style: bool,
-    /// Show no credentials to the endpoint: for an emulator of Google's
+    /// Show no credentials to the endpoint: for an emulator
     #[arg(long, requires = "endpoint")]
     anonymous: bool,
     /// ServiceAccount of the namespace that the bucket lets in by Workload Identity
@@ -91,13 +85,7 @@ pub struct ImportArgs {
 /// # Errors
 /// What can't be read, what is not believed, and those of the API server.
 pub async fn run(args: ImportArgs, connection: &Connection) -> Result<(), Error> {
-    let place = Place::read(&args.from, args.region.as_deref(), args.path_style)?;
-    if args.anonymous && !matches!(place, Place::Gcs { .. }) {
-        return Err(Error::Plain(format!(
-            "--anonymous is given, and --from is '{}': only an emulator of Google's takes nobody's word for it",
-            args.from
-        )));
-    }
+    let place = Place::read(&args.from)?;
     if let Some(which) = args.cluster.as_ref().filter(|which| !place::is_word(which, "-")) {
         return Err(Error::Plain(format!(
             "--cluster is '{which}': write the name of a PostgresCluster, or its UID"
@@ -175,14 +163,7 @@ async fn way(cluster: &Cluster, args: &ImportArgs, place: Place) -> Result<Way, 
         return Err(Error::Plain(lack));
     };
     let has = |key: &str| found.data.as_ref().is_some_and(|data| data.contains_key(key));
-    let keys = place.keys();
-    if let (Place::S3 { .. }, Some(lacks)) = (&place, keys.iter().find(|key| !has(key))) {
-        return Err(Error::Plain(format!(
-            "Secret {name} has no entry {lacks}: a bucket of S3 is entered by an access key, so put {} into it",
-            keys.join(" and ")
-        )));
-    }
-    let login = match (args.anonymous, keys.iter().all(|key| has(key))) {
+    let login = match (args.anonymous, has("key.json")) {
         (true, _) => Login::Anonymous,
         (false, true) => Login::Key,
         (false, false) => Login::Workload,

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::archive::{GCS_KEY, S3_KEY, S3_SECRET, s3_host};
 use crate::engine::paths;
 
 use super::super::super::explain::Error;
@@ -20,17 +19,6 @@ pub enum Place {
         /// Folder in it.
         prefix: String,
     },
-    /// A folder of a bucket of Amazon S3, or of a store that speaks its language.
-    S3 {
-        /// Bucket.
-        bucket: String,
-        /// Folder in it.
-        prefix: String,
-        /// Region.
-        region: String,
-        /// The bucket is named in the path of a request, not in its host.
-        path_style: bool,
-    },
     /// A volume claim of the namespace.
     Volume {
         /// Claim.
@@ -43,7 +31,7 @@ pub enum Place {
 pub enum Login {
     /// As the pod's ServiceAccount.
     Workload,
-    /// By the key in the Secret.
+    /// By the key of the Secret.
     Key,
     /// Not at all: an emulator.
     Anonymous,
@@ -54,7 +42,7 @@ pub enum Login {
 pub struct Way {
     /// Where it is.
     pub place: Place,
-    /// Host and port in place of Google's or Amazon's.
+    /// Host and port in place of Google's.
     pub endpoint: Option<String>,
     /// How it is entered.
     pub login: Login,
@@ -67,15 +55,14 @@ pub struct Way {
 }
 
 impl Place {
-    /// Reads `gs://BUCKET/FOLDER`, `s3://BUCKET/FOLDER` or `volume:CLAIM`; a bucket of S3 has a region.
+    /// Reads `gs://BUCKET/FOLDER` or `volume:CLAIM`.
     ///
     /// # Errors
     /// What it should look like.
-    pub fn read(text: &str, region: Option<&str>, path_style: bool) -> Result<Self, Error> {
+    pub fn read(text: &str) -> Result<Self, Error> {
         let refused = |why: &str| {
             Err(Error::Plain(format!(
-                "--from is '{text}': {why}; write gs://BUCKET/FOLDER or s3://BUCKET/FOLDER, as spec.backup.archive of the cluster had it, or \
-                 volume:CLAIM"
+                "--from is '{text}': {why}; write gs://BUCKET/FOLDER, as spec.backup.archive.gcs of the cluster had it, or volume:CLAIM"
             )))
         };
         if let Some(claim) = text.strip_prefix("volume:") {
@@ -85,10 +72,7 @@ impl Place {
                 refused("it names no volume claim")
             };
         }
-        let Some((kind, rest)) = text.split_once("://").filter(|(kind, _)| matches!(*kind, "gs" | "s3"))
-        else {
-            return refused("it is no place of an archive");
-        };
+        let Some(rest) = text.strip_prefix("gs://") else { return refused("it is no place of an archive") };
         let (bucket, prefix) = rest.trim_end_matches('/').split_once('/').unwrap_or((rest, FOLDER));
         if !(3..=63).contains(&bucket.len()) || !is_word(bucket, "-_.") {
             return refused("no bucket has such a name");
@@ -98,35 +82,14 @@ impl Place {
                 "its folder has other letters than an archive's: letters, digits, '-' and '_', with '/' between",
             );
         }
-        let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
-        match (kind, region) {
-            ("gs", None) if !path_style => Ok(Self::Gcs { bucket, prefix }),
-            ("gs", _) => refused("--region and --path-style are of s3:// alone"),
-            (_, Some(region)) if is_word(region, "-") => {
-                Ok(Self::S3 { bucket, prefix, region: region.into(), path_style })
-            }
-            (_, Some(region)) => Err(Error::Plain(format!(
-                "--region is '{region}': write the region of the bucket, as eu-central-1"
-            ))),
-            (_, None) => refused("a bucket of S3 has a region, so give --region, as eu-central-1"),
-        }
+        Ok(Self::Gcs { bucket: bucket.into(), prefix: prefix.into() })
     }
 
     /// As a person would name it.
     pub fn human(&self) -> String {
         match self {
             Self::Gcs { bucket, prefix } => format!("gs://{bucket}/{prefix}"),
-            Self::S3 { bucket, prefix, .. } => format!("s3://{bucket}/{prefix}"),
             Self::Volume { claim } => format!("volume:{claim}"),
-        }
-    }
-
-    /// Entries of a Secret by which this place is entered: with all of them it is entered by key.
-    pub fn keys(&self) -> &'static [&'static str] {
-        match self {
-            Self::Gcs { .. } => &[GCS_KEY],
-            Self::S3 { .. } => &[S3_KEY, S3_SECRET],
-            Self::Volume { .. } => &[],
         }
     }
 }
@@ -161,7 +124,6 @@ impl Way {
     pub fn arguments(&self, which: Option<&str>) -> Vec<String> {
         let which = which.unwrap_or("-").to_owned();
         let mut words = vec!["archive-import".to_owned()];
-        let endpoint = self.endpoint.clone().unwrap_or_else(|| "-".into());
         match &self.place {
             Place::Gcs { bucket, prefix } => {
                 let login = match self.login {
@@ -169,19 +131,8 @@ impl Way {
                     Login::Key => "key",
                     Login::Anonymous => "anonymous",
                 };
+                let endpoint = self.endpoint.clone().unwrap_or_else(|| "-".into());
                 words.extend(["gcs".into(), bucket.clone(), prefix.clone(), endpoint, login.into()]);
-            }
-            Place::S3 { bucket, prefix, region, path_style } => {
-                let style = if *path_style { "path" } else { "host" };
-                let host = self.endpoint.clone().unwrap_or_else(|| s3_host(region));
-                words.extend([
-                    "s3".into(),
-                    bucket.clone(),
-                    prefix.clone(),
-                    host,
-                    region.clone(),
-                    style.into(),
-                ]);
             }
             Place::Volume { claim: _ } => {
                 words.extend(["posix".into(), format!("{}/{FOLDER}", paths::ARCHIVE_VOLUME)]);
@@ -212,19 +163,6 @@ impl Way {
                 }
                 json!({"gcs": gcs})
             }
-            Place::S3 { bucket, prefix, region, path_style } => {
-                let mut s3 = json!({"bucket": bucket, "prefix": prefix, "region": region, "credentialsSecret": self.secret});
-                if let Some(endpoint) = &self.endpoint {
-                    s3["endpoint"] = json!(endpoint);
-                }
-                if *path_style {
-                    s3["pathStyle"] = json!(true);
-                }
-                if self.authority {
-                    s3["caSecret"] = json!(self.secret);
-                }
-                json!({"s3": s3})
-            }
         }
     }
 }
@@ -236,13 +174,11 @@ mod tests {
     #[test]
     fn a_place_is_a_folder_of_a_bucket_or_a_claim_and_anything_else_is_answered_with_what_is_one() {
         let gcs = |bucket: &str, prefix: &str| Place::Gcs { bucket: bucket.into(), prefix: prefix.into() };
-        let read = |text: &str| Place::read(text, None, false);
-        assert_eq!(read("gs://acme-wal/shop/ledger/").unwrap(), gcs("acme-wal", "shop/ledger"));
-        assert_eq!(read("gs://acme-wal").unwrap(), gcs("acme-wal", "stylobate"));
-        assert_eq!(read("volume:wal").unwrap(), Place::Volume { claim: "wal".into() });
+        assert_eq!(Place::read("gs://acme-wal/shop/ledger/").unwrap(), gcs("acme-wal", "shop/ledger"));
+        assert_eq!(Place::read("gs://acme-wal").unwrap(), gcs("acme-wal", "stylobate"));
+        assert_eq!(Place::read("volume:wal").unwrap(), Place::Volume { claim: "wal".into() });
         for bad in [
-            "az://x/y",
-            "s3://acme/y",
+            "s3://x/y",
             "gs://",
             "gs://a",
             "gs://acme/../x",
@@ -251,24 +187,12 @@ mod tests {
             "gs://acme/x y",
             "gs://acme/-x",
         ] {
-            let told = read(bad).unwrap_err().to_string();
+            let told = Place::read(bad).unwrap_err().to_string();
             assert!(
                 told.contains(&format!("--from is '{bad}'")) && told.contains("gs://BUCKET/FOLDER"),
                 "{told}"
             );
         }
-    }
-
-    #[test]
-    fn a_bucket_of_s3_has_a_region_and_one_of_google_has_none() {
-        let read = |text: &str, region| Place::read(text, region, false);
-        let place = read("s3://acme-wal/shop", Some("eu-central-1")).unwrap();
-        let (bucket, prefix, region) = ("acme-wal".into(), "shop".into(), "eu-central-1".into());
-        assert_eq!(place, Place::S3 { bucket, prefix, region, path_style: false });
-        assert_eq!(place.human(), "s3://acme-wal/shop");
-        assert!(read("s3://acme-wal", None).unwrap_err().to_string().contains("give --region"));
-        assert!(read("s3://acme-wal", Some("a b")).unwrap_err().to_string().contains("--region is 'a b'"));
-        assert!(read("gs://acme-wal", Some("r")).unwrap_err().to_string().contains("of s3:// alone"));
     }
 
     #[test]
@@ -303,7 +227,7 @@ mod tests {
     #[test]
     fn the_reader_and_the_restored_cluster_are_told_of_the_same_place() {
         let mut way = Way {
-            place: Place::read("gs://wal/shop/c", None, false).unwrap(),
+            place: Place::read("gs://wal/shop/c").unwrap(),
             endpoint: Some("gcs:4443".into()),
             login: Login::Anonymous,
             secret: "old".into(),
@@ -325,21 +249,7 @@ mod tests {
             way.archive(),
             json!({"gcs": {"bucket": "wal", "prefix": "shop/c", "serviceAccountSecret": "old"}})
         );
-        way.place = Place::read("s3://wal/shop/c", Some("r-1"), true).unwrap();
-        assert_eq!(
-            way.arguments(Some("c")),
-            ["archive-import", "s3", "wal", "shop/c", "s3.r-1.amazonaws.com", "r-1", "path", "c"]
-        );
-        (way.endpoint, way.authority) = (Some("s3:9000".into()), true);
-        assert_eq!(way.arguments(None)[4..], ["s3:9000", "r-1", "path", "-"]);
-        let s3 = json!({
-            "bucket": "wal", "prefix": "shop/c", "region": "r-1", "endpoint": "s3:9000", "pathStyle": true,
-            "credentialsSecret": "old", "caSecret": "old",
-        });
-        assert_eq!(way.archive(), json!({"s3": s3}));
-        let taken: crate::api::Archive = serde_json::from_value(way.archive()).unwrap();
-        assert!(taken.s3.is_some_and(|s3| s3.path_style), "as the definition has it");
-        way.place = Place::read("volume:wal", None, false).unwrap();
+        way.place = Place::read("volume:wal").unwrap();
         assert_eq!(way.arguments(None), ["archive-import", "posix", "/archive/stylobate", "-"]);
     }
 }

@@ -177,7 +177,7 @@ mod tests {
     use serde_json::Value;
 
     fn way(from: &str) -> Way {
-        let place = Place::read(from, None, false).unwrap();
+        let place = Place::read(from).unwrap();
         Way {
             place,
             endpoint: None,

@@ -257,7 +257,7 @@ mod tests {
     use crate::api::PostgresBackup;
 
     fn way() -> Way {
-        let place = Place::read("gs://wal/shop/c", None, false).unwrap();
+        let place = Place::read("gs://wal/shop/c").unwrap();
         Way {
             place,
             endpoint: None,
