@@ -19,7 +19,8 @@
 
 /* Length of a Flush; bytes of answers that are taken in when no write waits; servers of a session, a primary and a standby. */
 enum { FLUSH = 5, UNASKED = 65536, SERVERS = 4 };
-/* Looks at a server whose answer Pgpool-II does not read: what is waited for is not to come then. */
+/* Looks at a server that has said something which Pgpool-II does not read: the client is looked at again then, or both would wait for ever. A
+ * server that says nothing is waited for without a look. */
 enum { MOST_LOOKS = 1000 };
 
 /* Who may owe a ReadyForQuery. One that finds no place is as without the shim. */

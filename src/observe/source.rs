@@ -24,6 +24,8 @@ pub struct SourceSeen {
     pub archived_until: Option<Timestamp>,
     /// When the cluster went back to another backup in place, where that was after this one: what it archives since does not follow on this one.
     pub left_at: Option<Timestamp>,
+    /// When WAL of it was lost, where that was after this backup: no replay that begins with it goes beyond.
+    pub lost_at: Option<Timestamp>,
     /// Who removes WAL from it; none when the cluster is gone, or writes to another part of its archive by now.
     pub pruner: Option<Pruner>,
 }
@@ -110,8 +112,16 @@ fn told(live: &PostgresCluster, backup: &PostgresBackup) -> SourceSeen {
         return SourceSeen { archived_until: Some(began), left_at: Some(began), ..SourceSeen::default() };
     }
     let days = live.spec.backup.archive.as_ref().and_then(|archive| archive.retention_days);
-    let archived_until = status.and_then(|status| Some(status.archive.as_ref()?.archived_until.as_ref()?.0));
-    SourceSeen { archived_until, pruner: Some(Pruner { cluster_uid: uid, days }), ..SourceSeen::default() }
+    let archive = status.and_then(|status| status.archive.as_ref());
+    let archived_until = archive.and_then(|archive| Some(archive.archived_until.as_ref()?.0));
+    let lost_at =
+        archive.and_then(|archive| Some(archive.lost_at.as_ref()?.0)).filter(|lost| cut <= Some(*lost));
+    SourceSeen {
+        archived_until,
+        lost_at,
+        pruner: Some(Pruner { cluster_uid: uid, days }),
+        ..SourceSeen::default()
+    }
 }
 
 /// The backup whose archive is looked at: the one to begin with; when none reaches the point, the newest, whose archive tells what can

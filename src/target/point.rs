@@ -47,6 +47,9 @@ pub fn recovery(
     if let (Ok(Point::Latest), Some(from), Some(began)) = (&point, &bootstrap.from_cluster, source.left_at) {
         problems.push(left(from, began, &seen.name().namespace));
     }
+    if let (Ok(Point::Latest), Some(lost)) = (&point, source.lost_at) {
+        problems.push(broken(origin.backup, lost));
+    }
     let archive = archive(seen, origin.backup, &status).map_err(|refusal| problems.push(told(refusal)));
     let (point, archive) = (point.ok()?, archive.ok()?);
     if !reaches(&origin.candidates, origin.backup, source, now) {
@@ -151,6 +154,17 @@ fn left(from: &FromCluster, began: Timestamp, own: &str) -> Problem {
     let remedy = format!(
         "cluster '{name}' went back to a backup in place at {began:.0} and has none from since, so that its newest data can't be reached: make one \
          (stylobate backup {name} -n {namespace}); or, for what was archived up to then, name the backup by spec.bootstrap.fromBackup"
+    );
+    Problem::new(format!("{FIELD}.{LATEST}"), "true", remedy)
+}
+
+/// All that was archived is asked of an archive with a gap: a replay would end there, and take it for the end.
+fn broken(backup: &PostgresBackup, lost: Timestamp) -> Problem {
+    let (cluster, namespace) =
+        (&backup.spec.cluster, backup.metadata.namespace.as_deref().unwrap_or_default());
+    let remedy = format!(
+        "WAL of cluster '{cluster}' was lost for its archive at {lost:.0}, after the newest backup, so that nothing later can be reached: make a backup \
+         (stylobate backup {cluster} -n {namespace}); or, for what was archived before, name a moment by {FIELD}.targetTime"
     );
     Problem::new(format!("{FIELD}.{LATEST}"), "true", remedy)
 }

@@ -212,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn the_newest_data_is_not_reached_over_a_gap_that_is_known() {
+        let mut seen = world(json!({"targetLatest": true}), &bucket(), Some(7));
+        seen.restore.source.lost_at = Some("2026-11-21T05:00:00.5Z".parse().unwrap());
+        let refused = told(&seen).unwrap_err();
+        assert!(refused.contains("was lost for its archive at 2026-11-21T05:00:00Z"), "{refused}");
+        assert!(
+            refused.contains("stylobate backup old -n shop") && refused.contains("targetTime"),
+            "{refused}"
+        );
+        let mut moment = world(at(20), &bucket(), Some(7));
+        moment.restore.source.lost_at = seen.restore.source.lost_at;
+        assert_eq!(told(&moment).as_deref(), Ok("shop/day-20"), "a moment of before is what it says");
+    }
+
+    #[test]
     fn a_moment_whose_wal_is_removed_is_answered_with_those_that_are_left() {
         let left =
             "cluster 'old' can be brought to moments from 2026-11-10T10:00:00Z to about 2026-11-21T11:00:00Z";

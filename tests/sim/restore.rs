@@ -154,6 +154,7 @@ impl World {
             archived_until: Some(until),
             pruner: Some(Pruner { cluster_uid: "uid-of-books".into(), days: None }),
             left_at: None,
+            lost_at: None,
         };
     }
 

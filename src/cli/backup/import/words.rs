@@ -53,12 +53,13 @@ pub fn unopened(told: &Told, way: &Way, namespace: &str) -> Result<(), Error> {
         )));
     }
     let mut text = format!(
-        "{lacks}. The archive at {place} has it, sealed to a key of yours; open it, and put it into the Secret:\n"
+        "{lacks}. The archive at {place} has it, sealed to a key of yours; open it, and put it into the Secret. Where there is more than one, and one \
+         opens nothing of the archive, take the next: who may write to the bucket may have put it there.\n"
     );
     for sealed in &told.escrow {
         let _ = write!(
             text,
-            "\n{part} (SHA-256 of the public key {key}):\n  base64 -d >{part}.sealed <<<'{sealed}'\n",
+            "\n{part}, for the private key of the public one with SHA-256 {key}:\n  base64 -d >{part}.sealed <<<'{sealed}'\n",
             part = sealed.part,
             key = sealed.key,
             sealed = sealed.sealed
