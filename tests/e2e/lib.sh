@@ -76,6 +76,20 @@ within() {
   done
 }
 
+# gone SECONDS NAMESPACE KIND NAME...|--all: they are deleted, and are no more. kubectl's own waits know of no storm: an operator that another
+# suite has taken away ends nothing.
+gone() {
+  local limit=$1 namespace=$2
+  shift 2
+  kubectl -n "$namespace" delete "$@" --ignore-not-found --wait=false
+  within "$limit" no_more "$namespace" "${@/--all/}"
+}
+no_more() {
+  local namespace=$1 kind=$2 left
+  shift 2
+  # shellcheck disable=SC2068 # of all there is no name
+  left=$(kubectl -n "$namespace" get "$kind" $@ --ignore-not-found -o name) && [ -z "$left" ]
+}
 # k ARGS: kubectl in the test's namespace.
 k() { kubectl -n "$NS" "$@"; }
 # ask WORD...: a question that the ring answers, which costs no kubectl: e2e/src/harness/asks.rs. What went wrong goes to standard error.

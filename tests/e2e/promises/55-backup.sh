@@ -80,7 +80,7 @@ class_refused() {
 deleted_with_it() {
   local uid
   uid=$(of third .metadata.uid)
-  k delete pgb third --timeout=60s
+  gone 60 "$NS" pgb third
   within 30 test_equal "" snapshots "$uid"
   within 30 test_equal "" contents "$uid"
   within 10 test_equal "" kubectl -n "$OPERATOR_NS" get configmap "backup-$uid" --ignore-not-found -o name
@@ -92,7 +92,7 @@ held() {
   says "spec.hold of PostgresBackup fourth is true" cat "$WORK/said"
   [ "$(snapshots "$(of fourth .metadata.uid)" | wc -l)" = 1 ]
   k patch pgb fourth --type=merge -p '{"spec":{"hold":false}}'
-  k delete pgb fourth --timeout=30s
+  gone 30 "$NS" pgb fourth
 }
 
 taken_in_again() {

@@ -99,7 +99,7 @@ before_the_drop() {
   within 300 healthy past
   test_equal "$rows" inside "$(primary past)" 'select count(*) from kept'
   [ "$(field past .status.archive.stanza)" != "$(field wal .status.archive.stanza)" ]
-  k delete pgc past --timeout=120s
+  gone 120 "$NS" pgc past
   # The same moment again, without naming the backup.
   past "targetTime: \"$moment\"" |
     sed -e 's/^  name: past/  name: found/' -e 's/^  instances: .*/  instances: 1/' -e 's/fromBackup: {name: base}/fromCluster: {name: wal}/' |
@@ -125,7 +125,7 @@ drill() {
 # The mark was written after the backup, on the primary of today: no snapshot has it.
 drill_replays() {
   local mark
-  k delete pgc found --ignore-not-found --timeout=120s
+  gone 120 "$NS" pgc found
   drill
   drilled Passed
   of base .status.drill | jq -e '.replay.reached and .replay.bytes > 0 and .bytes > 0 and .recoverySeconds > 0'
@@ -198,12 +198,12 @@ wrong_passphrase() {
   passphrase "$(secret wal-archive-key archive-passphrase)"
   within 400 healthy opened
   test_equal True field opened ".status.conditions[?(@.type=='Restored')].status"
-  k delete pgc opened --timeout=120s
+  gone 120 "$NS" pgc opened
 }
 
 archived_go() {
-  k delete pgc wal found --ignore-not-found --timeout=120s
-  k delete pgb base --ignore-not-found --timeout=60s
+  gone 120 "$NS" pgc wal found
+  gone 60 "$NS" pgb base
   k delete deployment gcs
   k delete secret given --ignore-not-found
   k delete pvc,secret -l 'stylobate.dev/cluster in (wal, past, found, opened)'

@@ -81,7 +81,7 @@ refused_restores() {
   within 20 says "restorable" condition bad Accepted
   test_equal "" k get statefulset bad --ignore-not-found -o name
   test_equal "" k get pvc -l stylobate.dev/cluster=bad -o name
-  k delete pgc bad --timeout=60s
+  gone 60 "$NS" pgc bad
 }
 
 # far_as_copied: the cluster in the other namespace holds what the first restored one holds.
@@ -101,7 +101,7 @@ elsewhere() {
 
 # The operators are killed again and again while the restore goes on.
 killed_meanwhile() {
-  kubectl -n "$FAR" delete pgc far --timeout=120s
+  gone 120 "$FAR" pgc far
   kubectl -n "$FAR" delete pvc,secret -l stylobate.dev/cluster=far
   restored far "$FAR" "{name: restorable, namespace: $NS}"
   for _ in 1 2 3; do
@@ -118,9 +118,9 @@ killed_meanwhile() {
 }
 
 restores_gone() {
-  k delete pgc copy --timeout=120s
+  gone 120 "$NS" pgc copy
   k delete pvc,secret -l stylobate.dev/cluster=copy
-  kubectl delete namespace "$FAR" --timeout=180s
+  gone 180 "$FAR" namespace "$FAR"
 }
 
 promise "a backup is cut while the bank transfers" cut_under_load

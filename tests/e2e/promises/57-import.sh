@@ -82,8 +82,8 @@ all_is_lost() {
   [ -s "$WORK/handle" ]
   uids=$(k get pgb copied cut -o 'jsonpath={.items[*].metadata.uid}')
   printf '%s\n' "$uids" | tr ' ' '\n' | sort >"$WORK/uids"
-  k delete pgc depot --timeout=120s
-  k delete pgb copied cut --timeout=60s
+  gone 120 "$NS" pgc depot
+  gone 60 "$NS" pgb copied cut
   for uid in $uids; do kubectl -n "$OPERATOR_NS" delete configmap "backup-$uid"; done
   k delete pvc,secret -l stylobate.dev/cluster=depot
   test_equal "" manifests
@@ -149,15 +149,15 @@ spec:
 YAML
   within 20 says "cut" condition strange Accepted
   test_equal "" k get pvc -l stylobate.dev/cluster=strange -o name
-  k delete pgc strange --timeout=60s
+  gone 60 "$NS" pgc strange
 }
 
 imports_gone() {
-  kubectl -n "$FAR" delete pgc --all --timeout=180s
-  kubectl delete namespace "$FAR" --timeout=180s
-  k delete pgb --all --timeout=60s
+  gone 180 "$FAR" pgc --all
+  gone 180 "$FAR" namespace "$FAR"
+  gone 60 "$NS" pgb --all
   while read -r uid; do kubectl -n "$OPERATOR_NS" delete configmap "backup-$uid"; done <"$WORK/uids"
-  k delete volumesnapshot --all --timeout=60s
+  gone 60 "$NS" volumesnapshot --all
   k delete deployment gcs
 }
 
