@@ -94,7 +94,7 @@ no_more() {
 k() { kubectl -n "$NS" "$@"; }
 # ask WORD...: a question that the ring answers, which costs no kubectl: e2e/src/harness/asks.rs. What went wrong goes to standard error.
 ask() {
-  local ring failed=1 out= errors=
+  local ring failed=1 out='' errors=''
   exec {ring}<>"/dev/tcp/127.0.0.1/$E2E_ASKS"
   printf '%s\0' "$#" "$@" >&"$ring"
   # The last word of a broken answer is not ended; it is no answer then.
