@@ -8,7 +8,7 @@ set -euo pipefail
 if [ "$1" != within ]; then
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  timeout --kill-after=1 150 unshare --net --ipc --mount --pid --fork --kill-child --mount-proc "$0" within "$(realpath "$(dirname "$0")")" "$work" "$@"
+  timeout --kill-after=1 300 unshare --net --ipc --mount --pid --fork --kill-child --mount-proc "$0" within "$(realpath "$(dirname "$0")")" "$work" "$@"
   exit
 fi
 here=$2 work=$3 postgres=$4 pooler=$5 user=$6
@@ -110,21 +110,34 @@ CONF
   chmod -R a+rX "$work/pooler"
   : >"$work/log"
   in_image "$pooler" run-pgpool >"$work/log" 2>&1 &
-  heard 'successfully started' 20
+  heard 'successfully started' 60
+}
+
+# Waits for a file that the client of cut_off writes.
+written() {
+  local _
+  for _ in $(seq 300); do [ ! -e "$work/$1" ] || return 0; sleep 0.1; done
+  echo "the client did not get as far as '$1'" >&2
+  return 1
 }
 
 # Stops the process of a session, leads a statement to it and cuts the network: what it then sends to its server is never acknowledged.
 cut_off() {
-  local session _
-  in_image "$postgres" python3 -c 'import time; from pooler_client import Session
-session = Session(database="odd"); open("/tmp/ready", "w").close(); time.sleep(2); session.send("Q", b"SELECT 1\0"); time.sleep(60)' &
-  for _ in $(seq 100); do [ ! -e "$work/ready" ] || break; sleep 0.1; done
-  session=$(grep -lz '^pgpool: app odd' /proc/[0-9]*/cmdline | cut -d/ -f3)
+  local session
+  in_image "$postgres" python3 -c 'import os, time; from pooler_client import Session
+session = Session(database="odd"); open("/tmp/ready", "w").close()
+while not os.path.exists("/tmp/stopped"): time.sleep(0.1)
+session.send("Q", b"SELECT 1\0"); open("/tmp/sent", "w").close(); time.sleep(60)' &
+  written ready
+  # Other processes may end while grep looks at them, which it calls a failure of its own.
+  session=$({ grep -lsz '^pgpool: app odd' /proc/[0-9]*/cmdline || true; } | cut -d/ -f3)
+  [[ $session =~ ^[0-9]+$ ]] || { echo "not one session of database odd: '$session'" >&2; return 1; }
   kill -STOP "$session"
-  sleep 3
+  touch "$work/stopped"
+  written sent
   loopback 0
   kill -CONT "$session"
-  heard "ended session $session: its server does not answer" 12
+  heard "ended session $session: its server does not answer" 40
   echo "a session ends whose server does not answer"
 }
 

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 CITUS=localhost/stylobate/citus:17
 kept=0
-broken=0
+broken=()
 server=
 containers=()
 
@@ -23,7 +23,7 @@ promise() {
     kept=$((kept + 1))
     printf 'kept    %-22s %s%s\n' "$image" "$what" "${detail:+: ${detail%%$'\n'*}}"
   else
-    broken=$((broken + 1))
+    broken+=("$image: $what: ${detail:-nothing was found}")
     printf 'BROKEN  %-22s %s: %s\n' "$image" "$what" "${detail:-nothing was found}" >&2
   fi
 }
@@ -71,9 +71,13 @@ absent() {
 
 # The output of the program, run as a pod runs it, matches the pattern $1; the matching line is printed.
 says() {
-  local pattern=$1
+  local pattern=$1 said
   shift
-  inside "$@" 2>&1 | grep -E -m1 "$pattern"
+  # To its end: a program that writes on after its line would be ended by a reader that has left.
+  if ! said=$(inside "$@" 2>&1) || ! grep -E -m1 "$pattern" <<<"$said"; then
+    echo "$said"
+    return 1
+  fi
 }
 
 # A version is at least $1, as sort -V orders them.
@@ -125,14 +129,18 @@ check_both() {
   [[ $2 != *-to-* ]] || tells "$1" "the upgrade of a member" ./upgrade-test.sh "$root" "$user"
 }
 
-# One line for each promise that another script tells of; what broke one is on its standard error. $1 image, $2 what it tries, then the script.
+# One line for each promise that another script tells of; the end of its standard error says what broke one. $1 image, $2 what it tries,
+# then the script.
 tells() {
-  local image=$1 what=$2 said line
+  local image=$1 what=$2 said line errors
   shift 2
-  if ! said=$("$@"); then
-    broken=$((broken + 1))
-    printf 'BROKEN  %-22s %s\n' "$image" "$what, see above" >&2
+  errors=$(mktemp)
+  if ! said=$("$@" 2>"$errors"); then
+    broken+=("$image: $what: after '$(tail -n 1 <<<"$said")': $(tail -n 3 "$errors" | tr '\n' ' ')")
+    cat "$errors" >&2
+    printf 'BROKEN  %-22s %s, see above\n' "$image" "$what" >&2
   fi
+  rm "$errors"
   while read -r line; do
     [ -n "$line" ] || continue
     kept=$((kept + 1))
@@ -255,5 +263,9 @@ if buildah inspect --type image "$CITUS" >/dev/null 2>&1; then
 else
   echo "skipped citus:17               no image $CITUS is here: its packages come from its vendor, see images/citus/Dockerfile"
 fi
-[ "$broken" = 0 ] || { echo "images: $broken promises broken, $kept kept" >&2; exit 1; }
+if ((${#broken[@]})); then
+  printf 'broken: %s\n' "${broken[@]//$'\n'/ }" >&2
+  echo "images: ${#broken[@]} promises broken, $kept kept" >&2
+  exit 1
+fi
 echo "images: $kept promises kept"

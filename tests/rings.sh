@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 RULES=tests/rings.txt
 # What all rings take when cold, measured at 17 GiB, and what the cluster's volumes come to.
 SHORT_MIB=20480
+# How the rings' runners, Cargo and clippy begin a line that says what broke.
+SAID='^(BROKEN|FAIL|NOT KEPT|broken: |error(\[|:)|test .* FAILED)'
 # What breaks early is told early.
 RINGS=(rust csi charts images terraform local admission drivers e2e)
 
@@ -63,16 +65,18 @@ run() {
     if make "test-$ring" 2>&1 | tee "$work/out"; then
       printf '%-12s %6ss  passed\n' "$ring" $((SECONDS - started)) >>"$work/table"
     else
+      # The end is what a long log is read by, and may be all that is kept of it.
+      grep -aE "$SAID" "$work/out" | tail -n 8 | sed "s/^/$ring: /" >>"$work/faults" || true
       printf '%-12s %6ss  BROKEN\n' "$ring" $((SECONDS - started)) >>"$work/table"
       broken=$((broken + 1))
       [ -z "${FIRST_BROKEN:-}" ] || stopped=yes
     fi
-    grep -E '^(flaky|broken twice): ' "$work/out" >>"$work/flaky" || true
+    grep -E '^(flaky|broken twice): ' "$work/out" >>"$work/faults" || true
     [ "$ring" != rust ] || spare
   done
   printf '\n%-12s %7s  result\n' ring time
   cat "$work/table"
-  [ ! -s "$work/flaky" ] || cat "$work/flaky"
+  [ ! -s "$work/faults" ] || cat "$work/faults"
   printf 'all rings %9ss  %s\n' "$SECONDS" "$( ((broken == 0)) && echo passed || echo "$broken broken")"
   ((broken == 0))
 }

@@ -19,8 +19,10 @@ no_secret_is_seen() {
   local pod name key
   for pod in $(k get pods -o name); do
     k logs "$pod" --all-containers >>"$WORK/seen"
-    k exec "$pod" -- sh -c 'cat /proc/[0-9]*/cmdline' 2>/dev/null | tr '\0' ' ' >>"$WORK/seen"
+    # A process may end while it is looked at.
+    k exec "$pod" -- sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null || true' | tr '\0' ' ' >>"$WORK/seen"
   done
+  says patroni cat "$WORK/seen"
   for name in shop-user-app shop-credentials; do
     for key in $(k get secret $name -o json | jq -r '.data | keys[] | select(. == "password" or . == "postgres" or . == "standby" or . == "rewind" or . == "stylobate_pooler_monitor")'); do
       ! grep -qF "$(secret $name "$key")" "$WORK/seen" || { echo "$key of $name is seen"; return 1; }
