@@ -99,7 +99,7 @@ def key_pair(folder, bits=2048):
 
 
 def opened(private, told):
-    """As docs/restore.md says it."""
+    """As `stylobate backup import` says it (src/cli/backup/import/words.rs), and not as sealed.py has it."""
     return sealed.openssl("pkeyutl", "-decrypt", "-inkey", str(private), *OAEP, given=base64.b64decode(told["sealed"])).decode()
 
 

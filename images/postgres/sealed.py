@@ -18,6 +18,7 @@ KIND = "stylobate-manifest"
 VERSION = 1
 ROUNDS = 100_000  # a minted passphrase needs none of them; one of a person's own does
 MOST_TEXT = 4 << 20  # bytes of an opened manifest: one has some KiB
+OAEP = [word for option in ("padding_mode:oaep", "oaep_md:sha256", "mgf1_md:sha256") for word in ("-pkeyopt", f"rsa_{option}")]
 MOST_ESCROW = 1024  # bytes of a sealed passphrase: as many as the key, and Cloud KMS has none over 4096 bits
 MOST_WHOLE = 8 << 20  # bytes of a sealed one: MOST_TEXT that can't be compressed has 5.4 MiB in base64
 
@@ -38,26 +39,23 @@ def keys(passphrase):
     return both[:32].hex(), sign, hmac.new(sign, b"which passphrase", hashlib.sha256).hexdigest()[:16]
 
 
+def openssl(*arguments, given=b"", **how):
+    done = subprocess.run(["openssl", *arguments], check=False, input=given, capture_output=True, **how)
+    if done.returncode != 0:
+        raise OSError(f"openssl {arguments[0]}: {done.stderr.decode(errors='replace').strip()[:300]}")
+    return done.stdout
+
+
 def crypt(key, data, *direction):
     """By openssl; the key goes by a pipe, since others see the arguments of a process."""
     read, write = os.pipe()
     os.write(write, key.encode() + b"\n")
     os.close(write)
     try:
-        command = ["openssl", "enc", "-aes-256-cbc", "-pbkdf2", "-iter", "1", "-md", "sha256", "-salt", *direction, "-pass", f"fd:{read}"]
-        done = subprocess.run(command, check=False, input=data, capture_output=True, pass_fds=(read,))
+        options = ["-aes-256-cbc", "-pbkdf2", "-iter", "1", "-md", "sha256", "-salt", *direction, "-pass", f"fd:{read}"]
+        return openssl("enc", *options, given=data, pass_fds=(read,))
     finally:
         os.close(read)
-    if done.returncode != 0:
-        raise OSError(f"openssl enc: {done.stderr.decode(errors='replace').strip()[:300]}")
-    return done.stdout
-
-
-def openssl(*arguments, given=b""):
-    done = subprocess.run(["openssl", *arguments], check=False, input=given, capture_output=True)
-    if done.returncode != 0:
-        raise OSError(f"openssl {arguments[0]}: {done.stderr.decode(errors='replace').strip()[:300]}")
-    return done.stdout
 
 
 def escrow(public, passphrase):
@@ -67,9 +65,7 @@ def escrow(public, passphrase):
     what is signed, since who has lost the passphrase can't look at a signature by it: a wrong one is found when the manifest does not open.
     """
     key = hashlib.sha256(openssl("pkey", "-pubin", "-in", str(public), "-outform", "DER")).hexdigest()
-    options = ["rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256"]
-    options = [word for option in options for word in ("-pkeyopt", option)]
-    sealed = openssl("pkeyutl", "-encrypt", "-pubin", "-inkey", str(public), *options, given=passphrase.encode())
+    sealed = openssl("pkeyutl", "-encrypt", "-pubin", "-inkey", str(public), *OAEP, given=passphrase.encode())
     return {"key": key, "sealed": base64.b64encode(sealed).decode()}
 
 

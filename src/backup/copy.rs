@@ -11,7 +11,7 @@ use crate::name::ClusterName;
 use crate::observe::Links;
 use crate::sql::session::Error;
 
-use super::mounted::{ELSEWHERE, Mounted, answer};
+use super::mounted::{Mounted, answer};
 
 /// Name of the program in the image.
 const PROGRAM: &str = "archive-backup";
@@ -137,20 +137,18 @@ fn is_word(text: &str) -> bool {
 pub async fn ask(links: &Links, member: &str, verb: Verb, errand: &Errand) -> Result<Answer, Error> {
     let session = links.session(member, "postgres").await?;
     let file = format!("{ANSWERS}/{}.json", errand.backup);
-    let told = answer(&session, errand.place.as_ref(), &errand.statement(verb), &file).await?;
-    let elsewhere = || Answer::Unknown { cause: ELSEWHERE.into() };
-    Ok(told.map_or_else(elsewhere, |bytes| read_answer(&bytes)))
-}
-
-fn read_answer(bytes: &[u8]) -> Answer {
-    serde_json::from_slice(bytes).unwrap_or_else(|cause| Answer::Unknown {
-        cause: format!("{PROGRAM} gave no answer that can be read: {cause}"),
-    })
+    let told = answer(&session, errand.place.as_ref(), PROGRAM, &errand.statement(verb), &file).await?;
+    Ok(told.unwrap_or_else(|cause| Answer::Unknown { cause }))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::mounted::read;
     use super::*;
+
+    fn read_answer(bytes: &[u8]) -> Answer {
+        read(PROGRAM, bytes).unwrap_or_else(|cause| Answer::Unknown { cause })
+    }
 
     #[test]
     fn each_answer_of_the_program_is_read_and_one_that_is_none_says_nothing_of_the_copy() {

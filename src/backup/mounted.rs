@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use crate::api::Archive;
 use crate::engine::paths;
 use crate::sql::session::{Error, Session};
@@ -12,7 +14,7 @@ use crate::sql::session::{Error, Session};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What is answered in the place of a member that looks elsewhere.
-pub const ELSEWHERE: &str = "the member that takes writes still has the configuration of another archive: it is asked again once the kubelet has brought it the new one";
+const ELSEWHERE: &str = "the member that takes writes still has the configuration of another archive: it is asked again once the kubelet has brought it the new one";
 
 /// A folder of a bucket, as pgBackRest's configuration names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,26 +54,37 @@ async fn leads_to(session: &Session, place: Option<&Mounted>) -> Result<bool, Er
     Ok(bucket.as_ref() == Some(&place.bucket) && path.as_ref() == Some(&place.path))
 }
 
-/// Has a program of the member's image run by this statement, and gives back what it wrote into the file; none when the member looks
-/// elsewhere, before it or after it: the configuration may have been exchanged just then.
+/// Has a program of the member's image run by this statement, and gives back what it answered in the file; a cause when there is no answer, as
+/// when the member looks elsewhere, before it or after it: the configuration may have been exchanged just then.
 ///
 /// # Errors
 /// Those of the session.
-pub async fn answer(
+pub async fn answer<T: DeserializeOwned>(
     session: &Session,
     place: Option<&Mounted>,
+    program: &str,
     statement: &str,
     file: &str,
-) -> Result<Option<Vec<u8>>, Error> {
+) -> Result<Result<T, String>, Error> {
     if !leads_to(session, place).await? {
-        return Ok(None);
+        return Ok(Err(ELSEWHERE.into()));
     }
     session.execute_within(statement, ANSWER_TIMEOUT).await?;
     if !leads_to(session, place).await? {
-        return Ok(None);
+        return Ok(Err(ELSEWHERE.into()));
     }
-    let read = format!("SELECT pg_catalog.pg_read_binary_file('{file}', 0, 10000, true)");
-    Ok(Some(session.first(&session.query(&read).await?)?.unwrap_or_default()))
+    let file = format!("SELECT pg_catalog.pg_read_binary_file('{file}', 0, 10000, true)");
+    let bytes: Option<Vec<u8>> = session.first(&session.query(&file).await?)?;
+    Ok(read(program, &bytes.unwrap_or_default()))
+}
+
+/// An answer as the program wrote it.
+///
+/// # Errors
+/// Why it is none.
+pub fn read<T: DeserializeOwned>(program: &str, bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes)
+        .map_err(|cause| format!("{program} gave no answer that can be read: {cause}"))
 }
 
 #[cfg(test)]

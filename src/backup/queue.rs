@@ -11,7 +11,7 @@ use crate::api::{BackupPhase, PostgresBackup};
 use crate::name::ANNOTATION_MISSED;
 
 /// A cluster by namespace and name.
-type Of = (String, String);
+pub type Of = (String, String);
 
 /// Whether this backup may begin: fewer than `places` clusters are at work, or are in the queue before it. `all` are the backups of all
 /// clusters, this one among them.
@@ -27,7 +27,7 @@ pub fn has_turn<'a>(
         }
         let phase = other.status.as_ref().map_or(BackupPhase::Pending, |status| status.phase);
         let waits = phase == BackupPhase::Pending && !other.annotations().contains_key(ANNOTATION_MISSED);
-        if works(phase) || waits && order(other) < order(own) {
+        if works(phase) || waits && age(other) < age(own) {
             before.insert(of(other));
             if before.len() >= places {
                 return false;
@@ -42,11 +42,13 @@ fn works(phase: BackupPhase) -> bool {
     matches!(phase, BackupPhase::Checkpointing | BackupPhase::Cutting | BackupPhase::Copying)
 }
 
-fn of(backup: &PostgresBackup) -> Of {
+/// The cluster of a backup.
+pub fn of(backup: &PostgresBackup) -> Of {
     (backup.namespace().unwrap_or_default(), backup.spec.cluster.clone())
 }
 
-fn order(backup: &PostgresBackup) -> (Option<Timestamp>, String, String) {
+/// By which the oldest backup is the first.
+pub fn age(backup: &PostgresBackup) -> (Option<Timestamp>, String, String) {
     let made = backup.metadata.creation_timestamp.as_ref().map(|at| at.0);
     (made, backup.namespace().unwrap_or_default(), backup.name_any())
 }

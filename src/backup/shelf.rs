@@ -8,7 +8,7 @@ use crate::observe::Links;
 use crate::sql::session::{Error, Session};
 
 use super::copy::Errand;
-use super::mounted::{ELSEWHERE, answer};
+use super::mounted::answer;
 
 /// Name of the program in the image.
 const PROGRAM: &str = "archive-manifest";
@@ -68,9 +68,8 @@ async fn ask(links: &Links, member: &str, errand: &Errand, statement: &str) -> R
         return Ok(Answer::Unable);
     }
     let file = format!("{ANSWERS}/{}.json", errand.backup);
-    let told = answer(&session, errand.place.as_ref(), statement, &file).await?;
-    let elsewhere = || Answer::Unknown { cause: ELSEWHERE.into() };
-    Ok(told.map_or_else(elsewhere, |bytes| read_answer(&bytes)))
+    let told = answer(&session, errand.place.as_ref(), PROGRAM, statement, &file).await?;
+    Ok(told.unwrap_or_else(|cause| Answer::Unknown { cause }))
 }
 
 async fn is_able(session: &Session) -> Result<bool, Error> {
@@ -78,15 +77,14 @@ async fn is_able(session: &Session) -> Result<bool, Error> {
     Ok(session.first(&session.query(&there).await?)?.unwrap_or_default())
 }
 
-fn read_answer(bytes: &[u8]) -> Answer {
-    serde_json::from_slice(bytes).unwrap_or_else(|cause| Answer::Unknown {
-        cause: format!("{PROGRAM} gave no answer that can be read: {cause}"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::mounted::read;
     use super::*;
+
+    fn read_answer(bytes: &[u8]) -> Answer {
+        read(PROGRAM, bytes).unwrap_or_else(|cause| Answer::Unknown { cause })
+    }
 
     #[test]
     fn a_manifest_goes_by_standard_input_and_nothing_in_it_is_read_by_sql_or_a_shell() {

@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Secret, Volume, VolumeMount};
 
-use crate::api::PostgresBackup;
 use crate::archive::{self, Place, SOURCE};
 use crate::child::{Child, Kind};
 use crate::engine::paths;
-use crate::observe::{Observed, OriginSeen, SecretData};
+use crate::observe::{Observed, SecretData};
 use crate::plan::passphrase;
 use crate::restore::{Course, recorded};
 use crate::target::{Target, source_files};
@@ -62,12 +61,7 @@ fn of_source(target: &Target, seen: &Observed) -> SecretData {
     let Some(course) = recorded.filter(Course::reads_archive) else {
         return if target.drill { kept } else { SecretData::new() };
     };
-    let same = |backup: &&PostgresBackup| backup.metadata.uid.as_ref() == Some(&course.key);
-    let backup = match &seen.restore.backup {
-        OriginSeen::Found(backup) => Some(backup.as_ref()).filter(same),
-        OriginSeen::Several { backups, clusters: _ } => backups.iter().find(same),
-        OriginSeen::NotRead | OriginSeen::Missing { available: _ } => None,
-    };
+    let backup = seen.restore.backup.of_uid(&course.key);
     match backup {
         // Secrets are read again only where the files are not there, or are of no use.
         Some(backup) if kept.is_empty() || !seen.restore.source.secrets.is_empty() => {

@@ -10,12 +10,10 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::api::{BackupPhase, BackupStatus, DrillOutcome, PostgresBackup, PostgresCluster};
+use crate::backup::queue::{Of, age, of};
 use crate::name::ANNOTATION_VERIFY;
 
 use super::cluster::name;
-
-/// A cluster by namespace and name.
-type Of = (String, String);
 
 /// When the last drill of each cluster ended, as far as clusters' own status tells.
 pub fn told<'a>(clusters: impl IntoIterator<Item = &'a PostgresCluster>) -> BTreeMap<Of, Timestamp> {
@@ -73,15 +71,6 @@ fn waits(backup: &PostgresBackup) -> bool {
         && request.is_some_and(|request| {
             status.drill.as_ref().is_none_or(|last| last.cluster != name(backup, request))
         })
-}
-
-fn of(backup: &PostgresBackup) -> Of {
-    (backup.namespace().unwrap_or_default(), backup.spec.cluster.clone())
-}
-
-fn age(backup: &PostgresBackup) -> (Option<Timestamp>, String, String) {
-    let made = backup.metadata.creation_timestamp.as_ref().map(|at| at.0);
-    (made, backup.namespace().unwrap_or_default(), backup.name_any())
 }
 
 #[cfg(test)]

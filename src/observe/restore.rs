@@ -125,6 +125,18 @@ async fn begun(
         .map_or(OriginSeen::Missing { available: Vec::new() }, |found| OriginSeen::Found(Box::new(found))))
 }
 
+impl OriginSeen {
+    /// The backup of this UID, where it is among what was looked up.
+    pub fn of_uid(&self, uid: &str) -> Option<&PostgresBackup> {
+        let same = |backup: &&PostgresBackup| backup.metadata.uid.as_deref() == Some(uid);
+        match self {
+            Self::Found(backup) => Some(backup.as_ref()).filter(same),
+            Self::Several { backups, clusters: _ } => backups.iter().find(same),
+            Self::NotRead | Self::Missing { available: _ } => None,
+        }
+    }
+}
+
 /// All backups of a cluster.
 async fn several(
     client: &Client,

@@ -1,9 +1,11 @@
 //! How the parameters of a program come into its file: what the operator sets, and in its place or behind it what a person's ConfigMaps say.
 
+use std::collections::BTreeSet;
+
 use crate::target::Target;
-use crate::tuning::Catalog;
-use crate::tuning::catalog::{Context, Kind};
+use crate::tuning::catalog::{Context, Entry, Kind};
 use crate::tuning::value::{Checked, check};
+use crate::tuning::{Book, Catalog};
 
 /// Names and values of a file.
 pub type Parameters = Vec<(String, String)>;
@@ -24,6 +26,26 @@ pub fn parameters(
         .collect()
 }
 
+/// Rules for the ConfigMaps of `spec.pooler.tuning`.
+pub fn book<'a>(
+    program: &'static str,
+    catalog: &'a Catalog,
+    reserved: fn(&str) -> Option<&'static str>,
+    limits: &'a dyn Fn(&Entry, &Checked) -> Option<String>,
+    own: &'a BTreeSet<String>,
+) -> Book<'a> {
+    Book {
+        program,
+        field: "spec.pooler.tuning",
+        catalog,
+        reserved,
+        limits,
+        libraries: &[],
+        own,
+        beyond: None,
+    }
+}
+
 /// True when only new pods take up a change of this parameter.
 pub fn restarts(catalog: &Catalog, name: &str) -> bool {
     catalog.get(name).is_some_and(|entry| entry.context == Context::Restart)
@@ -40,8 +62,21 @@ pub fn value(catalog: &Catalog, name: &str, value: &str, other: fn(Option<&Kind>
     }
 }
 
-/// Why a parameter (in lower case) is reserved; none when nothing speaks against it.
-pub fn reason(reserved: &Reserved, name: &str) -> Option<&'static str> {
+/// Why a parameter (in lower case) of the program with this catalog is not to be set by a person; none when nothing speaks against it. A
+/// parameter of the other program says that it is one.
+pub fn reserved(
+    own: &Catalog,
+    (other, others): (&Catalog, &'static str),
+    reserved: &Reserved,
+    name: &str,
+) -> Option<&'static str> {
+    // One of the reserved beginnings may begin the name of a parameter that is free.
+    if own.get(name).is_some() {
+        return None;
+    }
+    if other.get(name).is_some() {
+        return Some(others);
+    }
     let begins = |part: &&(&[&str], &str)| part.0.iter().any(|start| name.starts_with(start));
     reserved.iter().find(begins).map(|(_, reason)| *reason)
 }

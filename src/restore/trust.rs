@@ -48,12 +48,7 @@ pub fn believe(
 ) -> Option<Trusted> {
     let told = written(children, group, entry)?;
     let own = ClusterName::new(cluster.namespace().unwrap_or_default(), cluster.name_any());
-    let same = |backup: &&PostgresBackup| backup.metadata.uid.as_ref() == Some(&told.key);
-    let backup = match origin {
-        OriginSeen::Found(backup) => Some(backup.as_ref()).filter(same),
-        OriginSeen::Several { backups, clusters: _ } => backups.iter().find(same),
-        OriginSeen::NotRead | OriginSeen::Missing { available: _ } => None,
-    };
+    let backup = origin.of_uid(&told.key);
     let derived = match backup {
         Some(backup) => derive(&told, backup, &own),
         None => Err(format!("backup {} is not there any more", told.backup)),

@@ -10,8 +10,7 @@
 //! The answer is `0` or `1`, what was printed, and what went wrong, each ended by a zero byte too.
 
 use jsonpath_rust::JsonPath;
-use kube::api::{ApiResource, DynamicObject};
-use kube::core::GroupVersionKind;
+use kube::api::DynamicObject;
 use kube::{Api, Client};
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -20,20 +19,21 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::broken::{Broken, Kept};
 use crate::ensure;
 
+use super::objects::{Kind, POD, kind};
 use super::pods;
 
-/// Kinds that suites ask for, as kubectl's short names have them, with group, version and name.
-const KINDS: [(&str, &str, &str, &str); 10] = [
-    ("pgc", "stylobate.dev", "v1alpha1", "PostgresCluster"),
-    ("pgb", "stylobate.dev", "v1alpha1", "PostgresBackup"),
-    ("pod", "", "v1", "Pod"),
-    ("secret", "", "v1", "Secret"),
-    ("service", "", "v1", "Service"),
-    ("job", "batch", "v1", "Job"),
-    ("deployment", "apps", "v1", "Deployment"),
-    ("statefulset", "apps", "v1", "StatefulSet"),
-    ("pdb", "policy", "v1", "PodDisruptionBudget"),
-    ("lease", "coordination.k8s.io", "v1", "Lease"),
+/// Kinds that suites ask for, as kubectl's short names have them.
+const KINDS: [(&str, Kind); 10] = [
+    ("pgc", kind("stylobate.dev", "v1alpha1", "PostgresCluster")),
+    ("pgb", kind("stylobate.dev", "v1alpha1", "PostgresBackup")),
+    ("pod", POD),
+    ("secret", kind("", "v1", "Secret")),
+    ("service", kind("", "v1", "Service")),
+    ("job", kind("batch", "v1", "Job")),
+    ("deployment", kind("apps", "v1", "Deployment")),
+    ("statefulset", kind("apps", "v1", "StatefulSet")),
+    ("pdb", kind("policy", "v1", "PodDisruptionBudget")),
+    ("lease", kind("coordination.k8s.io", "v1", "Lease")),
 ];
 /// More words than any program of a suite has.
 const MOST_WORDS: usize = 100;
@@ -60,6 +60,9 @@ async fn serve(client: Client, mut stream: TcpStream) -> Kept {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let answered = match words[..] {
         ["get", namespace, kind, name, path] => get(client, namespace, kind, name, path).await,
+        ["exec", _, pod, ..] if pod.contains('/') => {
+            Err(Broken::new(format!("{pod} is not the name of a pod")))
+        }
         ["exec", namespace, pod, container, input, ref command @ ..] => {
             let input = Some(input).filter(|input| !input.is_empty());
             let ended = pods::exec(&pods::of(&client, namespace), pod, container, command, input).await;
@@ -103,11 +106,11 @@ async fn get(
     name: &str,
     path: &str,
 ) -> Kept<(bool, String, String)> {
-    let known = KINDS.iter().find(|(short, ..)| *short == kind);
-    let (_, group, version, kind) =
+    let known = KINDS.iter().find(|(short, _)| *short == kind);
+    let (_, known) =
         known.ok_or_else(|| Broken::new(format!("kind {kind} is not among those of asks.rs")))?;
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    let object = Api::<DynamicObject>::namespaced_with(client, namespace, &resource).get(name).await?;
+    let objects = Api::<DynamicObject>::namespaced_with(client, namespace, &known.resource());
+    let object = objects.get(name).await?;
     Ok((true, at(&serde_json::to_value(object)?, path)?, String::new()))
 }
 

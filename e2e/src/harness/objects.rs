@@ -21,8 +21,16 @@ pub struct Kind {
     pub name: &'static str,
 }
 
-const fn kind(group: &'static str, version: &'static str, name: &'static str) -> Kind {
+/// By Kubernetes' name, as `Pod`.
+pub const fn kind(group: &'static str, version: &'static str, name: &'static str) -> Kind {
     Kind { group, version, name }
+}
+
+impl Kind {
+    /// As a client of objects whose type is not known asks for it.
+    pub fn resource(&self) -> ApiResource {
+        ApiResource::from_gvk(&GroupVersionKind::gvk(self.group, self.version, self.name))
+    }
 }
 
 /// VolumeSnapshots.
@@ -88,9 +96,8 @@ impl Stage {
     /// # Errors
     /// When the API server does not answer.
     pub async fn objects(&self, kind: Kind, labels: &str) -> Kept<Vec<DynamicObject>> {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(kind.group, kind.version, kind.name));
-        let api =
-            Api::<DynamicObject>::namespaced_with(self.world.client.clone(), &self.namespace, &resource);
+        let client = self.world.client.clone();
+        let api = Api::<DynamicObject>::namespaced_with(client, &self.namespace, &kind.resource());
         Ok(api.list(&ListParams::default().labels(labels)).await?.items)
     }
 

@@ -51,13 +51,8 @@ const RESERVED: [(&[&str], &str); 5] = [
 
 /// Why a parameter (in lower case) is not to be set by a person; none when nothing speaks against it.
 fn reserved(name: &str) -> Option<&'static str> {
-    if catalog().get(name).is_some() {
-        return None;
-    }
-    if pgpool::catalog().get(name).is_some() {
-        return Some("it is a parameter of Pgpool-II, and spec.pooler.kind is PgBouncer");
-    }
-    written::reason(&RESERVED, name)
+    let other = (pgpool::catalog(), "it is a parameter of Pgpool-II, and spec.pooler.kind is PgBouncer");
+    written::reserved(catalog(), other, &RESERVED, name)
 }
 
 /// What may be set.
@@ -68,16 +63,7 @@ pub fn catalog() -> &'static Catalog {
 
 /// Rules for the ConfigMaps of `spec.pooler.tuning`.
 pub fn book(own: &BTreeSet<String>) -> Book<'_> {
-    Book {
-        program: "PgBouncer",
-        field: "spec.pooler.tuning",
-        catalog: catalog(),
-        reserved,
-        limits: &|_, _| None,
-        libraries: &[],
-        own,
-        beyond: None,
-    }
+    written::book("PgBouncer", catalog(), reserved, &|_, _| None, own)
 }
 
 /// True when only new pods take up a change of this parameter.

@@ -105,14 +105,8 @@ const RESERVED: [(&[&str], &str); 8] = [
 
 /// Why a parameter (in lower case) is not to be set by a person; none when nothing speaks against it.
 pub fn reserved(name: &str) -> Option<&'static str> {
-    // One of the reserved beginnings begins the name of a parameter that is free.
-    if catalog().get(name).is_some() {
-        return None;
-    }
-    if pgbouncer::catalog().get(name).is_some() {
-        return Some("it is a parameter of PgBouncer, and spec.pooler.kind is Pgpool");
-    }
-    written::reason(&RESERVED, name)
+    let other = (pgbouncer::catalog(), "it is a parameter of PgBouncer, and spec.pooler.kind is Pgpool");
+    written::reserved(catalog(), other, &RESERVED, name)
 }
 
 /// What may be set.
@@ -123,16 +117,7 @@ pub fn catalog() -> &'static Catalog {
 
 /// Rules for the ConfigMaps of `spec.pooler.tuning`.
 pub fn book(own: &BTreeSet<String>) -> Book<'_> {
-    Book {
-        program: "Pgpool-II",
-        field: "spec.pooler.tuning",
-        catalog: catalog(),
-        reserved,
-        limits: &quote,
-        libraries: &[],
-        own,
-        beyond: None,
-    }
+    written::book("Pgpool-II", catalog(), reserved, &quote, own)
 }
 
 /// Pgpool-II's file has no way to write a quote within a text (pool_config.l), and a line that it can't read stops it.

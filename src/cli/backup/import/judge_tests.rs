@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::answer::{Fault, Manifest, Told};
 use super::judge::{Ask, Row, Verdict, judge};
 use super::known::Known;
-use super::place::{Login, Place, Way};
+use super::place::tests::way;
 
 const STANZA: &str = "shop-c-0b5a4f4e";
 const ONE: &str = "0b1c2d3e-0000-4000-8000-000000000001";
@@ -70,14 +70,7 @@ fn told(manifests: Vec<Manifest>, owners: &[&str]) -> Told {
 }
 
 fn ask() -> Ask {
-    let way = Way {
-        place: Place::read("gs://saved/eu").unwrap(),
-        endpoint: None,
-        login: Login::Workload,
-        secret: "old".into(),
-        authority: false,
-        opens: true,
-    };
+    let way = way("gs://saved/eu");
     Ask { which: None, snapshots: BTreeSet::from([HANDLE.to_owned()]), owner: "n-9".into(), way }
 }
 

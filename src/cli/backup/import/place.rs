@@ -168,8 +168,20 @@ impl Way {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// What leads to an archive, as members show who they are.
+    pub fn way(from: &str) -> Way {
+        Way {
+            place: Place::read(from).unwrap(),
+            endpoint: None,
+            login: Login::Workload,
+            secret: "old".into(),
+            authority: false,
+            opens: true,
+        }
+    }
 
     #[test]
     fn a_place_is_a_folder_of_a_bucket_or_a_claim_and_anything_else_is_answered_with_what_is_one() {

@@ -172,21 +172,9 @@ fn hindrance(pod: &Pod) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::Login;
+    use super::super::place::tests::way;
     use super::*;
     use serde_json::Value;
-
-    fn way(from: &str) -> Way {
-        let place = Place::read(from).unwrap();
-        Way {
-            place,
-            endpoint: None,
-            login: Login::Workload,
-            secret: "old".into(),
-            authority: false,
-            opens: true,
-        }
-    }
 
     fn made(from: &str) -> Value {
         serde_json::to_value(pod("p", "shop", "i", "reader", &way(from), Some("c"))).unwrap()

@@ -253,20 +253,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::super::answer::Sealed;
-    use super::super::place::{Login, Place};
+    use super::super::place::tests;
     use super::*;
     use crate::api::PostgresBackup;
 
     fn way() -> Way {
-        let place = Place::read("gs://wal/shop/c").unwrap();
-        Way {
-            place,
-            endpoint: None,
-            login: Login::Workload,
-            secret: "old".into(),
-            authority: false,
-            opens: true,
-        }
+        tests::way("gs://wal/shop/c")
     }
 
     fn faulty(uid: &str, fault: Fault) -> Row {
