@@ -17,6 +17,7 @@ mod mirrors;
 mod named;
 mod nodes;
 mod offline;
+mod packed;
 mod passwords;
 mod pods;
 mod read;

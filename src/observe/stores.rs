@@ -7,7 +7,6 @@ use std::sync::Arc;
 use futures::stream::{self, BoxStream, SelectAll, Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Event, Node, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DynamicObject, TypeMeta};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -23,6 +22,7 @@ use crate::own;
 use super::facts::{BackupSeen, Children, PodSeen, VolumeSeen};
 use super::images::Images;
 use super::named::Named;
+use super::packed::Packed;
 use super::refusal::Refusal;
 use super::server::ServerCache;
 use super::shelf::{Rule, Shelf};
@@ -36,18 +36,10 @@ pub type Trigger = BoxStream<'static, ObjectRef<PostgresCluster>>;
 /// Objects that one page of a list has: each is whole for a moment, also where little of it is kept.
 const PAGE: u32 = 100;
 
-/// A child, as text: as a tree of JSON it takes ten times the memory, and it is looked at once in a while.
-#[derive(Debug)]
-struct ChildKept {
-    /// What tells whose it is.
-    meta: ObjectMeta,
-    body: Box<str>,
-}
-
 /// All stores.
 #[derive(Clone)]
 pub struct Stores {
-    kinds: BTreeMap<Kind, Shelf<ChildKept>>,
+    kinds: BTreeMap<Kind, Shelf<Packed>>,
     pods: Shelf<PodSeen>,
     claims: Shelf<VolumeSeen>,
     backups: Shelf<PostgresBackup>,
@@ -75,7 +67,7 @@ impl Stores {
                 prune(object);
                 object.types.get_or_insert_with(|| types.clone());
             };
-            let rule = Rule { cluster: of_label, print: fingerprint_all, keep: child };
+            let rule = Rule { cluster: of_label, print: fingerprint_all, keep: |object| Packed::of(&object) };
             let events = watcher(api, selected()).modify(name).default_backoff();
             let (shelf, woken) = Shelf::fill(rule, events);
             kinds.insert(kind, shelf);
@@ -120,17 +112,14 @@ impl Stores {
         let (refusals, writer) = reflector::store();
         let all = watcher(Api::<Event>::all(client.clone()), refusal::watched());
         let events = reflector::reflector(writer, all.modify(refusal::prune)).default_backoff();
-        let sets: Shelf<ChildKept> = kinds[&Kind::StatefulSet].clone();
+        let sets: Shelf<Packed> = kinds[&Kind::StatefulSet].clone();
         triggers.push(wake_of(events, fingerprint_all, move |event: &Event| {
             let set = event.involved_object.uid.as_deref()?;
-            sets.clusters(|kept| kept.meta.uid.as_deref() == Some(set))
-                .into_iter()
-                .next()
-                .map(|cluster| cluster.name)
+            sets.clusters(|kept| kept.is(set)).into_iter().next().map(|cluster| cluster.name)
         }));
         let (images, changes) = Images::watch(client, namespace);
         // Every cluster has ConfigMaps; one that has none yet is looked at again in seconds by itself.
-        let maps: Shelf<ChildKept> = kinds[&Kind::ConfigMap].clone();
+        let maps: Shelf<Packed> = kinds[&Kind::ConfigMap].clone();
         let all = changes.flat_map(move |()| stream::iter(maps.clusters(|_| true)));
         triggers.push(references(all));
         let stores = Self {
@@ -205,8 +194,7 @@ impl Stores {
         let mut children = BTreeMap::new();
         for (kind, shelf) in &self.kinds {
             for (object, kept) in shelf.of(name) {
-                if own::child(*kind, &kept.meta, name, uid) {
-                    let body = serde_json::from_str(&kept.body).unwrap_or_default();
+                if let Some(body) = kept.if_it(|meta| own::child(*kind, meta, name, uid)) {
                     children.insert(ChildRef::new(*kind, object), body);
                 }
             }
@@ -286,15 +274,4 @@ pub(super) fn prune<K: Resource>(object: &mut K) {
 /// The cluster that an object's label names.
 fn of_label<K: Resource>(object: &K) -> Option<ClusterName> {
     Some(ClusterName::new(object.namespace()?, object.labels().get(LABEL_CLUSTER)?))
-}
-
-fn child(object: DynamicObject) -> ChildKept {
-    let meta = ObjectMeta {
-        name: object.metadata.name.clone(),
-        uid: object.metadata.uid.clone(),
-        labels: object.metadata.labels.clone(),
-        owner_references: object.metadata.owner_references.clone(),
-        ..ObjectMeta::default()
-    };
-    ChildKept { meta, body: serde_json::to_string(&object).unwrap_or_default().into() }
 }
