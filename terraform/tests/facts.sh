@@ -51,6 +51,19 @@ conditions_exist() {
   return $missing
 }
 
+# Every condition has an alert; not those that say of a person's own order how far it is.
+WITHOUT_ALERT=(Converged UpgradeChecked Restored)
+conditions_alarm() {
+  local kind found=0 missing=0
+  while read -r kind; do
+    found=$((found + 1))
+    [[ " ${WITHOUT_ALERT[*]} " == *" $kind "* ]] || grep -qE "type=~?.*\b$kind\b" terraform/modules/monitoring/main.tf ||
+      { echo "no alert of terraform/modules/monitoring/main.tf asks for condition $kind"; missing=1; }
+  done < <(sed -n '/^pub mod kind/,/^}/s/.*&str = "\(.*\)";/\1/p' src/status/conditions.rs)
+  ((found >= 15)) || { echo "found only $found conditions in src/status/conditions.rs"; return 1; }
+  return $missing
+}
+
 # Members run as the ServiceAccount that IAM lets into their folder of the archive, and show no key there. IAM would say
 # nothing of a name that nobody has.
 members_are_let_in() {
@@ -99,6 +112,7 @@ prove_facts() {
   keeps "the snapshot provider makes no call that is not on the list" provider_asks_no_more
   keeps "alerts and dashboard ask for figures that the operator has" figures_exist
   keeps "alerts ask for conditions that the operator sets" conditions_exist
+  keeps "every condition that nobody ordered has an alert" conditions_alarm
   keeps "members run as those whom IAM lets into their folder of the archive" members_are_let_in
   keeps "the sections of the runbook that alerts name are there" runbooks_exist
   keeps "every customer is a folder of data, without code" customers_are_data

@@ -38,6 +38,36 @@ locals {
       title    = "A promised backup is not there"
       query    = "stylobate_cluster_condition{type=\"BackupsCurrent\",status=\"False\"} == 1"
     }
+    drills = {
+      severity = "WARNING", duration = "300s", runbook = "Conditions"
+      title    = "Backups are not proved as promised: a drill failed, or did not run"
+      query    = "stylobate_cluster_condition{type=\"DrillsCurrent\",status=\"False\"} == 1"
+    }
+    rights = {
+      severity = "WARNING", duration = "60s", runbook = "Conditions"
+      title    = "A role of a database has rights that nobody gave it"
+      query    = "stylobate_cluster_condition{type=\"RightsOk\",status=\"False\"} == 1"
+    }
+    databases = {
+      severity = "WARNING", duration = "600s", runbook = "A database is in the way"
+      title    = "Users, databases or extensions are not as the spec says"
+      query    = "stylobate_cluster_condition{type=\"DatabasesOk\",status=\"False\"} == 1"
+    }
+    slots = {
+      severity = "WARNING", duration = "300s", runbook = "Logical replication"
+      title    = "A subscriber loses data, or would at the next failover"
+      query    = "stylobate_cluster_condition{type=\"LogicalSlotsOk\",status=\"False\"} == 1"
+    }
+    engine = {
+      severity = "WARNING", duration = "3600s", runbook = "Images"
+      title    = "A database runs an image that the catalog does not offer"
+      query    = "stylobate_cluster_condition{type=\"EngineCurrent\",status=\"False\"} == 1"
+    }
+    drain = {
+      severity = "WARNING", duration = "900s", runbook = "Nodes"
+      title    = "A node can't be emptied because of a database"
+      query    = "stylobate_cluster_condition{type=\"DrainOk\",status=\"False\"} == 1"
+    }
     lag = {
       severity = "WARNING", duration = "600s", runbook = "A member does not come back"
       title    = "A replica is far behind"
