@@ -20,7 +20,7 @@ use crate::record::Record;
 use crate::snapshot::{Provider, csi::Csi, gce::Gce};
 
 use super::act::{self, Actor};
-use super::decide::{Again, COPY_STAYS, decide};
+use super::decide::{Again, News, decide};
 use super::fold::fold;
 use super::observe::{self, observe};
 use super::queue::has_turn;
@@ -174,10 +174,13 @@ async fn once(backup: Arc<PostgresBackup>, context: &Context) -> Result<Action, 
     if decision.status != before {
         seen.backup = Arc::new(actor.status(&seen.backup, &decision.status).await?);
         tell(context, &seen.backup, &before, &decision.status).await;
-        let stays = |why: &&String| why.starts_with(COPY_STAYS) && before.reason.as_ref() != Some(*why);
-        if let Some(why) = decision.status.reason.as_ref().filter(stays) {
-            let record = &context.record;
-            record.backup(&seen.backup, EventType::Warning, "CopyKept", "Backup", why.clone()).await;
+        let why = decision.status.reason.as_ref().filter(|why| before.reason.as_ref() != Some(*why));
+        if let (Some(news), Some(why)) = (decision.news, why) {
+            let (type_, reason, action) = match news {
+                News::HeldBack => (EventType::Warning, "HeldBack", "Judge"),
+                News::CopyKept => (EventType::Warning, "CopyKept", "Backup"),
+            };
+            context.record.backup(&seen.backup, type_, reason, action, why.clone()).await;
         }
         written = true;
     }

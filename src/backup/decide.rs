@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{BackupPhase, BackupStatus, DeletionPolicy, GroupBackup, SharedWith};
 use crate::name::{ANNOTATION_MISSED, FINALIZER_BACKUP, snapshot};
+use crate::policy::CATALOG;
 use crate::snapshot::{Order, Stage};
 
 use super::begun::{begun_as_another, is_marked, not_run};
@@ -14,8 +15,10 @@ use super::copy::{Answer, Errand};
 use super::facts::{CopySeen, Seen, Source, SourceFacts};
 use super::fold::fail;
 use super::held::{labels, release, snapshots_held};
+use super::judge::judged;
 use super::manifest;
 use super::poll;
+use super::removal::{Still, removed};
 use super::shelved::{shelved, unshelved, unshelved_at_end};
 use super::step::{CutPart, Step};
 
@@ -30,12 +33,6 @@ const READY_DEADLINE: SignedDuration = SignedDuration::from_hours(24);
 /// How long a copy may take: 8 TB at 100 MB/s.
 const COPY_DEADLINE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How the reason begins of a backup that goes without its copy.
-pub const COPY_STAYS: &str = "the copy stays in the archive";
-
-/// How the reason begins of a backup that waits for its copy to go.
-const COPY_WAITS: &str = "its copy in the archive waits to be removed";
-
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -45,6 +42,17 @@ pub struct Decision {
     pub step: Option<Step>,
     /// When to look again if there is no step.
     pub again: Again,
+    /// What else than a new phase is news, once the status says it.
+    pub news: Option<News>,
+}
+
+/// What is told by an event whose note is the status' reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A policy holds the step back.
+    HeldBack,
+    /// The backup goes without its copy.
+    CopyKept,
 }
 
 /// When to look again.
@@ -62,8 +70,13 @@ pub enum Again {
     Never,
 }
 
-/// What to do next.
+/// What to do next, judged.
 pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
+    judged(plan(seen, now), seen, CATALOG)
+}
+
+/// What would come next.
+fn plan(seen: &Seen, now: Timestamp) -> Decision {
     let status = seen.backup.status.clone().unwrap_or_default();
     let shared = shared_with(seen, &status);
     if shared != status.shared_with {
@@ -110,11 +123,11 @@ fn shared_with(seen: &Seen, status: &BackupStatus) -> Vec<SharedWith> {
 }
 
 pub(super) fn act(status: BackupStatus, step: Step) -> Decision {
-    Decision { status, step: Some(step), again: Again::Soon }
+    Decision { status, step: Some(step), again: Again::Soon, news: None }
 }
 
 pub(super) fn rest(status: BackupStatus, again: Again) -> Decision {
-    Decision { status, step: None, again }
+    Decision { status, step: None, again, news: None }
 }
 
 fn wait(mut status: BackupStatus, reason: String) -> Decision {
@@ -129,16 +142,6 @@ fn failed(mut status: BackupStatus, reason: String, now: Timestamp) -> Decision 
 
 /// The object is being deleted.
 fn end(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
-    if seen.backup.spec.hold && !seen.namespace_ends {
-        status.reason =
-            Some("it is under legal hold, so it is not deleted: set spec.hold to false to let it go".into());
-        return rest(status, Again::Later);
-    }
-    if let (Some(reader), false) = (&seen.reader, seen.namespace_ends) {
-        status.reason =
-            Some(format!("it is in use by {reader}, so it is deleted when that is done, or given up"));
-        return rest(status, Again::Soon);
-    }
     let whole = matches!(status.phase, BackupPhase::Succeeded | BackupPhase::Lost);
     let kept = seen.backup.spec.deletion_policy == DeletionPolicy::Retain && whole;
     if seen.namespace_ends || kept {
@@ -148,12 +151,17 @@ fn end(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
         return decision;
     }
     match removed(seen, "the backup is deleted") {
-        Ok(()) => {}
+        Ok(()) => leave(seen, status, now),
         Err(Still::Stays(why)) => {
-            status.reason = Some(format!("{COPY_STAYS}: {why}"));
+            status.reason = Some(format!("the copy stays in the archive: {why}"));
+            Decision { news: Some(News::CopyKept), ..leave(seen, status, now) }
         }
-        Err(still) => return still.decision(status),
+        Err(still) => still.decision(status),
     }
+}
+
+/// The data is gone, or stays: now its records go, and the object last.
+fn leave(seen: &Seen, status: BackupStatus, now: Timestamp) -> Decision {
     if let Some(decision) = unshelved_at_end(seen, &status, now) {
         return decision;
     }
@@ -161,65 +169,6 @@ fn end(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
         return act(status, Step::DropManifest);
     }
     act(status, Step::Unguard)
-}
-
-/// Why a copy is in the archive still.
-enum Still {
-    /// This removes it.
-    Step(Box<Step>),
-    /// Nobody can remove it now.
-    Waits(String),
-    /// Nobody can until a person changes something.
-    Elsewhere(String),
-    /// Nobody ever will.
-    Stays(String),
-}
-
-impl Still {
-    fn decision(self, mut status: BackupStatus) -> Decision {
-        match self {
-            Still::Step(step) => act(status, *step),
-            // What it failed of is worth more than what its remains wait for.
-            Still::Waits(_) | Still::Elsewhere(_) if status.phase == BackupPhase::Failed => {
-                rest(status, Again::Later)
-            }
-            Still::Waits(why) => {
-                status.reason = Some(format!("{COPY_WAITS}: {why}"));
-                rest(status, Again::Soon)
-            }
-            Still::Elsewhere(why) => {
-                status.reason = Some(format!("{COPY_WAITS}: {why}"));
-                rest(status, Again::Later)
-            }
-            Still::Stays(_) => rest(status, Again::Never),
-        }
-    }
-}
-
-/// Nothing of the copy is left, or why there is.
-fn removed(seen: &Seen, reason: &str) -> Result<(), Still> {
-    let (Some(errand), CopySeen::Told { member, answer }) = (Errand::of(&seen.backup), &seen.copy) else {
-        return match &seen.copy {
-            CopySeen::Silent(why) => Err(Still::Waits(why.clone())),
-            // An archive that is off for an hour must not leave a copy that nobody knows of any more.
-            CopySeen::Elsewhere(why) if seen.backup.spec.deletion_policy == DeletionPolicy::Delete => {
-                Err(Still::Elsewhere(format!(
-                    "{why}: give it that archive again, or let go of the copy where it is: set spec.deletionPolicy to Retain"
-                )))
-            }
-            CopySeen::Elsewhere(why) | CopySeen::OutOfReach(why) => Err(Still::Stays(why.clone())),
-            CopySeen::Unasked | CopySeen::Told { .. } => Ok(()),
-        };
-    };
-    match answer {
-        Answer::Absent { left: false } => Ok(()),
-        Answer::Unknown { cause } => Err(Still::Waits(cause.clone())),
-        _ => Err(Still::Step(Box::new(Step::RemoveCopy {
-            member: member.clone(),
-            errand,
-            reason: reason.into(),
-        }))),
-    }
 }
 
 fn begin(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {

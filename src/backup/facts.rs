@@ -43,6 +43,11 @@ impl Seen {
         self.backup.metadata.uid.as_deref().unwrap_or_default()
     }
 
+    /// Somebody deleted the object itself; not its namespace as a whole, with which it goes whatever speaks against it.
+    pub fn is_deleted(&self) -> bool {
+        self.backup.metadata.deletion_timestamp.is_some() && !self.namespace_ends
+    }
+
     /// True for a copy in the archive, in place of snapshots.
     pub fn is_copy(&self) -> bool {
         self.backup.spec.method == BackupMethod::Archive

@@ -11,6 +11,7 @@ use crate::api::{
     PostgresBackup, PostgresCluster,
 };
 use crate::name::ANNOTATION_VERIFY;
+use crate::policy::{CATALOG, Policy, objection_to_drill};
 use crate::status::{kind, reason};
 
 use super::cluster::{cluster, name, name_alone};
@@ -80,8 +81,24 @@ pub struct Decision {
     pub soon: bool,
 }
 
-/// Decides on one backup.
+/// Decides on one backup, and has the step judged.
 pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
+    judged(plan(seen, now), seen, CATALOG)
+}
+
+/// The decision, without its step where something speaks against that. It is told as what the drill waits for.
+pub(super) fn judged(mut decision: Decision, seen: &Seen, catalog: &[&dyn Policy]) -> Decision {
+    let objection = decision.step.as_ref().and_then(|step| objection_to_drill(step, seen, catalog));
+    if let Some(verdict) = objection {
+        decision.step = None;
+        if let Some(drill) = &mut decision.drill {
+            drill.waiting = Some(verdict.to_string());
+        }
+    }
+    decision
+}
+
+fn plan(seen: &Seen, now: Timestamp) -> Decision {
     let status = seen.backup.status.clone().unwrap_or_default();
     // Taken before anything is changed: a drill that begins takes the place of the one that failed, and proves nothing yet.
     let refuted = status.refuted().cloned();

@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 
 use super::class::DrillClass;
 use super::cluster::{is_anchor, is_restored};
+use super::decide::judged;
 use super::*;
 use crate::api::{DrillOutcome, DrillReport, PostgresBackup, PostgresCluster};
 use crate::images::CatalogSeen;
+use crate::plan;
+use crate::policy::{Case, Objection, Policy};
 
 pub(super) fn at(minute: i64) -> Timestamp {
     let start: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
@@ -402,4 +405,40 @@ fn what_a_drill_leaves_behind_is_told_until_it_is_gone() {
     seen.left.clear();
     let gone = round(&mut seen, at(61)).drill.unwrap();
     assert_eq!((gone.waiting, gone.volumes.len(), gone.outcome), (None, 0, DrillOutcome::Passed));
+}
+
+/// An auditor's rule, as a customer may have one: nothing is restored aside.
+struct NoDrills;
+
+impl Policy for NoDrills {
+    fn id(&self) -> &'static str {
+        "no-drills"
+    }
+
+    fn judge(&self, _step: &plan::Step, _case: &Case) -> Option<Objection> {
+        None
+    }
+
+    fn judge_drill(&self, step: &Step, _seen: &Seen) -> Option<Objection> {
+        let begins = matches!(step, Step::Anchor { .. });
+        begins.then(|| Objection {
+            reason: "nothing is restored aside".into(),
+            remedy: "ask the auditor".into(),
+        })
+    }
+}
+
+#[test]
+fn a_policy_holds_a_step_of_a_drill_back_and_what_it_says_is_told_as_what_is_waited_for() {
+    let mut seen = seen(backup("Succeeded"));
+    round(&mut seen, at(0));
+    let decision = decide(&seen, at(1));
+    assert!(matches!(decision.step, Some(Step::Anchor { .. })), "{decision:?}");
+    let held = judged(decision, &seen, &[&NoDrills]);
+    assert_eq!(held.step, None);
+    let waiting = held.drill.unwrap().waiting.unwrap();
+    assert!(
+        waiting.contains("policy no-drills: nothing is restored aside); to go on: ask the auditor"),
+        "{waiting}"
+    );
 }

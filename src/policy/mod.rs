@@ -1,7 +1,8 @@
-//! Plan policies: rules over the steps that the operator is about to take.
+//! Plan policies: rules over the steps that the operator is about to take, whichever controller takes them.
 //!
 //! A rule is a pure function from a step and the facts to a verdict. To add one: a file here, a line in [`CATALOG`], a
-//! scenario in `tests/scenarios/`. Policies judge; they never change a plan.
+//! scenario in `tests/scenarios/`. Policies judge; they never change a plan. Each controller asks the same catalog about each of its
+//! steps, so that a rule such as a legal hold has one home.
 
 mod backup_before_major;
 mod backup_in_use;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 
 use crate::observe::Observed;
 use crate::plan::Step;
+use crate::{backup, drill};
 
 pub use one_at_a_time::OneAtATime;
 pub use window::MaintenanceWindow;
@@ -32,8 +34,18 @@ pub trait Policy: Sync {
     /// Stable name, as `paused`: it stands in events, metrics and waivers.
     fn id(&self) -> &'static str;
 
-    /// What the rule says of a step. `None` means that it has no objection.
+    /// What the rule says of a step of a cluster. `None` means that it has no objection.
     fn judge(&self, step: &Step, case: &Case) -> Option<Objection>;
+
+    /// What it says of a step of a backup.
+    fn judge_backup(&self, _step: &backup::Step, _seen: &backup::Seen) -> Option<Objection> {
+        None
+    }
+
+    /// What it says of a step of a drill.
+    fn judge_drill(&self, _step: &drill::Step, _seen: &drill::Seen) -> Option<Objection> {
+        None
+    }
 
     /// True when what the rule says today of a step of a later round will still be so then, unless time or a person changes
     /// it. A rule that looks at the state of members can't know.
@@ -67,16 +79,16 @@ impl fmt::Display for Objection {
 
 /// A step that is held back.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub struct Verdict<S = Step> {
     /// The rule.
     pub policy: &'static str,
     /// The step.
-    pub step: Step,
+    pub step: S,
     /// Why, and what would unblock it.
     pub objection: Objection,
 }
 
-impl fmt::Display for Verdict {
+impl<S: fmt::Display> fmt::Display for Verdict<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -108,8 +120,35 @@ pub static CATALOG: &[&dyn Policy] = &[
 
 /// The first objection that a step of a later round will meet, as far as it can be told today.
 pub fn foreseen(step: &Step, case: &Case, catalog: &[&dyn Policy]) -> Option<Verdict> {
-    catalog.iter().filter(|policy| policy.foresees()).find_map(|policy| {
-        let objection = policy.judge(step, case)?;
+    let foresees = catalog.iter().filter(|policy| policy.foresees());
+    first(foresees, step, |policy| policy.judge(step, case))
+}
+
+/// The first objection to a step of a backup.
+pub fn objection_to_backup(
+    step: &backup::Step,
+    seen: &backup::Seen,
+    catalog: &[&dyn Policy],
+) -> Option<Verdict<backup::Step>> {
+    first(catalog, step, |policy| policy.judge_backup(step, seen))
+}
+
+/// The first objection to a step of a drill.
+pub fn objection_to_drill(
+    step: &drill::Step,
+    seen: &drill::Seen,
+    catalog: &[&dyn Policy],
+) -> Option<Verdict<drill::Step>> {
+    first(catalog, step, |policy| policy.judge_drill(step, seen))
+}
+
+fn first<'a, S: Clone>(
+    rules: impl IntoIterator<Item = &'a &'a dyn Policy>,
+    step: &S,
+    says: impl Fn(&dyn Policy) -> Option<Objection>,
+) -> Option<Verdict<S>> {
+    rules.into_iter().find_map(|policy| {
+        let objection = says(*policy)?;
         Some(Verdict { policy: policy.id(), step: step.clone(), objection })
     })
 }
@@ -119,9 +158,8 @@ pub fn judge(steps: Vec<Step>, case: &Case, catalog: &[&dyn Policy]) -> (Vec<Ste
     let mut allowed = Vec::new();
     let mut verdicts = Vec::new();
     for step in steps {
-        let objection = catalog.iter().find_map(|policy| Some((policy.id(), policy.judge(&step, case)?)));
-        match objection {
-            Some((policy, objection)) => verdicts.push(Verdict { policy, step, objection }),
+        match first(catalog, &step, |policy| policy.judge(&step, case)) {
+            Some(verdict) => verdicts.push(verdict),
             None => allowed.push(step),
         }
     }

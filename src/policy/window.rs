@@ -29,22 +29,22 @@ impl Policy for MaintenanceWindow {
             return None;
         }
         // A spec with a bad window is refused as a whole and plans no such step.
-        let reason = match (Windows::read(&cluster.spec.maintenance).ok()?.phase(case.now), cause) {
+        let (reason, wait) = match (Windows::read(&cluster.spec.maintenance).ok()?.phase(case.now), cause) {
             (Phase::Open { .. }, _) | (Phase::Unrestricted, Cause::Change) => return None,
-            (Phase::Unrestricted, _) => {
+            (Phase::Unrestricted, _) => (
                 "nobody asked for it: it follows from another release of the operator, and spec.maintenance names no \
                  window for it"
-                    .to_owned()
-            }
+                    .to_owned(),
+                "add one",
+            ),
             (Phase::Closed { opens: Some(opens) }, _) => {
-                format!("no maintenance window is open; the next opens {opens}")
+                (format!("no maintenance window is open; the next opens {opens}"), "wait for it")
             }
             (Phase::Closed { opens: None }, _) => {
-                "no maintenance window is open, and none opens in the next four years".to_owned()
+                ("no maintenance window is open, and none opens in the next four years".to_owned(), "add another")
             }
         };
         let name = case.seen.name();
-        let wait = if reason.starts_with("nobody") { "add one" } else { "wait for it" };
         let remedy = format!("{wait}, or run it now: stylobate run-now {} -n {}", name.name, name.namespace);
         Some(Objection { reason, remedy })
     }
