@@ -254,6 +254,18 @@ fn whoever_lets_go_of_a_copy_that_is_out_of_reach_says_so() {
 }
 
 #[test]
+fn a_held_copy_says_that_it_is_held_also_while_its_archive_is_silent() {
+    let mut world = World::until(BackupPhase::Succeeded);
+    world.run();
+    world.backup().spec.hold = true;
+    world.delete();
+    world.outside.silent = true;
+    world.round(false);
+    let why = world.status().reason.unwrap();
+    assert!(why.contains("policy legal-hold"), "{why}");
+}
+
+#[test]
 fn a_copy_waits_for_a_member_to_remove_it_and_stays_when_its_cluster_is_gone() {
     let mut world = World::until(BackupPhase::Succeeded);
     world.run();

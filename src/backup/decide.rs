@@ -7,7 +7,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{BackupPhase, BackupStatus, DeletionPolicy, GroupBackup, SharedWith};
 use crate::name::{ANNOTATION_MISSED, FINALIZER_BACKUP, snapshot};
-use crate::policy::CATALOG;
 use crate::snapshot::{Order, Stage};
 
 use super::begun::{begun_as_another, is_marked, not_run};
@@ -15,7 +14,7 @@ use super::copy::{Answer, Errand};
 use super::facts::{CopySeen, Seen, Source, SourceFacts};
 use super::fold::fail;
 use super::held::{labels, release, snapshots_held};
-use super::judge::judged;
+use super::judge::{held_back, judged};
 use super::manifest;
 use super::poll;
 use super::removal::{Still, removed};
@@ -72,7 +71,7 @@ pub enum Again {
 
 /// What to do next, judged.
 pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
-    judged(plan(seen, now), seen, CATALOG)
+    judged(plan(seen, now), seen)
 }
 
 /// What would come next.
@@ -142,6 +141,10 @@ fn failed(mut status: BackupStatus, reason: String, now: Timestamp) -> Decision 
 
 /// The object is being deleted.
 fn end(seen: &Seen, mut status: BackupStatus, now: Timestamp) -> Decision {
+    // What may not end at all waits for that, and not for an archive that is silent on the way there.
+    if let Some(held) = held_back(&Step::Unguard, seen) {
+        return held;
+    }
     let whole = matches!(status.phase, BackupPhase::Succeeded | BackupPhase::Lost);
     let kept = seen.backup.spec.deletion_policy == DeletionPolicy::Retain && whole;
     if seen.namespace_ends || kept {

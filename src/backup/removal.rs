@@ -22,19 +22,18 @@ pub(super) enum Still {
 impl Still {
     /// What is done, or waited for.
     pub fn decision(self, mut status: BackupStatus) -> Decision {
-        match self {
-            Still::Step(step) => act(status, *step),
+        let (why, again) = match self {
+            Still::Step(step) => return act(status, *step),
+            Still::Stays(_) => return rest(status, Again::Never),
             // What it failed of is worth more than what its remains wait for.
             Still::Waits(_) | Still::Elsewhere(_) if status.phase == BackupPhase::Failed => {
-                rest(status, Again::Later)
+                return rest(status, Again::Later);
             }
-            Still::Waits(ref why) | Still::Elsewhere(ref why) => {
-                status.reason = Some(format!("its copy in the archive waits to be removed: {why}"));
-                let again = if matches!(self, Still::Waits(_)) { Again::Soon } else { Again::Later };
-                rest(status, again)
-            }
-            Still::Stays(_) => rest(status, Again::Never),
-        }
+            Still::Waits(why) => (why, Again::Soon),
+            Still::Elsewhere(why) => (why, Again::Later),
+        };
+        status.reason = Some(format!("its copy in the archive waits to be removed: {why}"));
+        rest(status, again)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::api::{
     PostgresBackup, PostgresCluster,
 };
 use crate::name::ANNOTATION_VERIFY;
-use crate::policy::{CATALOG, Policy, objection_to_drill};
+use crate::policy::{self, CATALOG, Policy};
 use crate::status::{kind, reason};
 
 use super::cluster::{cluster, name, name_alone};
@@ -88,8 +88,8 @@ pub fn decide(seen: &Seen, now: Timestamp) -> Decision {
 
 /// The decision, without its step where something speaks against that. It is told as what the drill waits for.
 pub(super) fn judged(mut decision: Decision, seen: &Seen, catalog: &[&dyn Policy]) -> Decision {
-    let objection = decision.step.as_ref().and_then(|step| objection_to_drill(step, seen, catalog));
-    if let Some(verdict) = objection {
+    let objection = |step| policy::first(catalog, step, |policy| policy.judge_drill(step, seen));
+    if let Some(verdict) = decision.step.as_ref().and_then(objection) {
         decision.step = None;
         if let Some(drill) = &mut decision.drill {
             drill.waiting = Some(verdict.to_string());

@@ -18,11 +18,6 @@ pub(super) struct Packed {
     body: Box<[u8]>,
 }
 
-#[derive(Deserialize)]
-struct Whose {
-    metadata: ObjectMeta,
-}
-
 impl Packed {
     /// Of what the watch brought.
     pub fn of(object: &DynamicObject) -> Self {
@@ -39,9 +34,8 @@ impl Packed {
     /// The object, if this is true of its metadata.
     pub fn if_it(&self, is: impl FnOnce(&ObjectMeta) -> bool) -> Option<Value> {
         // What `of` has packed is always both: nothing else writes here.
-        let text = decompress_to_vec(&self.body).ok()?;
-        let whose: Whose = serde_json::from_slice(&text).ok()?;
-        is(&whose.metadata).then(|| serde_json::from_slice(&text).ok())?
+        let body: Value = serde_json::from_slice(&decompress_to_vec(&self.body).ok()?).ok()?;
+        is(&ObjectMeta::deserialize(&body["metadata"]).ok()?).then_some(body)
     }
 }
 

@@ -124,25 +124,8 @@ pub fn foreseen(step: &Step, case: &Case, catalog: &[&dyn Policy]) -> Option<Ver
     first(foresees, step, |policy| policy.judge(step, case))
 }
 
-/// The first objection to a step of a backup.
-pub fn objection_to_backup(
-    step: &backup::Step,
-    seen: &backup::Seen,
-    catalog: &[&dyn Policy],
-) -> Option<Verdict<backup::Step>> {
-    first(catalog, step, |policy| policy.judge_backup(step, seen))
-}
-
-/// The first objection to a step of a drill.
-pub fn objection_to_drill(
-    step: &drill::Step,
-    seen: &drill::Seen,
-    catalog: &[&dyn Policy],
-) -> Option<Verdict<drill::Step>> {
-    first(catalog, step, |policy| policy.judge_drill(step, seen))
-}
-
-fn first<'a, S: Clone>(
+/// The first objection to a step of any controller; `says` asks one rule.
+pub fn first<'a, S: Clone>(
     rules: impl IntoIterator<Item = &'a &'a dyn Policy>,
     step: &S,
     says: impl Fn(&dyn Policy) -> Option<Objection>,
