@@ -25,16 +25,19 @@ in_image() {
 # The loopback interface up (1) or down (0): iproute2 is not everywhere.
 loopback() { python3 -c "import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sh14s', b'lo', $1, b''))"; }
 
-# Waits for a line in the pooler's log: $1 pattern, $2 seconds.
-heard() {
-  local _
-  for _ in $(seq $(($2 * 10))); do
-    ! grep -qE "$1" "$work/log" || return 0
+# within SECONDS COMMAND...: waits until it succeeds.
+within() {
+  local left=$(($1 * 10))
+  shift
+  while ((left-- > 0)); do
+    ! "$@" || return 0
     sleep 0.1
   done
-  tail -n 20 "$work/log" >&2
   return 1
 }
+
+# Waits for a line in the pooler's log: $1 pattern, $2 seconds.
+heard() { within "$2" grep -qE "$1" "$work/log" || { tail -n 20 "$work/log" >&2; return 1; }; }
 
 start_server() {
   in_image "$postgres" sh -c 'cd /tmp && openssl req -x509 -newkey rsa:2048 -nodes -days 9 -subj /CN=localhost -keyout key -out crt 2>/dev/null &&
@@ -114,12 +117,7 @@ CONF
 }
 
 # Waits for a file that the client of cut_off writes.
-written() {
-  local _
-  for _ in $(seq 300); do [ ! -e "$work/$1" ] || return 0; sleep 0.1; done
-  echo "the client did not get as far as '$1'" >&2
-  return 1
-}
+written() { within 30 test -e "$work/$1" || { echo "the client did not get as far as '$1'" >&2; return 1; }; }
 
 # Stops the process of a session, leads a statement to it and cuts the network: what it then sends to its server is never acknowledged.
 cut_off() {

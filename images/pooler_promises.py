@@ -58,12 +58,16 @@ def a_login_at_a_full_server_is_told_so():
         refused("53300", "sorry, too many clients already")
     for session in held:
         session.tls.close()
-    while True:  # until the server has let go of them
-        try:
-            if int(admin("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")) < 10:
-                return
-        except Refused:
-            time.sleep(0.1)
+    while not let_go():
+        time.sleep(0.1)
+
+
+def let_go():
+    """Whether the server has room for others again."""
+    try:
+        return int(admin("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")) < 10
+    except Refused:
+        return False
 
 
 def an_idle_session_that_was_ended_is_told_why():

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 CITUS=localhost/stylobate/citus:17
 kept=0
-broken=()
+broken=0
 server=
 containers=()
 
@@ -23,8 +23,9 @@ promise() {
     kept=$((kept + 1))
     printf 'kept    %-22s %s%s\n' "$image" "$what" "${detail:+: ${detail%%$'\n'*}}"
   else
-    broken+=("$image: $what: ${detail:-nothing was found}")
-    printf 'BROKEN  %-22s %s: %s\n' "$image" "$what" "${detail:-nothing was found}" >&2
+    broken=$((broken + 1))
+    detail=${detail:-nothing was found}
+    printf 'BROKEN  %-22s %s: %s\n' "$image" "$what" "${detail//$'\n'/ }" >&2
   fi
 }
 
@@ -136,9 +137,9 @@ tells() {
   shift 2
   errors=$(mktemp)
   if ! said=$("$@" 2>"$errors"); then
-    broken+=("$image: $what: after '$(tail -n 1 <<<"$said")': $(tail -n 3 "$errors" | tr '\n' ' ')")
+    broken=$((broken + 1))
     cat "$errors" >&2
-    printf 'BROKEN  %-22s %s, see above\n' "$image" "$what" >&2
+    printf 'BROKEN  %-22s %s\n' "$image" "$what: after '$(tail -n 1 <<<"$said")': $(tail -n 3 "$errors" | tr '\n' ' ')" >&2
   fi
   rm "$errors"
   while read -r line; do
@@ -263,9 +264,5 @@ if buildah inspect --type image "$CITUS" >/dev/null 2>&1; then
 else
   echo "skipped citus:17               no image $CITUS is here: its packages come from its vendor, see images/citus/Dockerfile"
 fi
-if ((${#broken[@]})); then
-  printf 'broken: %s\n' "${broken[@]//$'\n'/ }" >&2
-  echo "images: ${#broken[@]} promises broken, $kept kept" >&2
-  exit 1
-fi
+[ "$broken" = 0 ] || { echo "images: $broken promises broken, $kept kept" >&2; exit 1; }
 echo "images: $kept promises kept"

@@ -10,7 +10,7 @@ RULES=tests/rings.txt
 # What all rings take when cold, measured at 17 GiB, and what the cluster's volumes come to.
 SHORT_MIB=20480
 # How the rings' runners, Cargo and clippy begin a line that says what broke.
-SAID='^(BROKEN|FAIL|NOT KEPT|broken: |error(\[|:)|test .* FAILED)'
+SAID='^(BROKEN|FAIL|NOT KEPT|error(\[|:)|test .* FAILED)'
 # What breaks early is told early.
 RINGS=(rust csi charts images terraform local admission drivers e2e)
 
